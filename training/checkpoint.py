@@ -1,0 +1,121 @@
+"""The checkpoint file: safetensors with the network's parameters, and a card that says where they come from."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+
+from training.evaluation import Evaluation
+from training.recipe import Recipe
+
+FORMAT_VERSION = 1
+MAX_CHECKPOINT_BYTES = 4 << 20
+"""A checkpoint is 540 KB; what is much larger is something else."""
+
+SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "weights/h1": (784, 128),
+    "weights/h2": (128, 256),
+    "weights/out": (256, 10),
+    "biases/b1": (128,),
+    "biases/b2": (256,),
+    "biases/out": (10,),
+}
+
+
+class CheckpointError(Exception):
+    """The file is not a checkpoint of this network; the message says what was expected and found."""
+
+
+class Card(BaseModel):
+    """What a checkpoint says of itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format_version: int = FORMAT_VERSION
+    recipe: Recipe
+    dataset: str = Field(description='"mnist", or "custom" for other images')
+    dataset_digest: str = Field(description="SHA-256 over the four files' SHA-256")
+    evaluation: Evaluation = Field(description="on the test images")
+    temperature: float = Field(1.0, gt=0, le=100, allow_inf_nan=False, description="divides the logits")
+    libraries: dict[str, str] = Field(description="versions of what trained it")
+    created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network: its file's bytes, and what they hold."""
+
+    content: bytes
+    parameters: dict[str, NDArray[np.float32]]
+    card: Card
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def save(parameters: dict[str, NDArray[np.float32]], card: Card) -> Checkpoint:
+    """Return the checkpoint of `parameters`, verified as any other.
+
+    Raises:
+        CheckpointError: the parameters are not this network's, or not finite.
+    """
+    content = safetensors.numpy.save(
+        {name: np.ascontiguousarray(array) for name, array in parameters.items()},
+        metadata={"inkling": card.model_dump_json()},
+    )
+    return load(content)
+
+
+def load(content: bytes) -> Checkpoint:
+    """Read and verify a checkpoint file.
+
+    Raises:
+        CheckpointError: wrong size, names, shapes, dtype or format version, or a value that is not finite.
+    """
+    if len(content) > MAX_CHECKPOINT_BYTES:
+        raise CheckpointError(f"{len(content)} bytes, expected at most {MAX_CHECKPOINT_BYTES}")
+    try:
+        parameters = safetensors.numpy.load(content)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(f"not a safetensors file of arrays: {error}") from error
+    _verify(parameters)
+    return Checkpoint(content, parameters, _read_card(content))
+
+
+def _verify(parameters: dict[str, NDArray[np.float32]]) -> None:
+    if parameters.keys() != SHAPES.keys():
+        raise CheckpointError(f"holds {sorted(parameters)}, expected {sorted(SHAPES)}")
+    for name, shape in SHAPES.items():
+        array = parameters[name]
+        if array.dtype != np.float32:
+            raise CheckpointError(f"{name} is {array.dtype}, expected float32")
+        if array.shape != shape:
+            raise CheckpointError(f"{name} has shape {array.shape}, expected {shape}")
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{name} holds values that are not finite")
+
+
+def _read_card(content: bytes) -> Card:
+    """Read the card from the header (https://huggingface.co/docs/safetensors, "Format"): its length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    if "inkling" not in metadata:
+        raise CheckpointError("has no card: the metadata `inkling` is missing")
+    try:
+        card = json.loads(metadata["inkling"])
+        found = card.get("format_version") if isinstance(card, dict) else None
+        if found != FORMAT_VERSION:
+            raise CheckpointError(f"format version is {found}, expected {FORMAT_VERSION}")
+        return Card.model_validate(card)
+    except (json.JSONDecodeError, ValidationError) as error:
+        raise CheckpointError(f"its card cannot be read: {error}") from error

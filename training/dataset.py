@@ -1,0 +1,248 @@
+"""MNIST: four IDX files from a folder, or the Keras download, checked before anything learns from them.
+
+Format: http://yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT". The files that the network was published with are
+known by the SHA-256 of their plain content; other sets of 28x28 digits (smaller ones, for tests) are accepted too.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 28
+NUM_CLASSES = 10
+IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
+
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+
+CANONICAL_SHA256: Final = {
+    TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    TRAIN_LABELS: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    TEST_IMAGES: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    TEST_LABELS: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+"""SHA-256 of each canonical file, decompressed."""
+CANONICAL_COUNTS = {TRAIN_IMAGES: 60_000, TRAIN_LABELS: 60_000, TEST_IMAGES: 10_000, TEST_LABELS: 10_000}
+
+KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+MAX_FILE_BYTES = 1 << 30
+MAX_DOWNLOAD_BYTES = 64 << 20
+
+
+class DatasetError(Exception):
+    """The data are missing or not what they should be; the message says which file, what was found, what to do."""
+
+
+@dataclass(frozen=True)
+class Split:
+    images: NDArray[np.uint8]  # (n, 28, 28), 0 ground to 255 ink
+    labels: NDArray[np.uint8]  # (n,), 0 to 9
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, part: slice) -> "Split":
+        return Split(self.images[part], self.labels[part])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training and test images. `digest` is the SHA-256 over the four files' own; `name` is "mnist" or "custom"."""
+
+    name: str
+    digest: str
+    train: Split
+    test: Split
+
+    def hold_out(self, validation_size: int) -> tuple[Split, Split]:
+        """Return (train, validation): the last `validation_size` training images are held out.
+
+        Raises:
+            DatasetError: nothing would be left to train on.
+        """
+        kept = len(self.train) - validation_size
+        if kept < 1:
+            raise DatasetError(
+                f"validation_size {validation_size} leaves nothing to train on: "
+                f"the dataset has {len(self.train)} training images"
+            )
+        return self.train[:kept], self.train[kept:]
+
+
+def load(mnist_dir: Path | None, data_dir: Path) -> Dataset:
+    """Load from `mnist_dir`, else from `data_dir`/mnist, else download into the latter.
+
+    Raises:
+        DatasetError: a file is missing, damaged or cannot be had.
+    """
+    if mnist_dir is not None:
+        return read_folder(mnist_dir)
+    folder = data_dir / "mnist"
+    if missing_files(folder):
+        download(folder)
+    return read_folder(folder)
+
+
+def missing_files(folder: Path) -> list[str]:
+    return [name for name in CANONICAL_SHA256 if _find(folder, name) is None]
+
+
+def read_folder(folder: Path) -> Dataset:
+    """Read the four IDX files of a folder, plain or .gz.
+
+    Raises:
+        DatasetError: a file is missing, damaged, of the wrong kind, or the counts of images and labels differ.
+    """
+    if missing := missing_files(folder):
+        raise DatasetError(f"{folder} lacks {', '.join(missing)} (plain or .gz). {_where_to_put(folder)}")
+    contents = {name: _read_file(folder, name) for name in CANONICAL_SHA256}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    arrays = {name: _parse(name, contents[name], digests[name]) for name in contents}
+    splits = [
+        _split(arrays, images, labels) for images, labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS))
+    ]
+    return Dataset(
+        name="mnist" if digests == CANONICAL_SHA256 else "custom",
+        digest=hashlib.sha256("".join(digests.values()).encode()).hexdigest(),
+        train=splits[0],
+        test=splits[1],
+    )
+
+
+def idx_bytes(array: NDArray[np.uint8]) -> bytes:
+    """Return images (n, 28, 28) or labels (n,) as the content of an IDX file."""
+    magic = IMAGES_MAGIC if array.ndim == 3 else LABELS_MAGIC
+    return struct.pack(f">I{array.ndim}I", magic, *array.shape) + array.tobytes()
+
+
+def download(folder: Path, url: str = KERAS_URL) -> None:
+    """Download MNIST as Keras publishes it, check it, and write the four IDX files into `folder`.
+
+    Raises:
+        DatasetError: no network, or what came is not MNIST.
+    """
+    arrays = _read_npz(_fetch(url, folder), url)
+    for name, array in arrays.items():
+        content = idx_bytes(array)
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != CANONICAL_SHA256[name]:
+            raise DatasetError(
+                f"{url}: {name} has SHA-256 {digest}, expected {CANONICAL_SHA256[name]}. {_where_to_put(folder)}"
+            )
+        write_whole(folder / name, content)
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+
+
+def _read_file(folder: Path, name: str) -> bytes:
+    path = _find(folder, name) or folder / name
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{path} cannot be read: {error}. {_where_to_put(folder)}") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise DatasetError(f"{path} holds more than {MAX_FILE_BYTES} bytes")
+    return content
+
+
+def _parse(name: str, content: bytes, digest: str) -> NDArray[np.uint8]:
+    is_images = "images" in name
+    magic, shape = (IMAGES_MAGIC, (SIDE, SIDE)) if is_images else (LABELS_MAGIC, ())
+    header = 8 + 4 * len(shape)
+    if len(content) < header:
+        raise DatasetError(f"{name} is {len(content)} bytes long, shorter than its header of {header}")
+    found, count, *rest = struct.unpack_from(f">II{len(shape)}I", content)
+    if found != magic:
+        raise DatasetError(f"{name} starts with magic number {found}, expected {magic}")
+    if tuple(rest) != shape:
+        raise DatasetError(f"{name} holds images of {rest[0]}x{rest[1]} pixels, expected {SIDE}x{SIDE}")
+    expected = header + count * int(np.prod(shape, dtype=np.int64))
+    if len(content) != expected:
+        raise DatasetError(f"{name} is {len(content)} bytes long, expected {expected} for {count} items")
+    if count == CANONICAL_COUNTS[name] and digest != CANONICAL_SHA256[name]:
+        raise DatasetError(
+            f"{name} has MNIST's size but SHA-256 {digest}, expected {CANONICAL_SHA256[name]}: it is damaged"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(count, *shape)
+
+
+def _split(arrays: dict[str, NDArray[np.uint8]], images: str, labels: str) -> Split:
+    split = Split(arrays[images], arrays[labels])
+    if len(split.images) != len(split.labels):
+        raise DatasetError(
+            f"{images} holds {len(split.images)} items but {labels} {len(split.labels)}: they do not belong together"
+        )
+    if not len(split):
+        raise DatasetError(f"{images} holds no image")
+    if split.labels.max() >= NUM_CLASSES:
+        raise DatasetError(f"{labels} holds the label {split.labels.max()}, expected 0 to {NUM_CLASSES - 1}")
+    return split
+
+
+def _fetch(url: str, folder: Path) -> bytes:
+    import httpx  # noqa: PLC0415  only a download needs it, and the server never downloads
+    from tqdm import tqdm  # noqa: PLC0415
+
+    content = bytearray()
+    try:
+        with httpx.stream("GET", url, follow_redirects=True, timeout=30) as response:
+            response.raise_for_status()
+            total = int(response.headers.get("content-length", 0)) or None
+            with tqdm(total=total, unit="B", unit_scale=True, desc="MNIST", disable=None) as bar:
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    bar.update(len(chunk))
+                    if len(content) > MAX_DOWNLOAD_BYTES:
+                        raise DatasetError(f"{url} is larger than {MAX_DOWNLOAD_BYTES} bytes: it is not MNIST")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise DatasetError(f"MNIST cannot be downloaded from {url}: {error}. {_where_to_put(folder)}") from error
+    return bytes(content)
+
+
+def _read_npz(content: bytes, url: str) -> dict[str, NDArray[np.uint8]]:
+    members = {
+        TRAIN_IMAGES: "x_train",
+        TRAIN_LABELS: "y_train",
+        TEST_IMAGES: "x_test",
+        TEST_LABELS: "y_test",
+    }
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as npz:
+            return {name: np.ascontiguousarray(npz[member], np.uint8) for name, member in members.items()}
+    except Exception as error:  # NumPy raises many kinds on what is not an archive of arrays
+        raise DatasetError(f"{url} did not answer with MNIST: {error}") from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write so that another process sees the whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(path)
+
+
+def _where_to_put(folder: Path) -> str:
+    return (
+        f"Put MNIST's four files, plain or .gz, into {folder} or into the folder that INKLING_MNIST_DIR names; "
+        f"their plain contents have SHA-256 {_listed(f'{name} {sha}' for name, sha in CANONICAL_SHA256.items())}"
+    )
+
+
+def _listed(items: Iterable[str]) -> str:
+    return "; ".join(items)

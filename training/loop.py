@@ -1,0 +1,153 @@
+"""The training loop: the tutorial's steps, compiled, many to a call."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from training.checkpoint import Card, Checkpoint, save
+from training.dataset import Dataset, Split
+from training.evaluation import evaluate
+from training.model import (
+    NUM_FEATURES,
+    Variables,
+    accuracy,
+    cross_entropy,
+    initial_biases,
+    initial_weights,
+    neural_net,
+    run_optimization,
+)
+from training.recipe import Recipe
+from training.records import Progress
+
+Parameters = dict[str, NDArray[np.float32]]
+
+
+class DivergedError(Exception):
+    """The loss is no longer a finite number."""
+
+
+def train(recipe: Recipe, dataset: Dataset, on_progress: Callable[[Progress], None]) -> Parameters:
+    """Train a new network and return its parameters, named as in the checkpoint file.
+
+    Calls `on_progress` after every `recipe.display_step` steps; what it raises ends the training.
+
+    Raises:
+        DatasetError: nothing would be left to train on.
+        DivergedError: the loss of a display step is not finite.
+    """
+    train_split, validation_split = dataset.hold_out(recipe.validation_size)
+    weights, biases = initial_weights(recipe.seed), initial_biases()
+    run_steps = _compile_steps(weights, biases, recipe.learning_rate)
+    images, labels = _flat(train_split)
+    held_out = _flat(validation_split) if len(validation_split) else None
+    started = time.perf_counter()
+    step = 0
+    for indices in _index_batches(recipe, len(train_split)):
+        loss, batch_accuracy = (float(value) for value in run_steps(indices, images, labels))
+        step += len(indices)
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the loss is {loss} after step {step}: "
+                f"the learning rate {recipe.learning_rate} is too high for this recipe"
+            )
+        if step % recipe.display_step:
+            continue  # the steps after the last display step
+        on_progress(
+            Progress(
+                step=step,
+                loss=loss,
+                accuracy=batch_accuracy,
+                validation_accuracy=_held_out_accuracy(held_out, weights, biases),
+                elapsed_s=time.perf_counter() - started,
+            )
+        )
+    return _parameters(weights, biases)
+
+
+def checkpoint_of(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> Checkpoint:
+    """Evaluate a trained network on the test images and return it as a checkpoint.
+
+    Raises:
+        CheckpointError: a parameter is not finite.
+    """
+    probabilities = predict(dataset.test.images, parameters)
+    card = Card(
+        recipe=recipe,
+        dataset=dataset.name,
+        dataset_digest=dataset.digest,
+        evaluation=evaluate(probabilities, dataset.test.labels),
+        libraries={name: version(name) for name in ("tensorflow", "keras", "numpy")},
+    )
+    return save(parameters, card)
+
+
+def predict(images: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.float32]:
+    """Return the probabilities (n, 10) that the network gives images (n, 28, 28)."""
+    weights = {name: tf.constant(parameters[f"weights/{name}"]) for name in ("h1", "h2", "out")}
+    biases = {name: tf.constant(parameters[f"biases/{name}"]) for name in ("b1", "b2", "out")}
+    x = _scale(tf.reshape(images, [-1, NUM_FEATURES]))
+    probabilities: NDArray[np.float32] = neural_net(x, weights, biases).numpy()
+    return probabilities
+
+
+def _index_batches(recipe: Recipe, size: int) -> Iterator[tf.Tensor]:
+    """Yield int64 (steps, batch): which images each step of the next display step learns from.
+
+    The tutorial's pipeline, `repeat().shuffle().batch().prefetch()`, over the images' numbers instead of the images:
+    the same order for a hundredth of the copying.
+    """
+    steps = tf.data.Dataset.range(size).repeat().shuffle(recipe.shuffle_buffer, seed=recipe.seed)
+    steps = steps.batch(recipe.batch_size).take(recipe.training_steps)
+    yield from steps.batch(recipe.display_step).prefetch(1)
+
+
+def _compile_steps(weights: Variables, biases: Variables, learning_rate: float) -> tf.types.experimental.Callable:
+    """Return a function that takes many steps in one call, and returns the last one's loss and accuracy.
+
+    One XLA call for a hundred steps costs 1.5 s to compile and saves the 0.1 ms or more that entering each step costs.
+    """
+
+    @tf.function(jit_compile=True)
+    def run_steps(indices: tf.Tensor, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return _scale(tf.gather(images, indices[step])), tf.gather(labels, indices[step])
+
+        for step in tf.range(tf.shape(indices)[0]):
+            batch_x, batch_y = batch(step)
+            run_optimization(batch_x, batch_y, weights, biases, learning_rate)
+        batch_x, batch_y = batch(-1)
+        pred = neural_net(batch_x, weights, biases)
+        return cross_entropy(pred, batch_y), accuracy(pred, batch_y)
+
+    return run_steps
+
+
+def _held_out_accuracy(
+    held_out: tuple[tf.Tensor, tf.Tensor] | None, weights: Variables, biases: Variables
+) -> float | None:
+    if held_out is None:
+        return None
+    images, labels = held_out
+    return float(accuracy(neural_net(_scale(images), weights, biases), labels))
+
+
+def _flat(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
+    return tf.constant(split.images.reshape(-1, NUM_FEATURES)), tf.constant(split.labels, tf.int32)
+
+
+def _scale(pixels: tf.Tensor) -> tf.Tensor:
+    return tf.cast(pixels, tf.float32) / 255.0
+
+
+def _parameters(weights: Variables, biases: Variables) -> Parameters:
+    return {
+        f"{kind}/{name}": variable.numpy()
+        for kind, variables in (("weights", weights), ("biases", biases))
+        for name, variable in variables.items()
+    }

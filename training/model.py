@@ -1,0 +1,83 @@
+"""The network: two hidden layers of sigmoids on raw `tf.Variable`s, after the "neural network, raw" tutorial.
+
+Source: Aymeric Damien, TensorFlow-Examples, tensorflow_v2/notebooks/3_NeuralNetworks/neural_network_raw.ipynb.
+"""
+
+import tensorflow as tf
+
+from training.dataset import NUM_CLASSES
+
+NUM_FEATURES = 784  # 28x28 pixels
+N_HIDDEN_1 = 128
+N_HIDDEN_2 = 256
+
+Variables = dict[str, tf.Variable]
+
+
+def initial_weights(seed: int) -> Variables:
+    """Return the weights of a new network: normal, mean 0, standard deviation 0.05."""
+    shapes = {
+        "h1": (NUM_FEATURES, N_HIDDEN_1),
+        "h2": (N_HIDDEN_1, N_HIDDEN_2),
+        "out": (N_HIDDEN_2, NUM_CLASSES),
+    }
+    return {
+        name: tf.Variable(tf.initializers.RandomNormal(seed=seed + layer)(shape))
+        for layer, (name, shape) in enumerate(shapes.items())
+    }
+
+
+def initial_biases() -> Variables:
+    """Return the biases of a new network: zeros."""
+    return {
+        "b1": tf.Variable(tf.zeros([N_HIDDEN_1])),
+        "b2": tf.Variable(tf.zeros([N_HIDDEN_2])),
+        "out": tf.Variable(tf.zeros([NUM_CLASSES])),
+    }
+
+
+def neural_net(x: tf.Tensor, weights: Variables, biases: Variables) -> tf.Tensor:
+    """Return class probabilities, float32 (batch, 10), each row summing to 1.
+
+    Args:
+        x: flattened images, float32 (batch, 784), 0 ground to 1 ink.
+        weights: h1 (784, 128), h2 (128, 256), out (256, 10).
+        biases: b1 (128,), b2 (256,), out (10,).
+    """
+    layer_1 = tf.add(tf.matmul(x, weights["h1"]), biases["b1"])  # (batch, 128)
+    layer_1 = tf.nn.sigmoid(layer_1)
+    layer_2 = tf.add(tf.matmul(layer_1, weights["h2"]), biases["b2"])  # (batch, 256)
+    layer_2 = tf.nn.sigmoid(layer_2)
+    out_layer = tf.matmul(layer_2, weights["out"]) + biases["out"]  # (batch, 10)
+    return tf.nn.softmax(out_layer)
+
+
+def cross_entropy(y_pred: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
+    """Return the cross-entropy summed over the batch, in nats.
+
+    The sum, not the mean: the tutorial's learning rate of 0.001 relies on it.
+
+    Args:
+        y_pred: class probabilities, float32 (batch, 10), each row summing to 1.
+        y_true: digit labels, integer (batch,), 0 to 9.
+    """
+    y_true = tf.one_hot(y_true, depth=NUM_CLASSES)  # (batch, 10)
+    y_pred = tf.clip_by_value(y_pred, 1e-9, 1.0)  # log(0) is -inf
+    return -tf.reduce_sum(y_true * tf.math.log(y_pred))  # ()
+
+
+def accuracy(y_pred: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
+    """Return the share of rows of `y_pred` (batch, 10) whose largest entry is at `y_true` (batch,), 0 to 1."""
+    correct_prediction = tf.equal(tf.argmax(y_pred, 1), tf.cast(y_true, tf.int64))  # (batch,)
+    return tf.reduce_mean(tf.cast(correct_prediction, tf.float32))  # ()
+
+
+def run_optimization(x: tf.Tensor, y: tf.Tensor, weights: Variables, biases: Variables, learning_rate: float) -> None:
+    """Take one step of plain stochastic gradient descent, in place."""
+    with tf.GradientTape() as g:
+        pred = neural_net(x, weights, biases)
+        loss = cross_entropy(pred, y)
+    trainable_variables = [*weights.values(), *biases.values()]
+    gradients = g.gradient(loss, trainable_variables)
+    for variable, gradient in zip(trainable_variables, gradients, strict=True):
+        variable.assign_sub(learning_rate * gradient)

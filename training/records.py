@@ -1,0 +1,110 @@
+"""What the registry answers with, and what it raises.
+
+RegistryError
+├── UnknownRunError, UnknownVersionError
+├── RunFinishedError       the run cannot be cancelled any more
+├── QueueFullError         too many runs wait already
+├── IdempotencyKeyError    the key was used for another request
+└── LeaseLostError         the trainer no longer owns the run: it was cancelled, or given to another
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from training.evaluation import Evaluation
+from training.recipe import Recipe
+
+RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+PromotePolicy = Literal["if_better", "always", "never"]
+
+
+class RegistryError(Exception):
+    pass
+
+
+class UnknownRunError(RegistryError):
+    pass
+
+
+class UnknownVersionError(RegistryError):
+    pass
+
+
+class RunFinishedError(RegistryError):
+    pass
+
+
+class QueueFullError(RegistryError):
+    pass
+
+
+class IdempotencyKeyError(RegistryError):
+    pass
+
+
+class LeaseLostError(RegistryError):
+    pass
+
+
+@dataclass(frozen=True)
+class Run:
+    id: int
+    state: RunState
+    recipe: Recipe
+    promote: PromotePolicy
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    step: int
+    total_steps: int
+    lease_expires_at: datetime | None
+    attempt: int
+    error_type: str | None
+    error: str | None
+    decision: str | None
+    version: int | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one display step shows: of its own batch after its update, and of the images held out."""
+
+    step: int
+    loss: float  # nats, summed over the batch
+    accuracy: float  # 0 to 1
+    validation_accuracy: float | None  # 0 to 1; None when nothing is held out
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Version:
+    version: int
+    run_id: int | None
+    digest: str
+    evaluation: Evaluation
+    created_at: datetime
+    origin: Literal["shipped", "run", "upload"]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    id: int
+    version: int
+    promoted_at: datetime
+    policy: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that one trainer owns until its lease ends; the token fences every write."""
+
+    run: Run
+    token: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    is_promoted: bool
+    reason: str

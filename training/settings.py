@@ -1,0 +1,33 @@
+"""Where the data are: the settings that the trainer and the server share. Read once, from INKLING_* and `.env`."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class StoreSettings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="INKLING_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Field(Path("var"), description="folder of the database, the API key and downloaded data")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the registry; default: SQLite in the data directory"
+    )
+    mnist_dir: Path | None = Field(
+        None, description="folder with MNIST's four IDX files, plain or .gz; default: download once"
+    )
+
+    @property
+    def registry_url(self) -> str:
+        return self.database_url or f"sqlite:///{self._database_file}"
+
+    @property
+    def has_registry(self) -> bool:
+        """Whether there is one already: only the server and the trainer make it."""
+        return self.database_url is not None or self._database_file.exists()
+
+    @property
+    def _database_file(self) -> Path:
+        return self.data_dir.absolute() / "inkling.db"

@@ -1,0 +1,93 @@
+"""The tables of the registry."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+metadata = MetaData()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC: SQLite would forget the time zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("recipe", JSON, nullable=False),
+    Column("promote", String(16), nullable=False),
+    Column("idempotency_key", String(255), unique=True),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("step", Integer, nullable=False),
+    Column("total_steps", Integer, nullable=False),
+    Column("lease_token", String(64)),
+    Column("lease_expires_at", UtcDateTime),
+    Column("attempt", Integer, nullable=False),
+    Column("error_type", String(64)),
+    Column("error", Text),
+    Column("decision", Text),
+    Column("version", Integer, ForeignKey("versions.version")),
+    sqlite_autoincrement=True,
+)
+
+run_progress = Table(
+    "run_progress",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("loss", Float, nullable=False),
+    Column("accuracy", Float, nullable=False),
+    Column("validation_accuracy", Float),
+    Column("elapsed_s", Float, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", Integer),
+    Column("digest", String(64), nullable=False),
+    Column("checkpoint", LargeBinary, nullable=False),
+    Column("evaluation", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("origin", String(16), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("version", Integer, ForeignKey("versions.version"), nullable=False),
+    Column("promoted_at", UtcDateTime, nullable=False),
+    Column("policy", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
