@@ -1,0 +1,181 @@
+"""The command `inkling`."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import uvicorn
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.auth import resolve_key
+from app.classifier import Classifier
+from app.errors import RequestError
+from app.images import decode
+from app.main import create_app
+from app.settings import PREFIX, Settings, unknown_variables
+from training import checkpoint, dataset
+from training.checkpoint import CheckpointError
+from training.dataset import DatasetError
+from training.evaluation import evaluate
+from training.records import RegistryError
+from training.registry import Registry
+
+TRAINING_COMMANDS = {
+    "train": "train the network here and now",
+    "worker": "train the runs that wait in the registry",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code: 0, 1 failed, 2 usage."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in TRAINING_COMMANDS:  # TensorFlow's side: this process makes way for it
+        os.execv(sys.executable, [sys.executable, "-m", "training", *words])
+    parser = _parser()
+    arguments = parser.parse_args(words)
+    for warning in unknown_variables():
+        print(f"warning: {warning}", file=sys.stderr)
+    try:
+        settings = Settings(**{name: value for name in Settings.model_fields if (value := getattr(arguments, name))})
+    except ValidationError as error:
+        parser.error("; ".join(f"{PREFIX}{item['loc'][0]}".upper() + f": {item['msg']}" for item in error.errors()))
+    try:
+        exit_code: int = arguments.run(arguments, settings)
+    except (RequestError, RegistryError, CheckpointError, DatasetError, OSError, SQLAlchemyError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="inkling", description="Read handwritten digits.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, description: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=description, description=f"{description[0].upper()}{description[1:]}.")
+        command.set_defaults(run=globals()[f"_{name}"])
+        settings = command.add_argument_group("settings (also as INKLING_* variables and in .env)")
+        for field_name, field in Settings.model_fields.items():
+            is_serving = name == "serve" or field_name in ("data_dir", "database_url", "mnist_dir")
+            settings.add_argument(
+                f"--{field_name.replace('_', '-')}",
+                metavar="|".join(map(str, get_args(field.annotation))) if field_name == "trainer" else "VALUE",
+                help=f"{field.description} (default: {field.default})" if is_serving else argparse.SUPPRESS,
+            )
+        return command
+
+    add("serve", "serve the network over HTTP")
+    for name, description in TRAINING_COMMANDS.items():
+        commands.add_parser(name, help=description, add_help=False)
+    predict = add("predict", "read the digits on image files")
+    predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
+    predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
+    for command in (predict, add("evaluate", "measure the accuracy on the MNIST test images")):
+        command.add_argument(
+            "--checkpoint",
+            type=Path,
+            metavar="FILE",
+            help="use this checkpoint, not the version being served",
+        )
+    add("versions", "list the versions, newest first")
+    promote = add("promote", "serve a version from now on")
+    promote.add_argument("version", type=int)
+    return parser
+
+
+def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    key, is_made = resolve_key(settings)
+    if key and is_made:
+        logging.getLogger("app").warning(
+            "listening beyond loopback, so calls that change something need this key: "
+            "curl -X POST -H 'Authorization: Bearer %s' http://localhost:%d/train",
+            key,
+            settings.port,
+        )
+    Registry(settings.registry_url).close()  # what is wrong with it is said here in words, not by uvicorn's traceback
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # ours names the request id
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=10,
+    )
+    return 0
+
+
+def _predict(arguments: argparse.Namespace, settings: Settings) -> int:
+    classifier = _classifier(arguments, settings)
+    images = np.stack([decode(file.read_bytes(), settings.max_pixels, str(file)) for file in arguments.files])
+    probabilities = classifier.probabilities(images)
+    digits, confidences = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    for file, digit, confidence in zip(arguments.files, digits, confidences, strict=True):
+        print(f"{file}: {digit} ({confidence:.3f})")
+    if arguments.plot:
+        from app.plot import plot_predictions  # noqa: PLC0415  fonts: 0.14 s that the server need not wait for
+
+        captions = [f"Model prediction: {digit} ({p:.2f})" for digit, p in zip(digits, confidences, strict=True)]
+        plot_predictions(images, captions).save(arguments.plot, format="PNG")
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
+    classifier = _classifier(arguments, settings)
+    test = dataset.load(settings.mnist_dir, settings.data_dir).test
+    evaluation = evaluate(classifier.probabilities(test.images), test.labels)
+    low, high = evaluation.interval_95
+    print(f"Test Accuracy: {evaluation.accuracy:f} ({evaluation.correct} of {evaluation.total})")
+    print(f"95 % interval: {low:.4f} to {high:.4f}")
+    print(f"loss: {evaluation.loss:.4f} nats an image, calibration error: {evaluation.calibration_error:.4f}")
+    for score in evaluation.digits:
+        print(f"digit {score.digit}: precision {score.precision:.4f}, recall {score.recall:.4f}, {score.count} images")
+    return 0
+
+
+def _versions(arguments: argparse.Namespace, settings: Settings) -> int:
+    registry = _registry(settings)
+    served = registry.served()
+    for version in registry.versions(limit=100):
+        mark = "*" if served and served.version == version.version else " "
+        print(
+            f"{mark} {version.version:>4}  test accuracy {version.evaluation.accuracy:.4f}  {version.origin:<8}"
+            f"  {version.created_at:%Y-%m-%d %H:%M}  {version.digest[:12]}"
+        )
+    return 0
+
+
+def _promote(arguments: argparse.Namespace, settings: Settings) -> int:
+    promotion = _registry(settings).promote(arguments.version, reason="asked for by inkling promote")
+    print(f"version {promotion.version} is served since {promotion.promoted_at:%Y-%m-%d %H:%M:%S} UTC")
+    return 0
+
+
+def _classifier(arguments: argparse.Namespace, settings: Settings) -> Classifier:
+    """Return the checkpoint named, else the version being served here, else the one that ships."""
+    if arguments.checkpoint:
+        return Classifier(checkpoint.load(arguments.checkpoint.read_bytes()), version=0)
+    if settings.has_registry and (served := (registry := Registry(settings.registry_url)).served()):
+        return Classifier(checkpoint.load(registry.checkpoint(served.version)), served.version)
+    shipped = resources.files("training").joinpath("pretrained.safetensors").read_bytes()
+    return Classifier(checkpoint.load(shipped), version=0)
+
+
+def _registry(settings: Settings) -> Registry:
+    if not settings.has_registry:
+        raise OSError(
+            f"there is no registry at {settings.registry_url}; `inkling serve` makes one, or set INKLING_DATA_DIR"
+        )
+    return Registry(settings.registry_url)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

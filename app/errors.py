@@ -1,0 +1,174 @@
+"""What can go wrong, in one table: exception class -> status and title; and one body for all, RFC 9457."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from training.records import (
+    IdempotencyKeyError,
+    QueueFullError,
+    RunFinishedError,
+    UnknownRunError,
+    UnknownVersionError,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class RequestError(Exception):
+    """The request cannot be answered as asked; the message says what was wrong, and what to do."""
+
+
+class ImageError(RequestError):
+    """What was sent is not an image, or not one of 28x28 pixels."""
+
+
+class BodyError(RequestError):
+    """The body is not what its Content-Type says."""
+
+
+class TooLargeError(RequestError):
+    """A limit on bytes, images or pixels is passed; the detail names it."""
+
+
+class MediaTypeError(RequestError):
+    """The Content-Type is none of those that /predict takes."""
+
+
+class NotImplementedYetError(RequestError):
+    """It is planned, and does not work yet."""
+
+
+class AuthorizationError(RequestError):
+    """The call changes something, and the API key is missing or wrong."""
+
+
+class OriginError(RequestError):
+    """A web page of another site sent the request; only this server's own pages may."""
+
+
+class UnavailableError(RequestError):
+    """The service cannot do this now; the detail says what is missing."""
+
+
+TABLE: dict[type[Exception], tuple[int, str]] = {
+    BodyError: (400, "The body cannot be read"),
+    AuthorizationError: (401, "An API key is needed"),
+    OriginError: (403, "Another site may not ask for this"),
+    UnknownRunError: (404, "No such run"),
+    UnknownVersionError: (404, "No such version"),
+    RunFinishedError: (409, "The run has ended"),
+    TooLargeError: (413, "Too large"),
+    MediaTypeError: (415, "This format is not taken"),
+    ImageError: (422, "Not an image of a digit"),
+    IdempotencyKeyError: (422, "The idempotency key was used for something else"),
+    QueueFullError: (429, "Too many runs wait"),
+    NotImplementedYetError: (501, "Not implemented yet"),
+    UnavailableError: (503, "Not available now"),
+    SQLAlchemyError: (503, "The registry cannot be reached"),
+}
+
+_HEADERS: dict[int, dict[str, str]] = {
+    401: {"WWW-Authenticate": "Bearer"},
+    429: {"Retry-After": "30"},
+    503: {"Retry-After": "5"},
+}
+
+
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    title: str | None = None,
+    *,
+    errors: list[dict[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the body that every error has: application/problem+json, RFC 9457."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{slug(title)}" if title else "about:blank",
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "request_id": request.scope.get("request_id", ""),
+    }
+    if errors:
+        body["errors"] = errors
+    return Response(
+        orjson.dumps(body),
+        status,
+        headers={**_HEADERS.get(status, {}), **(headers or {})},
+        media_type="application/problem+json",
+    )
+
+
+def slug(title: str) -> str:
+    return title.lower().replace(" ", "-")
+
+
+def install(app: FastAPI) -> None:
+    """Have every exception of the table, FastAPI's and Starlette's own, and the unforeseen answered as problems."""
+    for cls in TABLE:
+        app.add_exception_handler(cls, _of_table)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+
+
+def unforeseen(request: Request, error: Exception) -> Response:
+    """Answer what nobody foresaw: the client learns the request id, the log learns the rest."""
+    request_id = request.scope.get("request_id", "")
+    logger.error("request %s: %s %s", request_id, request.method, request.url.path, exc_info=error)
+    return problem(request, 500, f"The server made a mistake; its log has the details under request id {request_id}.")
+
+
+async def _of_table(request: Request, error: Exception) -> Response:
+    status, title = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
+    if isinstance(error, SQLAlchemyError):
+        logger.error("the registry cannot be reached: %s", error)
+        return problem(request, status, "The database of runs and versions does not answer; try again.", title)
+    return problem(request, status, str(error), title)
+
+
+async def _of_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  as registered
+    if isinstance(error.__cause__, RequestError):  # FastAPI hides what went wrong while it read the body
+        return await _of_table(request, error.__cause__)
+    details = {
+        404: f"There is nothing at {request.url.path}; /docs lists what there is.",
+        405: f"{request.url.path} does not take {request.method}.",
+    }
+    detail = details.get(error.status_code, str(error.detail))
+    return problem(request, error.status_code, detail, headers=error.headers)
+
+
+async def _of_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  as registered
+    errors = [
+        {
+            "field": ".".join(str(part) for part in item["loc"]),
+            "message": item["msg"],
+            "value": _shown(item["input"]),
+        }
+        for item in error.errors()
+    ]
+    is_json = all(item["type"] != "json_invalid" for item in error.errors())
+    detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
+    title = "A field is wrong" if is_json else "The body is not JSON"
+    if await request.body() and "json" not in request.headers.get("content-type", ""):
+        return await _of_table(request, MediaTypeError("send the body as JSON, with Content-Type: application/json"))
+    return problem(request, 422 if is_json else 400, detail, title, errors=errors)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as the answer may show it: whole if small, cut if not."""
+    text = value if isinstance(value, str) else repr(value)
+    return value if isinstance(value, int | float | bool | None) else text[:100]

@@ -1,0 +1,102 @@
+"""The application: `create_app(settings)`."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from importlib import resources
+
+from fastapi import FastAPI
+
+from app import __version__, errors, openapi
+from app.auth import resolve_key
+from app.images import Limits
+from app.metrics import Metrics
+from app.middleware import RequestMiddleware
+from app.routes import docs, health, metrics, predict, problems, promotions, train, versions
+from app.runs import Trainer
+from app.services import Services
+from app.serving import Serving
+from app.settings import Settings
+from training import checkpoint
+from training.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """Inkling reads handwritten digits with the classic 784-128-256-10 perceptron: it trains the network,
+keeps every trained version with its measured accuracy, and serves the chosen one."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the service. It opens its registry and loads the promoted version when its lifespan begins."""
+    series = Metrics()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = app.state.services = await asyncio.to_thread(_open, settings, series)
+        following = asyncio.create_task(_follow(services))
+        try:
+            yield
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+            await asyncio.to_thread(services.trainer.stop)
+            services.registry.close()
+
+    app = FastAPI(
+        title="Inkling",
+        version=__version__,
+        description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.add_middleware(
+        RequestMiddleware,
+        metrics=series,
+        max_body_bytes=settings.max_body_bytes,
+        access_log=settings.access_log,
+    )
+    errors.install(app)
+    openapi.install(app)
+    for route in (predict, train, versions, promotions, metrics, health, problems, docs):
+        app.include_router(route.router)
+    docs.mount_assets(app)
+    return app
+
+
+def _open(settings: Settings, series: Metrics) -> Services:
+    registry = Registry(settings.registry_url)
+    shipped = resources.files("training").joinpath("pretrained.safetensors").read_bytes()
+    registry.add_first_version(checkpoint.load(shipped))
+    serving = Serving(registry)
+    serving.refresh()
+    key, _ = resolve_key(settings)
+    return Services(
+        settings=settings,
+        api_key=key,
+        limits=Limits.of(settings),
+        registry=registry,
+        serving=serving,
+        trainer=Trainer(settings, registry),
+        metrics=series,
+    )
+
+
+async def _follow(services: Services) -> None:
+    """Serve what is promoted, by whomever, and have waiting runs trained, until the server stops."""
+    is_reached = True
+    while True:
+        try:
+            await asyncio.to_thread(services.serving.refresh)
+            await asyncio.to_thread(services.trainer.ensure)
+            is_reached = True
+        except Exception as error:  # the registry's troubles must not end the following
+            if is_reached:
+                logger.exception("the registry cannot be followed, trying on: %s", error)
+            is_reached = False
+        await asyncio.sleep(services.settings.follow_s)

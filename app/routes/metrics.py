@@ -1,0 +1,46 @@
+"""GET /metrics: the test accuracy of the version being served, for people and for Prometheus."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+
+from app.errors import UnavailableError
+from app.metrics import wants_exposition
+from app.openapi import problems
+from app.schemas import ServedMetrics
+from app.services import Injected
+
+router = APIRouter(tags=["metrics"])
+
+_EXPOSITION: dict[str, Any] = {"schema": {"type": "string"}, "example": "inkling_test_accuracy 0.9388"}
+
+
+@router.get(
+    "/metrics",
+    response_model=ServedMetrics,
+    responses={
+        200: {"content": {"text/plain": _EXPOSITION, "application/openmetrics-text": _EXPOSITION}},
+        **problems(422, UnavailableError, instance="/metrics"),
+    },
+)
+def get_metrics(
+    services: Injected,
+    response: Response,
+    accept: Annotated[str, Header(description="`text/plain` or `application/openmetrics-text`: Prometheus")] = "*/*",
+    format: Annotated[  # noqa: A002  the query parameter's name
+        Literal["json", "prometheus"] | None, Query(description="instead of Accept")
+    ] = None,
+) -> Any:
+    """Report the test accuracy of the version being served, or the Prometheus series."""
+    classifier = services.serving.classifier
+    if format == "prometheus" or (format is None and wants_exposition(accept)):
+        content, media_type = services.metrics.exposition(accept, classifier)
+        return Response(content, headers={"Vary": "Accept", "Content-Type": media_type})
+    response.headers["Vary"] = "Accept"
+    card = classifier.checkpoint.card
+    return ServedMetrics(
+        **card.evaluation.model_dump(),
+        version=classifier.version,
+        digest=classifier.checkpoint.digest,
+        dataset=card.dataset,
+    )

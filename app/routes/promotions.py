@@ -1,0 +1,19 @@
+"""GET /promotions: which version was served since when, and why."""
+
+from fastapi import APIRouter
+
+from app.openapi import problems
+from app.schemas import PromotionDetail, PromotionList
+from app.services import Before, Injected, Limit
+
+router = APIRouter(tags=["versions"])
+
+
+@router.get("/promotions", responses=problems(422, instance="/promotions"))
+def list_promotions(services: Injected, limit: Limit = 20, before: Before = None) -> PromotionList:
+    """List the promotions, newest first: the first one names the version being served."""
+    promotions = services.registry.promotions(limit, before)
+    return PromotionList(
+        items=[PromotionDetail.model_validate(promotion) for promotion in promotions],
+        next=promotions[-1].id if len(promotions) == limit else None,
+    )

@@ -1,0 +1,162 @@
+"""What requests and answers look like."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from training.evaluation import Evaluation
+from training.recipe import OVERRIDABLE, Recipe, RecipeName
+from training.records import PromotePolicy, RunState
+
+
+class _FromRecord(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Prediction(BaseModel):
+    digit: int = Field(description="the most probable digit, 0 to 9")
+    confidence: float = Field(description="its probability, 0 to 1")
+    probabilities: list[float] = Field(description="of the digits 0 to 9; they add up to 1")
+
+
+class Predictions(BaseModel):
+    version: int = Field(description="the version of the network that answered")
+    predictions: list[Prediction] = Field(description="in the order of the images")
+
+
+def _optional(name: str) -> Any:
+    field = Recipe.model_fields[name]
+    return (Annotated[field.annotation, *field.metadata] | None, Field(None, description=field.description))
+
+
+if TYPE_CHECKING:
+    Overrides = BaseModel
+else:
+    Overrides = create_model(
+        "Overrides",
+        __config__=ConfigDict(extra="forbid", allow_inf_nan=False),
+        **{name: _optional(name) for name in OVERRIDABLE},
+    )
+
+
+class TrainRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"recipe": "tutorial", "overrides": {"seed": 1}, "promote": "if_better"}]},
+    )
+
+    recipe: RecipeName = Field("tutorial", description="the preset to start from")
+    overrides: Overrides = Field(default_factory=Overrides, description="fields of the recipe to change")
+    promote: PromotePolicy = Field(
+        "if_better",
+        description="whether the new version is served: if it reads more held-out images right, always, or never",
+    )
+
+
+class RunProgress(_FromRecord):
+    step: int
+    loss: float = Field(description="of the step's batch after its update: nats, summed over the batch")
+    accuracy: float = Field(description="of the step's batch after its update, 0 to 1")
+    validation_accuracy: float | None = Field(description="on the images held out; null if there are none")
+    elapsed_s: float = Field(description="seconds since the first step")
+
+
+class RunSummary(_FromRecord):
+    id: int
+    state: RunState
+    recipe: Recipe
+    promote: PromotePolicy
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    step: int = Field(description="steps taken")
+    total_steps: int
+    attempt: int = Field(description="1 at first; 2 when its trainer died once")
+    error_type: str | None = Field(description="why it failed, in a word")
+    error: str | None = Field(description="why it failed, in words")
+    decision: str | None = Field(description="why its version was promoted, or not")
+    version: int | None = Field(description="the version it made")
+
+
+class RunDetail(RunSummary):
+    waits_for: str | None = Field(None, description="what a queued run waits for, in words")
+    progress: list[RunProgress] = Field(default_factory=list, description="a line each display step")
+
+
+class RunList(BaseModel):
+    items: list[RunSummary] = Field(description="newest first")
+    next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
+
+
+class VersionDetail(_FromRecord):
+    version: int
+    run_id: int | None = Field(description="the run that made it; null if none did")
+    digest: str = Field(description="SHA-256 of the checkpoint file")
+    created_at: datetime
+    origin: Literal["shipped", "run", "upload"]
+    evaluation: Evaluation = Field(description="on the test images")
+
+
+class VersionList(BaseModel):
+    items: list[VersionDetail] = Field(description="newest first")
+    next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
+
+
+class PromotionDetail(_FromRecord):
+    id: int
+    version: int
+    promoted_at: datetime
+    policy: str = Field(description="shipped, if_better, always or manual")
+    reason: str
+
+
+class PromotionList(BaseModel):
+    items: list[PromotionDetail] = Field(description="newest first; the first names the version being served")
+    next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
+
+
+class PromoteRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 1}]})
+
+    version: int = Field(ge=1, le=2**31 - 1, description="the version to serve")
+
+
+class ServedMetrics(Evaluation):
+    version: int = Field(description="the version being served")
+    digest: str = Field(description="SHA-256 of its checkpoint file")
+    dataset: str = Field(description='whose test images: "mnist", or "custom"')
+
+
+class Live(BaseModel):
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    status: Literal["ready"] = "ready"
+    version: int = Field(description="the version being served")
+    refused: str | None = Field(description="why the newest promotion is not served; null when it is")
+
+
+class FieldProblem(BaseModel):
+    field: str
+    message: str
+    value: Any
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str = Field(description="a path that explains this kind of problem, or about:blank")
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong, with the value and the limit, and what to do")
+    instance: str = Field(description="the path that was asked")
+    request_id: str = Field(description="also in the header X-Request-ID, and in the server's log")
+    errors: list[FieldProblem] = Field(default_factory=list, description="where fields are wrong")
+
+
+class ProblemKind(BaseModel):
+    title: str
+    status: int
+    meaning: str

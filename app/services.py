@@ -1,0 +1,34 @@
+"""What the routes need, made once by `create_app` and passed by FastAPI."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from app.images import Limits
+from app.metrics import Metrics
+from app.runs import Trainer
+from app.serving import Serving
+from app.settings import Settings
+from training.registry import Registry
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    api_key: str | None
+    limits: Limits
+    registry: Registry
+    serving: Serving
+    trainer: Trainer
+    metrics: Metrics
+
+
+def of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Injected = Annotated[Services, Depends(of)]
+Limit = Annotated[int, Query(ge=1, le=100, description="most items in the answer")]
+Before = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="only items older than this one")]

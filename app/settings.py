@@ -1,0 +1,55 @@
+"""The settings of the service: flags, then INKLING_* variables, then `.env`, then the defaults here."""
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from training.settings import StoreSettings
+
+PREFIX = "INKLING_"
+
+
+class Settings(StoreSettings):
+    host: str = Field("127.0.0.1", description="address to listen on; beyond loopback an API key is needed")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    api_key: SecretStr | None = Field(
+        None, min_length=8, description="key that unsafe calls need; made when listening beyond loopback"
+    )
+    trainer: Literal["process", "external"] = Field(
+        "process",
+        description="`process`: the server starts a trainer when a run waits; `external`: it never does",
+    )
+    max_body_bytes: int = Field(16 << 20, ge=1024, description="largest request body, in bytes")
+    max_images: int = Field(10_000, ge=1, description="most images a prediction request")
+    max_pixels: int = Field(40_000_000, ge=784, description="most pixels an image (a phone's photo: 12 million)")
+    max_queued_runs: int = Field(16, ge=1, description="most training runs that wait")
+    follow_s: float = Field(0.5, ge=0.05, le=60, description="seconds between two looks at which version is promoted")
+    access_log: bool = Field(False, description="log a line a request")
+
+    @property
+    def is_loopback(self) -> bool:
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Return a warning for each INKLING_* variable that is no setting, naming the nearest that is."""
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    warnings = []
+    for name in os.environ if environment is None else environment:
+        if name.startswith(PREFIX) and name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            warnings.append(f"{name} is not a setting of Inkling; did you mean {nearest}?")
+    return warnings
