@@ -1,0 +1,41 @@
+# Two images from one file: `server` answers requests, without TensorFlow; `trainer` trains what waits in the registry.
+# docker build -t inkling .    docker build --target trainer -t inkling-trainer .
+
+FROM python:3.12-slim AS package
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY app app
+COPY training training
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM python:3.12-slim AS server-packages
+COPY requirements-server.lock .
+RUN python -m venv --without-pip /venv && \
+    pip --python /venv/bin/python install --no-cache-dir --require-hashes -r requirements-server.lock
+COPY --from=package /wheels /wheels
+RUN pip --python /venv/bin/python install --no-cache-dir --no-deps --no-index /wheels/*.whl
+
+FROM server-packages AS trainer-packages
+COPY requirements-trainer.lock .
+RUN pip --python /venv/bin/python install --no-cache-dir --require-hashes -r requirements-trainer.lock
+
+FROM python:3.12-slim AS base
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 INKLING_DATA_DIR=/data
+RUN useradd --uid 10001 --no-create-home inkling && install -d -o inkling -g inkling /data
+VOLUME /data
+USER inkling
+ENTRYPOINT ["inkling"]
+
+FROM base AS trainer
+COPY --from=trainer-packages /venv /venv
+ENV KERAS_HOME=/tmp/keras
+CMD ["worker"]
+HEALTHCHECK --interval=30s --timeout=10s CMD ["inkling", "versions"]
+
+FROM base AS server
+COPY --from=server-packages /venv /venv
+ENV INKLING_HOST=0.0.0.0 INKLING_TRAINER=external
+EXPOSE 8000
+CMD ["serve"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 \
+  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]

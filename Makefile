@@ -1,0 +1,56 @@
+# Every target sets up what it needs: Python 3.11 to 3.13 and make are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: install serve test check train bench pictures image lock clean
+
+install: $(INSTALLED)  ## make .venv and install the lock into it
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Inkling needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) --version). Name one: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+serve: $(INSTALLED)  ## serve on 127.0.0.1:8000, or INKLING_HOST and INKLING_PORT
+	$(BIN)/inkling serve
+
+test: $(INSTALLED)  ## run the tests, with branch coverage
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+check: $(INSTALLED)  ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+RECIPE ?= tutorial
+train: $(INSTALLED)  ## train the network that ships: training/pretrained.safetensors
+	$(BIN)/inkling train --recipe $(RECIPE) --out training/pretrained.safetensors
+
+bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells
+	$(BIN)/python -m benchmarks
+
+pictures: $(INSTALLED)  ## draw the README's sample digits and its picture again
+	$(BIN)/python -m tests.digits
+	$(BIN)/inkling predict docs/digits/*.png --plot docs/predictions.png
+
+IMAGE ?= inkling
+image:  ## build both images with Docker
+	docker build --target server -t $(IMAGE) .
+	docker build --target trainer -t $(IMAGE)-trainer .
+
+lock:  ## resolve the newest versions again; needs uv
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade \
+	  --extra train --group dev --python-version 3.11 pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --constraint requirements.lock --extra train --python-version 3.11 pyproject.toml -o requirements-trainer.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --constraint requirements.lock --python-version 3.11 pyproject.toml -o requirements-server.lock
+
+clean:  ## remove what the other targets made
+	rm -rf .venv dist .coverage .mypy_cache .ruff_cache .pytest_cache
