@@ -43,6 +43,10 @@ class MediaTypeError(RequestError):
     """The Content-Type is none of those that /predict takes."""
 
 
+class FieldError(RequestError):
+    """A field or parameter has a value that it cannot have; `errors` names each, with the value."""
+
+
 class NotImplementedYetError(RequestError):
     """It is planned, and does not work yet."""
 
@@ -68,6 +72,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     RunFinishedError: (409, "The run has ended"),
     TooLargeError: (413, "Too large"),
     MediaTypeError: (415, "This format is not taken"),
+    FieldError: (422, "A field is wrong"),
     ImageError: (422, "Not an image of a digit"),
     IdempotencyKeyError: (422, "The idempotency key was used for something else"),
     QueueFullError: (429, "Too many runs wait"),
@@ -160,12 +165,13 @@ async def _of_validation(request: Request, error: Exception) -> Response:
         }
         for item in error.errors()
     ]
-    is_json = all(item["type"] != "json_invalid" for item in error.errors())
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
-    title = "A field is wrong" if is_json else "The body is not JSON"
+    if any(item["type"] == "json_invalid" for item in error.errors()):
+        return await _of_table(request, BodyError(f"the body is not JSON: {detail}"))
     if await request.body() and "json" not in request.headers.get("content-type", ""):
         return await _of_table(request, MediaTypeError("send the body as JSON, with Content-Type: application/json"))
-    return problem(request, 422 if is_json else 400, detail, title, errors=errors)
+    status, title = TABLE[FieldError]
+    return problem(request, status, detail, title, errors=errors)
 
 
 def _shown(value: Any) -> Any:

@@ -11,11 +11,11 @@ from app.schemas import Predictions, Problem
 PROBLEM = "application/problem+json"
 
 
-def problems(*kinds: type[Exception] | int, instance: str = "/predict") -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route: a kind is an exception class of the table, or a status of its own."""
+def problems(*kinds: type[Exception], instance: str = "/predict") -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that raises these exceptions of the table."""
     responses: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
-        status, title, detail = _describe(kind)
+        status, title = TABLE[kind]
         response = responses.setdefault(
             status,
             {
@@ -28,18 +28,12 @@ def problems(*kinds: type[Exception] | int, instance: str = "/predict") -> dict[
                 "type": f"/problems/{slug(title)}",
                 "title": title,
                 "status": status,
-                "detail": detail,
+                "detail": (kind.__doc__ or title).strip(),
                 "instance": instance,
                 "request_id": "5f1c0f8e2b7a4d93",
             }
         }
     return responses
-
-
-def _describe(kind: type[Exception] | int) -> tuple[int, str, str]:
-    if isinstance(kind, int):
-        return 422, "A field is wrong", "body.promote: Input should be 'if_better', 'always' or 'never'"
-    return *TABLE[kind], (kind.__doc__ or "").strip()
 
 
 def install(app: FastAPI) -> None:

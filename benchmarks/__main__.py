@@ -9,7 +9,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks.contestants import Contestant, prediction_contestants, training_contestants
+from benchmarks.contestants import REPEATS, Contestant, prediction_contestants, training_contestants
 from tests.digits import write_mnist
 
 ROUNDS = 5
@@ -20,8 +20,8 @@ def main() -> None:
         mnist_dir = Path(os.environ.get("INKLING_MNIST_DIR") or write_mnist(Path(folder)))
         print(f"{os.cpu_count()} cores, images of {mnist_dir}, {ROUNDS} rounds")
         report("Training, 300 steps of the tutorial", training_contestants(mnist_dir))
-        report("Predicting, one image", prediction_contestants(1))
-        report("Predicting, 1,000 images", prediction_contestants(1000))
+        report(f"Predicting one image, {REPEATS} times", prediction_contestants(1))
+        report(f"Predicting 1,000 images, {REPEATS} times", prediction_contestants(1000))
 
 
 def report(title: str, contestants: list[Contestant]) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 
-from app.errors import UnavailableError
+from app.errors import FieldError, UnavailableError
 from app.metrics import wants_exposition
 from app.openapi import problems
 from app.schemas import ServedMetrics
@@ -20,7 +20,7 @@ _EXPOSITION: dict[str, Any] = {"schema": {"type": "string"}, "example": "inkling
     response_model=ServedMetrics,
     responses={
         200: {"content": {"text/plain": _EXPOSITION, "application/openmetrics-text": _EXPOSITION}},
-        **problems(422, UnavailableError, instance="/metrics"),
+        **problems(FieldError, UnavailableError, instance="/metrics"),
     },
 )
 def get_metrics(

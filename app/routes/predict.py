@@ -14,6 +14,7 @@ from starlette.responses import Response
 from app.classifier import Classifier
 from app.errors import (
     BodyError,
+    FieldError,
     ImageError,
     MediaTypeError,
     NotImplementedYetError,
@@ -100,7 +101,7 @@ _BODIES: dict[str, dict[str, Any]] = {
             TooLargeError,
             MediaTypeError,
             ImageError,
-            422,
+            FieldError,
             NotImplementedYetError,
             UnavailableError,
         ),

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from app.errors import FieldError
 from app.openapi import problems
 from app.schemas import PromotionDetail, PromotionList
 from app.services import Before, Injected, Limit
@@ -9,7 +10,7 @@ from app.services import Before, Injected, Limit
 router = APIRouter(tags=["versions"])
 
 
-@router.get("/promotions", responses=problems(422, instance="/promotions"))
+@router.get("/promotions", responses=problems(FieldError, instance="/promotions"))
 def list_promotions(services: Injected, limit: Limit = 20, before: Before = None) -> PromotionList:
     """List the promotions, newest first: the first one names the version being served."""
     promotions = services.registry.promotions(limit, before)

@@ -8,7 +8,15 @@ from pydantic import ValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
 from app.auth import require_key
-from app.errors import AuthorizationError, OriginError, UnavailableError
+from app.errors import (
+    AuthorizationError,
+    BodyError,
+    FieldError,
+    MediaTypeError,
+    OriginError,
+    TooLargeError,
+    UnavailableError,
+)
 from app.openapi import problems
 from app.schemas import RunDetail, RunList, RunProgress, RunSummary, TrainRequest
 from app.services import Before, Injected, Limit, Services
@@ -25,10 +33,13 @@ RunId = Annotated[int, Path(ge=1, le=2**31 - 1)]
     status_code=HTTP_202_ACCEPTED,
     dependencies=[Depends(require_key)],
     responses=problems(
+        BodyError,
         AuthorizationError,
         OriginError,
+        TooLargeError,
+        MediaTypeError,
         IdempotencyKeyError,
-        422,
+        FieldError,
         QueueFullError,
         UnavailableError,
         instance="/train",
@@ -56,7 +67,7 @@ def start_run(
     return _detail(run, services)
 
 
-@router.get("", responses=problems(422, instance="/train"))
+@router.get("", responses=problems(FieldError, instance="/train"))
 def list_runs(services: Injected, limit: Limit = 20, before: Before = None) -> RunList:
     """List the training runs, newest first."""
     runs = services.registry.runs(limit, before)
@@ -66,7 +77,7 @@ def list_runs(services: Injected, limit: Limit = 20, before: Before = None) -> R
     )
 
 
-@router.get("/{run_id}", responses=problems(UnknownRunError, 422, instance="/train/7"))
+@router.get("/{run_id}", responses=problems(UnknownRunError, FieldError, instance="/train/7"))
 def get_run(run_id: RunId, services: Injected) -> RunDetail:
     """Watch a run: its state, its progress, and what it waits for or why it failed."""
     return _detail(services.registry.run(run_id), services)
@@ -75,7 +86,9 @@ def get_run(run_id: RunId, services: Injected) -> RunDetail:
 @router.delete(
     "/{run_id}",
     dependencies=[Depends(require_key)],
-    responses=problems(AuthorizationError, OriginError, UnknownRunError, RunFinishedError, 422, instance="/train/7"),
+    responses=problems(
+        AuthorizationError, OriginError, UnknownRunError, RunFinishedError, FieldError, instance="/train/7"
+    ),
 )
 def cancel_run(run_id: RunId, services: Injected) -> RunDetail:
     """Cancel a run. One that is being trained stops within a display step; it publishes nothing."""

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Response
 
 from app.auth import require_key
-from app.errors import AuthorizationError, OriginError
+from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, TooLargeError
 from app.openapi import problems
 from app.schemas import PromoteRequest, PromotionDetail, VersionDetail, VersionList
 from app.services import Before, Injected, Limit
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/versions", tags=["versions"])
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
-@router.get("", responses=problems(422, instance="/versions"))
+@router.get("", responses=problems(FieldError, instance="/versions"))
 def list_versions(services: Injected, limit: Limit = 20, before: Before = None) -> VersionList:
     """List the versions with their test scores, newest first."""
     versions = services.registry.versions(limit, before)
@@ -29,7 +29,16 @@ def list_versions(services: Injected, limit: Limit = 20, before: Before = None) 
 @router.put(
     "/current",
     dependencies=[Depends(require_key)],
-    responses=problems(AuthorizationError, OriginError, UnknownVersionError, 422, instance="/versions/current"),
+    responses=problems(
+        BodyError,
+        AuthorizationError,
+        OriginError,
+        UnknownVersionError,
+        TooLargeError,
+        MediaTypeError,
+        FieldError,
+        instance="/versions/current",
+    ),
 )
 def promote_version(body: PromoteRequest, services: Injected) -> PromotionDetail:
     """Serve a version from now on: promote a new one, or roll back to an old one."""
@@ -38,7 +47,7 @@ def promote_version(body: PromoteRequest, services: Injected) -> PromotionDetail
     return PromotionDetail.model_validate(promotion)
 
 
-@router.get("/{version}", responses=problems(UnknownVersionError, 422, instance="/versions/7"))
+@router.get("/{version}", responses=problems(UnknownVersionError, FieldError, instance="/versions/7"))
 def get_version(version: VersionNumber, services: Injected) -> VersionDetail:
     return VersionDetail.model_validate(services.registry.version(version))
 
@@ -51,7 +60,7 @@ def get_version(version: VersionNumber, services: Injected) -> VersionDetail:
             "description": "The checkpoint file, safetensors",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **problems(UnknownVersionError, 422, instance="/versions/7/checkpoint"),
+        **problems(UnknownVersionError, FieldError, instance="/versions/7/checkpoint"),
     },
 )
 def download_checkpoint(version: VersionNumber, services: Injected) -> Response:
