@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from training import dataset
 from training.checkpoint import CheckpointError
 from training.dataset import DatasetError
 from training.recipe import OVERRIDABLE, RECIPES, Recipe
-from training.records import Progress
+from training.records import Progress, RegistryError
 from training.registry import Registry
 from training.settings import StoreSettings
 from training.worker import LEASE_S, StopRequested, be_a_good_neighbour, train_run, work
@@ -44,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _train(arguments, _recipe(parser, arguments), settings)
     except (StopRequested, KeyboardInterrupt):
         print("stopped", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(f"error: {error}. Training needs TensorFlow: pip install 'inkling[train]'", file=sys.stderr)
     except (CommandError, DatasetError, CheckpointError, OSError, SQLAlchemyError) as error:
         print(f"error: {error}", file=sys.stderr)
     return 1
@@ -123,16 +125,16 @@ def _recipe(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> R
 
 
 def _train(arguments: argparse.Namespace, recipe: Recipe, settings: StoreSettings) -> int:
+    if arguments.out and arguments.out.is_dir():
+        raise CommandError(f"{arguments.out} is a folder: --out needs the name of a file")
     if arguments.out and not arguments.out.absolute().parent.is_dir():
         raise CommandError(f"{arguments.out.absolute().parent} is not a folder: --out cannot be written there")
     if arguments.publish:
         return _train_and_publish(arguments, recipe, settings)
     data = dataset.load(settings.mnist_dir, settings.data_dir)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        from training import loop  # noqa: PLC0415  after the arguments are checked: TensorFlow takes 5 seconds
-    except ModuleNotFoundError as error:
-        raise CommandError(f"{error}. Training needs TensorFlow: pip install 'inkling[train]'") from error
+    from training import loop  # noqa: PLC0415  after the arguments are checked: TensorFlow takes 5 seconds
+
     with _shown(recipe) as show:
         try:
             parameters = loop.train(recipe, data, show)
@@ -160,10 +162,11 @@ def _train_and_publish(arguments: argparse.Namespace, recipe: Recipe, settings: 
         with _shown(recipe) as show:
             run = train_run(registry, claim, settings, show)
     except BaseException:
-        registry.cancel_run(run.id)  # asked to stop here means stop, not later elsewhere
+        with suppress(RegistryError):  # it may have ended this very moment
+            registry.cancel_run(run.id)  # asked to stop here means stop, not later elsewhere
         raise
     if run.version is None:
-        print(f"error: run {run.id} {run.state}: {run.error}", file=sys.stderr)
+        print(f"error: run {run.id} {run.state}" + (f": {run.error}" if run.error else ""), file=sys.stderr)
         return 1
     content = registry.checkpoint(run.version)
     print(f"Test Accuracy: {registry.version(run.version).evaluation.accuracy:f}")

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 from safetensors import SafetensorError
 
 from training.evaluation import Evaluation
@@ -88,11 +89,16 @@ def load(content: bytes) -> Checkpoint:
         parameters = safetensors.numpy.load(content)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"not a safetensors file of arrays: {error}") from error
-    _verify(parameters)
+    verify(parameters)
     return Checkpoint(content, parameters, _read_card(content))
 
 
-def _verify(parameters: dict[str, NDArray[np.float32]]) -> None:
+def verify(parameters: dict[str, NDArray[np.float32]]) -> None:
+    """Check names, shapes, dtype and finiteness.
+
+    Raises:
+        CheckpointError: something is not this network's.
+    """
     if parameters.keys() != SHAPES.keys():
         raise CheckpointError(f"holds {sorted(parameters)}, expected {sorted(SHAPES)}")
     for name, shape in SHAPES.items():
@@ -108,14 +114,14 @@ def _verify(parameters: dict[str, NDArray[np.float32]]) -> None:
 def _read_card(content: bytes) -> Card:
     """Read the card from the header (https://huggingface.co/docs/safetensors, "Format"): its length, then JSON."""
     length = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     if "inkling" not in metadata:
         raise CheckpointError("has no card: the metadata `inkling` is missing")
     try:
-        card = json.loads(metadata["inkling"])
+        card = from_json(metadata["inkling"])  # unlike the json module: bounded depth and numbers, and only UTF-8
         found = card.get("format_version") if isinstance(card, dict) else None
         if found != FORMAT_VERSION:
             raise CheckpointError(f"format version is {found}, expected {FORMAT_VERSION}")
         return Card.model_validate(card)
-    except (json.JSONDecodeError, ValidationError) as error:
+    except ValueError as error:  # from_json's, and pydantic's ValidationError
         raise CheckpointError(f"its card cannot be read: {error}") from error

@@ -8,8 +8,8 @@ import gzip
 import hashlib
 import io
 import os
+import secrets
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -133,6 +133,7 @@ def download(folder: Path, url: str = KERAS_URL) -> None:
         DatasetError: no network, or what came is not MNIST.
     """
     arrays = _read_npz(_fetch(url, folder), url)
+    contents: dict[str, bytes] = {}
     for name, array in arrays.items():
         content = idx_bytes(array)
         digest = hashlib.sha256(content).hexdigest()
@@ -140,6 +141,8 @@ def download(folder: Path, url: str = KERAS_URL) -> None:
             raise DatasetError(
                 f"{url}: {name} has SHA-256 {digest}, expected {CANONICAL_SHA256[name]}. {_where_to_put(folder)}"
             )
+        contents[name] = content
+    for name, content in contents.items():
         write_whole(folder / name, content)
 
 
@@ -230,11 +233,16 @@ def _read_npz(content: bytes, url: str) -> dict[str, NDArray[np.uint8]]:
 def write_whole(path: Path, content: bytes) -> None:
     """Write so that another process sees the whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with partial.open("xb") as file:  # not tempfile: its files are for their owner's eyes only
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _where_to_put(folder: Path) -> str:

@@ -12,7 +12,7 @@ CALIBRATION_BINS = 15
 
 
 class DigitScore(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     digit: int
     count: int = Field(description="images of this digit")
@@ -21,7 +21,7 @@ class DigitScore(BaseModel):
 
 
 class Evaluation(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     accuracy: float = Field(description="correct / total, 0 to 1")
     correct: int

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.checkpoint import Card, Checkpoint, save
+from training.checkpoint import Card, Checkpoint, save, verify
 from training.dataset import Dataset, Split
 from training.evaluation import evaluate
 from training.model import (
@@ -76,6 +76,7 @@ def checkpoint_of(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> C
     Raises:
         CheckpointError: a parameter is not finite.
     """
+    verify(parameters)  # before the evaluation, which cannot score what is not a number
     probabilities = predict(dataset.test.images, parameters)
     card = Card(
         recipe=recipe,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
 
 
 class StoreSettings(BaseSettings):
@@ -21,7 +22,7 @@ class StoreSettings(BaseSettings):
 
     @property
     def registry_url(self) -> str:
-        return self.database_url or f"sqlite:///{self._database_file}"
+        return self.database_url or URL.create("sqlite", database=str(self._database_file)).render_as_string()
 
     @property
     def has_registry(self) -> bool:

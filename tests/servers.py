@@ -1,0 +1,68 @@
+"""Real server processes for tests."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+import httpx
+
+START_S = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    process: subprocess.Popen[str]
+    url: str
+    log: list[str]
+    """Its lines on standard error so far."""
+
+    def client(self, timeout_s: float = 30) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=timeout_s)
+
+
+@contextmanager
+def start_server(data_dir: Path, *arguments: str, **environment: str) -> Iterator[Server]:
+    """Start `inkling serve` on a free port, yield it when it listens, and stop it with SIGTERM.
+
+    Raises:
+        RuntimeError: it ended, or did not listen in time; with its log.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
+        env={**os.environ, **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log: list[str] = []
+    urls: Queue[str | None] = Queue()
+
+    def read() -> None:
+        assert process.stderr
+        for line in process.stderr:
+            log.append(line.rstrip())
+            if found := re.search(r"running on (http://\S+)", line):
+                urls.put(found[1].replace("0.0.0.0", "127.0.0.1"))
+        urls.put(None)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        url = urls.get(timeout=START_S)
+        if url is None:
+            raise RuntimeError("the server ended:\n" + "\n".join(log))
+        yield Server(process, url, log)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+        reader.join(30)
+        if process.stderr:
+            process.stderr.close()

@@ -1,0 +1,85 @@
+"""Real `python -m training` processes for tests, and waiting for what they do."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+DEADLINE_S = 120
+"""TensorFlow alone takes 5 seconds to import, and much longer where the processors are busy."""
+
+
+def wait_until(look: Callable[[], T], what: str) -> T:
+    """Call `look` until it answers with something true, and return that.
+
+    Raises:
+        TimeoutError: it did not in time.
+    """
+    deadline = time.monotonic() + DEADLINE_S
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {DEADLINE_S} s in vain until {what}")
+        time.sleep(0.02)
+    return seen
+
+
+def run_training(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m training` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "training", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE_S,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Started:
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        """What it has written on standard error so far."""
+        return self.log_file.read_text()
+
+    def end(self) -> int:
+        """Wait until it ends by itself; return its exit code, negative for the signal that killed it."""
+        return self.process.wait(DEADLINE_S)
+
+
+@contextmanager
+def start_training(folder: Path, *arguments: str, **environment: str) -> Iterator[Started]:
+    """Start `python -m training`, with its log in `folder`; at the end it is killed if it still runs."""
+    log_file = folder / f"trainer-{time.monotonic_ns()}.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "training", *arguments],
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield Started(process, log_file)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def without_module(folder: Path, name: str) -> dict[str, str]:
+    """Return the environment of a process in which `name` is not installed."""
+    package = folder / "missing" / name
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        f'raise ModuleNotFoundError("No module named {name!r}", name={name!r})\n', encoding="utf-8"
+    )
+    return {"PYTHONPATH": os.pathsep.join([str(package.parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
