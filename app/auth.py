@@ -1,10 +1,11 @@
 """Who may change something: the API key, and which web pages may ask."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -29,13 +30,19 @@ def resolve_key(settings: Settings) -> tuple[str | None, bool]:
         return None, False
     path = settings.data_dir / KEY_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read_key(path), True
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(24))
+    if not path.exists():
+        _make_key(path)
     return _read_key(path), True
+
+
+def _make_key(path: Path) -> None:
+    """Make the file, whole and for its owner only, unless another server was quicker."""
+    new = path.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(24))
+    with contextlib.suppress(FileExistsError):
+        os.link(new, path)
+    new.unlink()
 
 
 def _read_key(path: Path) -> str:
@@ -67,9 +74,9 @@ def require_key(
 
 def _require_own_page(request: Request) -> None:
     """Without a key, only programs and pages of this machine may ask: browsers name the page in `Origin`."""
-    host = urlsplit(f"//{request.headers.get('host', '')}")
+    host = _split(f"//{request.headers.get('host', '')}")
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host.netloc:
+    if origin is not None and _split(origin).netloc != host.netloc:
         raise OriginError(
             f"the page of {origin[:100]} may not change this server; set INKLING_API_KEY and send the key"
         )
@@ -78,3 +85,11 @@ def _require_own_page(request: Request) -> None:
             f"Host is {host.netloc[:100]!r}, expected this machine's loopback address; "
             "set INKLING_API_KEY to use another name"
         )
+
+
+def _split(url: str) -> SplitResult:
+    """Return the parts of a URL; none of one that is no URL, such as `//[`."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import resources
@@ -86,8 +87,14 @@ def _parser() -> argparse.ArgumentParser:
         )
     add("versions", "list the versions, newest first")
     promote = add("promote", "serve a version from now on")
-    promote.add_argument("version", type=int)
+    promote.add_argument("version", type=_version_number)
     return parser
+
+
+def _version_number(text: str) -> int:
+    if not 1 <= (number := int(text)) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is no version number")
+    return number
 
 
 def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -101,15 +108,19 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
             settings.port,
         )
     Registry(settings.registry_url).close()  # what is wrong with it is said here in words, not by uvicorn's traceback
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        access_log=False,  # ours names the request id
-        server_header=False,
-        log_config=None,
-        timeout_graceful_shutdown=10,
-    )
+    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(0))  # uvicorn raises it again when all is closed
+    try:
+        uvicorn.run(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            access_log=False,  # ours names the request id
+            server_header=False,
+            log_config=None,
+            timeout_graceful_shutdown=10,
+        )
+    except SystemExit as ended:
+        return 1 if ended.code else 0  # uvicorn's own code for what does not start is 3
     return 0
 
 

@@ -152,14 +152,18 @@ async def _of_http(request: Request, error: Exception) -> Response:
         405: f"{request.url.path} does not take {request.method}.",
     }
     detail = details.get(error.status_code, str(error.detail))
-    return problem(request, error.status_code, detail, headers=error.headers)
+    headers = dict(error.headers or {})
+    path = getattr(request.scope.get("route"), "path", "")
+    if error.status_code == 405 and (methods := request.app.openapi()["paths"].get(path)):
+        headers["Allow"] = ", ".join(method.upper() for method in methods)  # Starlette names those of one route alone
+    return problem(request, error.status_code, detail, headers=headers)
 
 
 async def _of_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  as registered
     errors = [
         {
-            "field": ".".join(str(part) for part in item["loc"]),
+            "field": _utf8(".".join(str(part) for part in item["loc"])),
             "message": item["msg"],
             "value": _shown(item["input"]),
         }
@@ -168,7 +172,8 @@ async def _of_validation(request: Request, error: Exception) -> Response:
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
     if any(item["type"] == "json_invalid" for item in error.errors()):
         return await _of_table(request, BodyError(f"the body is not JSON: {detail}"))
-    if await request.body() and "json" not in request.headers.get("content-type", ""):
+    is_of_body = any(item["loc"][0] == "body" for item in error.errors())
+    if is_of_body and await request.body() and "json" not in request.headers.get("content-type", ""):
         return await _of_table(request, MediaTypeError("send the body as JSON, with Content-Type: application/json"))
     status, title = TABLE[FieldError]
     return problem(request, status, detail, title, errors=errors)
@@ -176,5 +181,11 @@ async def _of_validation(request: Request, error: Exception) -> Response:
 
 def _shown(value: Any) -> Any:
     """Return a value as the answer may show it: whole if small, cut if not."""
-    text = value if isinstance(value, str) else repr(value)
-    return value if isinstance(value, int | float | bool | None) else text[:100]
+    if isinstance(value, float | bool | None) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return _utf8(value if isinstance(value, str) else repr(value))[:100]
+
+
+def _utf8(text: str) -> str:
+    """Return text without half surrogate pairs: JSON can spell them, and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
@@ -87,7 +88,7 @@ def decode(content: bytes, max_pixels: int, name: str = "the image") -> Images:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    if image.mode == "L":
+    if image.mode == "L" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I"):  # 16 bits
         return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
@@ -115,6 +116,7 @@ def multipart_files(body: bytes, content_type: str) -> list[bytes]:
         raise BodyError("Content-Type multipart/form-data has no boundary; let your HTTP client set the header")
     parts: list[tuple[bytes, bytearray]] = []
     field, value, disposition = bytearray(), bytearray(), bytearray()
+    is_ended = False
 
     def begin_part() -> None:
         disposition.clear()
@@ -128,12 +130,17 @@ def multipart_files(body: bytes, content_type: str) -> list[bytes]:
     def begin_data() -> None:
         parts.append((parse_options_header(bytes(disposition))[1].get(b"name", b""), bytearray()))
 
+    def end() -> None:
+        nonlocal is_ended
+        is_ended = True
+
     callbacks: dict[str, Callable[..., None]] = {
         "on_part_begin": begin_part,
         "on_header_field": lambda data, start, end: field.extend(data[start:end]),
         "on_header_value": lambda data, start, end: value.extend(data[start:end]),
         "on_header_end": end_header,
         "on_headers_finished": begin_data,
+        "on_end": end,
         "on_part_data": lambda data, start, end: parts[-1][1].extend(data[start:end]),
     }
     try:
@@ -142,6 +149,8 @@ def multipart_files(body: bytes, content_type: str) -> list[bytes]:
         parser.finalize()
     except FormParserError as error:
         raise BodyError(f"the body is not multipart/form-data: {error}") from error
+    if not is_ended:
+        raise BodyError("the body ends before its last boundary: it is not all there")
     files = [bytes(data) for name, data in parts if name == b"file"]
     if not files:
         found = ", ".join(name.decode("utf-8", "replace") or "(no name)" for name, _ in parts) or "none"
@@ -160,11 +169,13 @@ def _read_json(body: bytes, content_type: str, limits: Limits) -> Images:
         raise BodyError(f"the body is not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
         raise BodyError('expected {"images": [...]}: nested numbers 0 to 255, (28, 28), (n, 28, 28) or (n, 784)')
+    if not _leaf_types(document["images"]) <= {int, float}:
+        raise ImageError("`images` must hold numbers 0 to 255, and nothing else")
     try:
         array = np.asarray(document["images"])
     except ValueError as error:
         raise ImageError("`images` is ragged: its rows differ in length") from error
-    if array.dtype.kind not in "iuf" or not array.size:
+    if not array.size:
         raise ImageError("`images` must hold numbers 0 to 255, and nothing else")
     images = _shape(array, limits, "`images`")
     low, high = array.min(), array.max()
@@ -174,6 +185,16 @@ def _read_json(body: bytes, content_type: str, limits: Limits) -> Images:
         raise ImageError(f"`images` seems to be scaled to 0 to 1 (its largest number is {high}); send 0 to 255")
     pixels: Images = np.rint(images).astype(np.uint8)
     return pixels
+
+
+def _leaf_types(nested: list[Any]) -> set[type]:
+    """Return the types of what nested lists hold. Looked at first: NumPy would make an array of the longest string."""
+    types: set[type] = set()
+    while nested:
+        here = set(map(type, nested))
+        types |= here - {list}
+        nested = list(chain.from_iterable(item for item in nested if type(item) is list)) if list in here else []
+    return types
 
 
 def _read_raw(body: bytes, content_type: str, limits: Limits) -> Images:
@@ -198,7 +219,10 @@ def _read_npy(body: bytes, content_type: str, limits: Limits) -> Images:
     held = len(body) - file.tell()
     if held != int(np.prod(shape, dtype=object)):
         raise BodyError(f"the .npy file holds {held} bytes of pixels, its shape {shape} needs another number")
-    array = np.frombuffer(body, np.uint8, offset=file.tell()).reshape(shape, order="F" if is_fortran else "C")
+    try:
+        array = np.frombuffer(body, np.uint8, offset=file.tell()).reshape(shape, order="F" if is_fortran else "C")
+    except ValueError as error:  # negative, more than 64 dimensions, or past 64 bits
+        raise BodyError(f"the .npy file claims an impossible shape, {str(shape)[:100]}: {error}") from error
     return np.ascontiguousarray(_shape(array, limits, "the array"))
 
 

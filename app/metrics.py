@@ -67,15 +67,17 @@ def wants_exposition(accept: str) -> bool:
 
     Only by name: scrapers name their formats and end with `*/*`, and so does every client that wants JSON.
     """
-    exposition, json = 0.0, 0.0
+    return quality(accept, "text/plain", "application/openmetrics-text") > quality(accept, "application/json")
+
+
+def quality(accept: str, *media_types: str) -> float:
+    """Return how much an Accept header wants the best of these types by name: 0, not at all, to 1."""
+    best = 0.0
     for item in accept.split(","):
         media_type, *parameters = (part.strip().lower() for part in item.split(";"))
-        quality = next((_quality(p) for p in parameters if p.startswith("q=")), 1.0)
-        if media_type in ("text/plain", "application/openmetrics-text"):
-            exposition = max(exposition, quality)
-        elif media_type == "application/json":
-            json = max(json, quality)
-    return exposition > json
+        if media_type in media_types:
+            best = max(best, next((_quality(p) for p in parameters if p.startswith("q=")), 1.0))
+    return best
 
 
 def _quality(parameter: str) -> float:

@@ -17,7 +17,10 @@ class Settings(StoreSettings):
     host: str = Field("127.0.0.1", description="address to listen on; beyond loopback an API key is needed")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     api_key: SecretStr | None = Field(
-        None, min_length=8, description="key that unsafe calls need; made when listening beyond loopback"
+        None,
+        min_length=8,
+        max_length=256,
+        description="key that unsafe calls need; made when listening beyond loopback",
     )
     trainer: Literal["process", "external"] = Field(
         "process",

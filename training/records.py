@@ -24,27 +24,27 @@ class RegistryError(Exception):
 
 
 class UnknownRunError(RegistryError):
-    pass
+    """There is no run of that number; GET /train lists them."""
 
 
 class UnknownVersionError(RegistryError):
-    pass
+    """There is no version of that number; GET /versions lists them."""
 
 
 class RunFinishedError(RegistryError):
-    pass
+    """The run has ended, so that it cannot be cancelled any more."""
 
 
 class QueueFullError(RegistryError):
-    pass
+    """As many runs wait as may; Retry-After says when to try again."""
 
 
 class IdempotencyKeyError(RegistryError):
-    pass
+    """The Idempotency-Key came before, with another request."""
 
 
 class LeaseLostError(RegistryError):
-    pass
+    """The run was cancelled, or given to another trainer."""
 
 
 @dataclass(frozen=True)

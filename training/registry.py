@@ -116,7 +116,7 @@ class Registry:
         with self._database.write() as connection:
             run = self._run_row(connection, run_id)
             if run.state not in ("queued", "running"):
-                raise RunFinishedError(f"run {run_id} has {run.state}: it cannot be cancelled any more")
+                raise RunFinishedError(f"run {run_id} is {run.state}: it cannot be cancelled any more")
             values = {"state": "cancelled", "finished_at": _now(), **_NO_LEASE}
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
             return self._run_row(connection, run_id)

@@ -22,6 +22,7 @@ from app.errors import (
     UnavailableError,
 )
 from app.images import FORMATS, MEDIA_TYPES, read_images
+from app.metrics import quality
 from app.openapi import problems
 from app.services import Injected, Services
 
@@ -139,7 +140,8 @@ def _answer(body: bytes, request: Request, services: Services) -> Response:
     probabilities = classifier.probabilities(images)
     ended = time.perf_counter()
     services.metrics.count_images(len(images))
-    wants_npy = NPY in request.headers.get("accept", "")
+    accept = request.headers.get("accept", "")
+    wants_npy = quality(accept, NPY) > quality(accept, "application/json")
     return Response(
         _npy(probabilities) if wants_npy else _json(probabilities, classifier),
         media_type=NPY if wants_npy else "application/json",

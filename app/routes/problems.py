@@ -1,6 +1,7 @@
 """GET /problems: what each kind of error means; the `type` of a problem leads here."""
 
 from fastapi import APIRouter
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from app.errors import TABLE, slug
@@ -8,8 +9,13 @@ from app.schemas import ProblemKind
 
 router = APIRouter(prefix="/problems", tags=["problems"])
 
+
+def _meaning(cls: type[Exception]) -> str | None:
+    return None if cls is SQLAlchemyError else cls.__doc__  # its words are not ours
+
+
 _KINDS = {
-    slug(title): ProblemKind(title=title, status=status, meaning=(cls.__doc__ or title).strip())
+    slug(title): ProblemKind(title=title, status=status, meaning=_meaning(cls) or title)
     for cls, (status, title) in TABLE.items()
 }
 

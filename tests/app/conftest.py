@@ -1,0 +1,44 @@
+from collections.abc import Iterator
+from importlib import resources
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.classifier import Classifier
+from app.images import Limits
+from app.settings import Settings
+from tests.app.services import open_registry
+from tests.digits import make_digits
+from training import checkpoint
+from training.checkpoint import Checkpoint
+from training.registry import Registry
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Checkpoint:
+    """The checkpoint that ships with the project."""
+    return checkpoint.load(resources.files("training").joinpath("pretrained.safetensors").read_bytes())
+
+
+@pytest.fixture(scope="session")
+def classifier(shipped: Checkpoint) -> Classifier:
+    return Classifier(shipped, version=1)
+
+
+@pytest.fixture(scope="session")
+def digits() -> NDArray[np.uint8]:
+    """Images (20, 28, 28) of the digits 0 to 9, twice."""
+    return make_digits(20, seed=3)[0]
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits(max_images=100, max_pixels=1_000_000)
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Iterator[Registry]:
+    """The registry of the fixtures `app` and `client`, as another process sees it."""
+    with open_registry(settings) as registry:
+        yield registry

@@ -1,0 +1,168 @@
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.classifier import Classifier
+from app.routes.predict import INLINE_BODY_BYTES
+from app.settings import Settings
+from tests.app.bodies import JSON, MULTIPART, NPY, PNG, RAW, image_file, images_form, images_json, npy_file
+from tests.app.services import connect
+from tests.servers import Server
+from training import dataset
+
+pytestmark = pytest.mark.anyio
+
+Bytes = NDArray[np.uint8]
+Encode = Callable[[Bytes], bytes]
+
+
+async def read(client: httpx.AsyncClient, body: bytes, content_type: str) -> NDArray[np.float64]:
+    """Post images and return their probabilities (n, 10); check that digit and confidence agree with them."""
+    response = await client.post("/predict", content=body, headers={"Content-Type": content_type})
+    assert response.status_code == 200, response.text
+    predictions = response.json()["predictions"]
+    probabilities = np.array([prediction["probabilities"] for prediction in predictions])
+    assert [prediction["digit"] for prediction in predictions] == probabilities.argmax(axis=1).tolist()
+    assert [prediction["confidence"] for prediction in predictions] == probabilities.max(axis=1).tolist()
+    return probabilities
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encode"),
+    [
+        (MULTIPART, images_form),
+        (JSON, images_json),
+        (JSON, lambda images: images_json(images.reshape(-1, 784))),
+        (RAW, lambda images: images.tobytes()),
+        (NPY, npy_file),
+        (NPY, lambda images: npy_file(images.reshape(-1, 784))),
+        (NPY, lambda images: npy_file(np.asfortranarray(images))),
+    ],
+)
+async def test_every_type_answers_the_networks_probabilities_in_order(
+    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes, content_type: str, encode: Encode
+) -> None:
+    probabilities = await read(client, encode(digits), content_type)
+    np.testing.assert_allclose(probabilities, classifier.probabilities(digits), atol=1e-6)
+
+
+@pytest.mark.parametrize(("content_type", "file_format"), [(PNG, "PNG"), ("image/bmp", "BMP"), ("image/gif", "GIF")])
+async def test_one_image_file_answers_one_prediction(
+    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes, content_type: str, file_format: str
+) -> None:
+    probabilities = await read(client, image_file(digits[4], file_format), content_type)
+    np.testing.assert_allclose(probabilities, classifier.probabilities(digits[4:5]), atol=1e-6)
+
+
+async def test_form_of_httpx_is_read(client: httpx.AsyncClient, digits: Bytes) -> None:
+    files = [("file", (f"{i}.png", image_file(digit), "image/png")) for i, digit in enumerate(digits)]
+    response = await client.post("/predict", files=files)
+    assert len(response.json()["predictions"]) == len(digits)
+
+
+async def test_answer_names_the_version_and_its_timing(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict", content=bytes(784), headers={"Content-Type": RAW})
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-model-version"] == "1"
+    assert response.json()["version"] == 1
+    assert response.headers["server-timing"].startswith("decode;dur=")
+    assert ", model;dur=" in response.headers["server-timing"]
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_npy_is_answered_when_asked_for(client: httpx.AsyncClient, classifier: Classifier, digits: Bytes) -> None:
+    headers = {"Content-Type": RAW, "Accept": NPY}
+    response = await client.post("/predict", content=digits.tobytes(), headers=headers)
+    assert response.headers["content-type"] == NPY
+    probabilities = np.load(io.BytesIO(response.content), allow_pickle=False)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, classifier.probabilities(digits), atol=1e-6)
+
+
+async def test_npy_that_is_not_accepted_is_not_answered(client: httpx.AsyncClient) -> None:
+    headers = {"Content-Type": RAW, "Accept": f"{NPY};q=0, application/json"}
+    response = await client.post("/predict", content=bytes(784), headers=headers)
+    assert response.headers["content-type"] == "application/json"
+
+
+async def test_large_body_is_read_like_a_small_one(
+    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes
+) -> None:
+    many = np.concatenate([digits] * 5)
+    assert many.nbytes > INLINE_BODY_BYTES > digits.nbytes
+    probabilities = await read(client, many.tobytes(), RAW)
+    np.testing.assert_allclose(probabilities, classifier.probabilities(many), atol=1e-6)
+
+
+async def test_error_in_a_large_body_is_a_problem_too(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict", content=bytes(100_000), headers={"Content-Type": RAW})
+    assert response.status_code == 422
+    assert "100000 bytes" in response.json()["detail"]
+
+
+async def test_fit_strict_is_the_default_and_fit_mnist_is_planned(client: httpx.AsyncClient, digits: Bytes) -> None:
+    headers = {"Content-Type": RAW}
+    assert (await client.post("/predict?fit=strict", content=bytes(784), headers=headers)).status_code == 200
+    response = await client.post("/predict?fit=mnist", content=bytes(784), headers=headers)
+    assert response.status_code == 501
+    assert "fit=mnist is not implemented yet" in response.json()["detail"]
+
+
+async def test_wrong_size_names_the_image_and_the_way_out(client: httpx.AsyncClient, digits: Bytes) -> None:
+    large = np.zeros((28, 40), np.uint8)
+    files = [("file", ("a.png", image_file(image), "image/png")) for image in (digits[0], large)]
+    response = await client.post("/predict", files=files)
+    assert response.status_code == 422
+    assert response.json()["detail"] == (
+        "image 2 of 2 is 40x28 pixels, expected 28x28; send ?fit=mnist to normalise it"
+    )
+
+
+async def test_limits_of_the_settings_hold(settings: Settings) -> None:
+    limited = settings.model_copy(update={"max_images": 2, "max_pixels": 784})
+    async with connect(limited) as client:
+        response = await client.post("/predict", content=bytes(3 * 784), headers={"Content-Type": RAW})
+        assert (response.status_code, response.json()["detail"]) == (
+            413,
+            "3 images in one request, the limit is 2; send several requests",
+        )
+        body = image_file(np.zeros((29, 28), np.uint8))
+        response = await client.post("/predict", content=body, headers={"Content-Type": PNG})
+        assert response.status_code == 413
+        assert "28x29, 812 pixels; the limit is 784" in response.json()["detail"]
+
+
+def test_many_clients_at_once_get_their_own_answers(server: Server, classifier: Classifier, digits: Bytes) -> None:
+    def ask(i: int) -> list[float]:
+        count = 1 + i % 3
+        images = np.stack([digits[(i + j) % 20] for j in range(count)])
+        encode, content_type = [(images_form, MULTIPART), (images_json, JSON)][i % 2]
+        response = client.post("/predict", content=encode(images), headers={"Content-Type": content_type})
+        predictions = response.json()["predictions"]
+        assert len(predictions) == count
+        probabilities: list[float] = predictions[0]["probabilities"]
+        return probabilities
+
+    expected = classifier.probabilities(digits)
+    with server.client() as client, ThreadPoolExecutor(8) as threads:
+        for i, probabilities in enumerate(threads.map(ask, range(200))):
+            np.testing.assert_allclose(probabilities, expected[i % 20], atol=1e-6)
+
+
+@pytest.mark.mnist
+async def test_real_digits_are_read_alike_in_every_type(client: httpx.AsyncClient, real_mnist_dir: Path) -> None:
+    test = dataset.read_folder(real_mnist_dir).test[:100]
+    images = test.images
+    forms = await read(client, images_form(images), MULTIPART)
+    assert (forms.argmax(axis=1) == test.labels).sum() >= 90
+    np.testing.assert_array_equal(await read(client, images_json(images), JSON), forms)
+    np.testing.assert_array_equal(await read(client, images.tobytes(), RAW), forms)
+    np.testing.assert_array_equal(await read(client, npy_file(images), NPY), forms)
+    one_by_one = np.concatenate([await read(client, image_file(image), PNG) for image in images])
+    np.testing.assert_allclose(one_by_one, forms, rtol=0, atol=1e-6)

@@ -1,0 +1,294 @@
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.cli import main
+from app.settings import Settings
+from tests.app.services import open_registry, publish, retrained
+from tests.app.test_serving import replace_content
+from training.checkpoint import Checkpoint
+from training.registry import Registry
+
+
+def inkling(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *map(str, arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def inkling_here(capsys: pytest.CaptureFixture[str], *arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run a command in this process: ten times faster, for commands that open no registry."""
+    words = [str(word) for word in arguments]
+    try:
+        exit_code = main(words)
+    except SystemExit as ended:
+        exit_code = int(ended.code or 0)
+    return subprocess.CompletedProcess(words, exit_code, *capsys.readouterr())
+
+
+def check_error(process: "subprocess.CompletedProcess[str]", exit_code: int, *words: str) -> None:
+    assert process.returncode == exit_code, process.stderr
+    assert process.stdout == ""
+    assert "Traceback" not in process.stderr
+    for word in words:
+        assert word in process.stderr
+
+
+@pytest.fixture
+def files(tmp_path: Path, digits: NDArray[np.uint8]) -> list[Path]:
+    paths = [tmp_path / f"digit {i}.png" for i in range(7)]
+    for path, digit in zip(paths, digits, strict=False):
+        Image.fromarray(digit).save(path)
+    return paths
+
+
+@pytest.fixture
+def two_versions(settings: Settings, registry: Registry, shipped: Checkpoint) -> list[str]:
+    """Return the arguments for a registry with two versions, of which the second is served."""
+    registry.add_first_version(shipped)
+    publish(registry, retrained(shipped, 2))
+    return ["--data-dir", str(settings.data_dir)]
+
+
+# usage
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "COMMAND"),
+        (["sing"], "invalid choice: 'sing'"),
+        (["predict"], "FILE"),
+        (["predict", "--fit", "x.png"], "--fit"),
+        (["promote"], "version"),
+        (["promote", "new"], "argument version: invalid"),
+        (["versions", "2"], "unrecognized arguments: 2"),
+        (["serve", "--port", "http"], "INKLING_PORT"),
+        (["serve", "--api-key", "short"], "INKLING_API_KEY"),
+        (["serve", "--trainer", "thread"], "INKLING_TRAINER"),
+    ],
+)
+def test_wrong_usage_exits_2(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    check_error(inkling_here(capsys, *arguments), 2, "usage: inkling", words)
+
+
+def test_wrong_variable_exits_2_and_is_named() -> None:
+    check_error(inkling("versions", INKLING_PORT="http"), 2, "INKLING_PORT: Input should be a valid integer")
+
+
+def test_unknown_variable_is_a_warning_that_names_the_nearest(files: list[Path]) -> None:
+    process = inkling("predict", files[0], INKLING_DATADIR="x", INKLING_PORT="8001")
+    assert process.returncode == 0
+    warning = "warning: INKLING_DATADIR is not a setting of Inkling; did you mean INKLING_DATA_DIR?"
+    assert process.stderr.splitlines() == [warning]
+
+
+def test_help_names_every_command() -> None:
+    process = inkling("--help")
+    assert process.returncode == 0
+    for command in ("serve", "train", "worker", "predict", "evaluate", "versions", "promote"):
+        assert re.search(rf"^ +{command} ", process.stdout, re.MULTILINE)
+
+
+def test_help_of_serve_names_every_setting_with_its_default() -> None:
+    process = inkling("serve", "--help")
+    assert process.returncode == 0
+    text = " ".join(process.stdout.split())
+    for name, field in Settings.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in text
+        assert f"(default: {field.default})" in text
+
+
+def test_help_of_other_commands_names_only_their_settings() -> None:
+    text = inkling("predict", "--help").stdout
+    assert "--data-dir" in text
+    assert "--plot" in text
+    assert "--port" not in text
+
+
+def test_training_is_handed_over_to_the_trainer() -> None:
+    process = inkling("train", "--help")
+    assert process.returncode == 0
+    assert "learning_rate" in process.stdout
+    assert inkling("train", "--set", "nonsense=1").returncode == 2
+    assert inkling("worker", "--help").returncode == 0
+
+
+def test_command_line_never_imports_tensorflow() -> None:
+    code = "import sys, app.cli; sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+# predict
+
+
+def test_predict_reads_files_with_the_shipped_network(files: list[Path], tmp_path: Path) -> None:
+    process = inkling("predict", *files)
+    assert (process.returncode, process.stderr) == (0, "")
+    lines = process.stdout.splitlines()
+    assert len(lines) == len(files)
+    for line, file in zip(lines, files, strict=True):
+        assert re.fullmatch(rf"{re.escape(str(file))}: \d \([01]\.\d{{3}}\)", line)
+    assert not (tmp_path / "var").exists()  # reading makes no registry
+
+
+def test_predict_draws_the_images_with_what_it_read(files: list[Path], tmp_path: Path) -> None:
+    plot = tmp_path / "plot.picture"
+    assert inkling("predict", *files, "--plot", plot).returncode == 0
+    with Image.open(plot) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > picture.height  # five in a row, seven in all
+
+
+def test_predict_uses_the_version_served_here_or_the_checkpoint_named(
+    files: list[Path], two_versions: list[str], shipped: Checkpoint, tmp_path: Path
+) -> None:
+    (tmp_path / "shipped.safetensors").write_bytes(shipped.content)
+    by_shipped = inkling("predict", *files).stdout
+    assert inkling("predict", *files, *two_versions).stdout != by_shipped
+    named = ["--checkpoint", tmp_path / "shipped.safetensors"]
+    assert inkling("predict", *files, *two_versions, *named).stdout == by_shipped
+
+
+def test_predict_names_the_file_it_cannot_read(
+    capsys: pytest.CaptureFixture[str], files: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "text.png").write_text("not an image")
+    Image.new("L", (40, 40)).save(tmp_path / "large.png")
+    check_error(inkling_here(capsys, "predict", files[0], tmp_path / "none.png"), 1, "error: ", "none.png")
+    check_error(
+        inkling_here(capsys, "predict", files[0], tmp_path / "text.png"), 1, "text.png (12 bytes) is not an image"
+    )
+    check_error(
+        inkling_here(capsys, "predict", files[0], tmp_path / "large.png"),
+        1,
+        "large.png is 40x40 pixels, expected 28x28",
+    )
+    check_error(inkling_here(capsys, "predict", files[0], "--checkpoint", files[0]), 1, "error: not a safetensors file")
+
+
+def test_predict_says_when_its_plot_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], files: list[Path], tmp_path: Path
+) -> None:
+    process = inkling_here(capsys, "predict", files[0], "--plot", tmp_path / "nowhere" / "plot.png")
+    assert process.returncode == 1
+    assert "nowhere" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+# evaluate
+
+
+def test_evaluate_prints_the_tutorials_line(small_mnist_dir: Path) -> None:
+    process = inkling("evaluate", INKLING_MNIST_DIR=str(small_mnist_dir))
+    assert (process.returncode, process.stderr) == (0, "")
+    first, interval, loss, *scores = process.stdout.splitlines()
+    match = re.fullmatch(r"Test Accuracy: (0\.\d{6}) \((\d+) of 500\)", first)
+    assert match
+    assert float(match[1]) == int(match[2]) / 500
+    assert interval.startswith("95 % interval: ")
+    assert loss.startswith("loss: ")
+    assert len(scores) == 10
+
+
+@pytest.mark.mnist
+def test_evaluate_measures_what_the_card_says(real_mnist_dir: Path, shipped: Checkpoint) -> None:
+    process = inkling("evaluate", "--mnist-dir", real_mnist_dir)
+    evaluation = shipped.card.evaluation
+    assert f"Test Accuracy: {evaluation.accuracy:f} ({evaluation.correct} of 10000)" in process.stdout
+
+
+def test_evaluate_says_which_files_are_missing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    check_error(
+        inkling_here(capsys, "evaluate", "--mnist-dir", tmp_path / "empty"),
+        1,
+        "t10k-images-idx3-ubyte",
+        "SHA-256",
+        "INKLING_MNIST",
+    )
+
+
+# versions and promotions
+
+
+@pytest.mark.parametrize("command", [["versions"], ["promote", "1"]])
+def test_versions_without_a_registry_say_what_makes_one(
+    capsys: pytest.CaptureFixture[str], command: list[str], tmp_path: Path
+) -> None:
+    check_error(inkling_here(capsys, *command), 1, "error: there is no registry at", "inkling serve")
+    assert not (tmp_path / "var").exists()
+
+
+def test_versions_are_listed_with_the_served_one_marked(two_versions: list[str], shipped: Checkpoint) -> None:
+    process = inkling("versions", *two_versions)
+    assert process.returncode == 0
+    newest, oldest = process.stdout.splitlines()
+    assert re.match(r"\*    2  test accuracy \d\.\d{4}  run ", newest)
+    assert re.match(r"     1  test accuracy \d\.\d{4}  shipped ", oldest)
+    assert shipped.digest[:12] in oldest
+
+
+def test_promote_serves_a_version(two_versions: list[str], settings: Settings) -> None:
+    process = inkling("promote", "1", *two_versions)
+    assert process.returncode == 0
+    assert process.stdout.startswith("version 1 is served since ")
+    with open_registry(settings) as registry:
+        served = registry.served()
+        assert served
+        assert (served.version, served.policy) == (1, "manual")
+
+
+@pytest.mark.parametrize("version", ["3", "2147483647"])
+def test_promote_refuses_a_version_that_is_not_there(two_versions: list[str], version: str) -> None:
+    check_error(inkling("promote", version, *two_versions), 1, f"error: there is no version {version}")
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "1" + "0" * 30])
+def test_promote_refuses_a_number_that_cannot_be_a_version(two_versions: list[str], version: str) -> None:
+    process = inkling("promote", *two_versions, "--", version)
+    assert process.returncode in (1, 2)
+    assert version in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_corrupt_version_is_told_in_a_line(two_versions: list[str], settings: Settings, files: list[Path]) -> None:
+    replace_content(settings, 2, b"no checkpoint")
+    check_error(inkling("predict", files[0], *two_versions), 1, "error: not a safetensors file")
+
+
+def test_registry_that_is_no_database_is_told_in_a_line(settings: Settings) -> None:
+    settings.data_dir.mkdir()
+    (settings.data_dir / "inkling.db").write_bytes(b"this is no database" * 100)
+    for command in (["versions"], ["serve", "--port", "0"]):
+        check_error(inkling(*command, "--data-dir", settings.data_dir), 1, "error: ", "not a database")
+
+
+# serve
+
+
+def test_serve_on_a_port_that_is_taken_exits_1(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = inkling("serve", "--port", port, "--data-dir", tmp_path / "data", "--trainer", "external")
+    assert process.returncode == 1
+    assert "address already in use" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_settings_come_from_the_env_file_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"INKLING_DATA_DIR={tmp_path / 'elsewhere'}\n")
+    check_error(inkling("versions"), 1, "elsewhere")

@@ -1,0 +1,219 @@
+import dataclasses
+import logging
+import os
+import re
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import runs
+from app.errors import UnavailableError
+from app.runs import Trainer
+from app.settings import Settings
+from tests.app.services import connect, eventually, eventually_answers, open_registry
+from tests.servers import Server
+from training.recipe import TUTORIAL
+from training.records import Run
+from training.registry import Registry
+
+SHORT = {"training_steps": 200, "batch_size": 64, "validation_size": 200, "learning_rate": 0.01}
+LONG = {**SHORT, "training_steps": 1_000_000, "display_step": 1000}
+
+
+@pytest.fixture
+def process_settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"trainer": "process"})
+
+
+@pytest.fixture
+def trainer(process_settings: Settings, registry: Registry) -> Iterator[Trainer]:
+    trainer = Trainer(process_settings, registry)
+    yield trainer
+    trainer.stop()
+
+
+def queue(registry: Registry) -> Run:
+    return registry.queue_run(TUTORIAL, "never", max_queued=10)[0]
+
+
+def trainer_processes(caplog: pytest.LogCaptureFixture) -> list[int]:
+    """Return the process ids of the trainers started so far."""
+    found = (re.fullmatch(r"trainer started, process (\d+)", record.getMessage()) for record in caplog.records)
+    return [int(match[1]) for match in found if match]
+
+
+def is_gone(process: int) -> bool:
+    """Whether a process has ended: it is no more, or waits to be reaped."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+# what a run waits for
+
+
+def test_run_waits_for_its_own_trainer_to_start(process_settings: Settings, registry: Registry) -> None:
+    trainer = Trainer(process_settings, registry)
+    assert trainer.describe_wait(queue(registry)) == "waits for its trainer, which is starting"
+
+
+def test_run_waits_for_the_run_being_trained(settings: Settings, registry: Registry) -> None:
+    first, second = queue(registry), queue(registry)
+    claim = registry.claim_run(lease_s=30)
+    assert claim is not None
+    trainer = Trainer(settings, registry)
+    assert trainer.describe_wait(second) == f"waits for run {first.id}, which is being trained"
+    assert trainer.describe_wait(claim.run) is None
+
+
+def test_external_trainer_that_takes_no_run_is_said_to_be_missing(settings: Settings, registry: Registry) -> None:
+    trainer = Trainer(settings, registry)
+    run = queue(registry)
+    assert trainer.describe_wait(run) == "waits for a trainer to take it"
+    old = dataclasses.replace(run, requested_at=run.requested_at - timedelta(seconds=90))
+    waits_for = trainer.describe_wait(old)
+    assert waits_for
+    assert re.match("no trainer has taken it for 9[0-9] s; start one on this registry: `inkling worker`", waits_for)
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
+def test_ended_run_waits_for_nothing(settings: Settings, registry: Registry, state: str) -> None:
+    run = dataclasses.replace(queue(registry), state=state)  # type: ignore[arg-type]  # one of its literals
+    assert Trainer(settings, registry).describe_wait(run) is None
+
+
+# the trainer process
+
+
+def test_external_server_starts_no_trainer(
+    settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    trainer = Trainer(settings, registry)
+    trainer.require()
+    queue(registry)
+    trainer.ensure()
+    trainer.stop()
+    assert trainer_processes(caplog) == []
+    assert registry.run(1).state == "queued"
+
+
+def test_run_needs_tensorflow_where_its_trainer_starts(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer.require()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UnavailableError, match="training needs TensorFlow"):
+        trainer.require()
+
+
+def test_external_server_needs_no_tensorflow(
+    settings: Settings, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    Trainer(settings, registry).require()
+
+
+def test_trainer_starts_only_when_a_run_waits_and_only_once(
+    trainer: Trainer, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "RESTART_S", 0.0)
+    caplog.set_level(logging.INFO)
+    trainer.ensure()
+    assert trainer_processes(caplog) == []
+    queue(registry)
+    trainer.ensure()
+    trainer.ensure()
+    assert len(trainer_processes(caplog)) == 1
+    trainer.stop()
+    assert is_gone(trainer_processes(caplog)[0])
+    trainer.ensure()
+    assert len(trainer_processes(caplog)) == 1  # a server that stops starts no other
+
+
+def test_trainer_that_died_is_started_again_but_not_at_once(
+    trainer: Trainer, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    queue(registry)
+    trainer.ensure()
+    (process,) = trainer_processes(caplog)
+    os.kill(process, signal.SIGKILL)
+    eventually(lambda: is_gone(process), "the trainer is dead")
+    trainer.ensure()
+    assert len(trainer_processes(caplog)) == 1
+    monkeypatch.setattr(runs, "RESTART_S", 0.0)
+    trainer.ensure()
+    assert len(trainer_processes(caplog)) == 2
+
+
+def test_trainer_that_does_not_stop_is_killed(
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(process_settings.model_copy(update={"mnist_dir": None}), registry)
+    monkeypatch.setattr(runs, "STOP_S", 0.2)
+    caplog.set_level(logging.INFO)
+    queue(registry)
+    trainer.ensure()
+    (process,) = trainer_processes(caplog)
+    os.kill(process, signal.SIGSTOP)
+    trainer.stop()
+    assert is_gone(process)
+    trainer.stop()  # once more is harmless
+
+
+@pytest.mark.anyio
+async def test_external_run_says_in_words_that_no_trainer_takes_it(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "PATIENCE_S", 0.2)
+    run = (await client.post("/train")).json()
+    assert run["waits_for"] == "waits for a trainer to take it"
+    answer = await eventually_answers(
+        client, f"/train/{run['id']}", lambda response: "no trainer has taken it" in response.json()["waits_for"]
+    )
+    assert "`inkling worker`" in answer.json()["waits_for"]
+
+
+@pytest.mark.anyio
+@pytest.mark.train
+async def test_run_is_trained_by_a_process_of_the_servers_own(process_settings: Settings) -> None:
+    async with connect(process_settings) as client:
+        response = await client.post("/train", json={"overrides": SHORT, "promote": "never"})
+        run = response.json()
+        assert (response.status_code, run["state"], run["attempt"]) == (202, "queued", 0)
+        ended = await eventually_answers(
+            client,
+            response.headers["location"],
+            lambda answer: answer.json()["state"] not in ("queued", "running"),
+            deadline_s=120,
+        )
+        run = ended.json()
+        assert (run["state"], run["error"], run["step"], run["attempt"]) == ("succeeded", None, 200, 1)
+        assert [line["step"] for line in run["progress"]] == [100, 200]
+        assert run["progress"][-1]["validation_accuracy"] > 0.2
+        assert run["waits_for"] is None
+        assert (run["version"], run["decision"]) == (2, "the promote policy is never")
+        version = (await client.get("/versions/2")).json()
+        assert (version["origin"], version["run_id"], version["evaluation"]["total"]) == ("run", 1, 500)
+        assert (await client.get("/metrics")).json()["version"] == 1
+
+
+@pytest.mark.train
+def test_server_that_is_stopped_puts_its_run_back_into_the_queue(server: Server, tmp_path: Path) -> None:
+    with server.client() as client:
+        location = client.post("/train", json={"overrides": LONG}).headers["location"]
+        eventually(lambda: client.get(location).json()["step"], "a line of progress", deadline_s=120)
+    server.process.send_signal(signal.SIGTERM)
+    server.process.wait(30)
+    trainers = [re.search(r"trainer started, process (\d+)", line) for line in server.log]
+    (process,) = [int(match[1]) for match in trainers if match]
+    assert is_gone(process)
+    with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
+        run = registry.run(1)
+        assert (run.state, run.step, run.attempt, run.started_at) == ("queued", 0, 0, None)
+        assert registry.progress(1) == []
+        assert registry.has_work()
