@@ -247,7 +247,7 @@ def test_ended_run_cannot_be_cancelled(registry: Registry, end: Callable[[Regist
     queue(registry)
     end(registry, claim(registry))
     ended = registry.run(1)
-    with pytest.raises(RunFinishedError, match=f"run 1 has {ended.state}: it cannot be cancelled any more"):
+    with pytest.raises(RunFinishedError, match=f"run 1 is {ended.state}: it cannot be cancelled any more"):
         registry.cancel_run(1)
     assert registry.run(1) == ended
 
