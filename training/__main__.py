@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     paths = {name: value for name in ("data_dir", "mnist_dir") if (value := getattr(arguments, name))}
     settings = StoreSettings(**paths)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         if arguments.command == "worker":
             work(settings, arguments.idle_exit)
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("stopped", file=sys.stderr)
     except ModuleNotFoundError as error:
         print(f"error: {error}. Training needs TensorFlow: pip install 'inkling[train]'", file=sys.stderr)
-    except (CommandError, DatasetError, CheckpointError, OSError, SQLAlchemyError) as error:
+    except (CommandError, DatasetError, CheckpointError, RegistryError, OSError, SQLAlchemyError) as error:
         print(f"error: {error}", file=sys.stderr)
     return 1
 
@@ -137,7 +138,7 @@ def _train(arguments: argparse.Namespace, recipe: Recipe, settings: StoreSetting
 
     with _shown(recipe) as show:
         try:
-            parameters = loop.train(recipe, data, show)
+            parameters = loop.train(recipe, data, lambda progress, _: show(progress))
         except loop.DivergedError as error:
             raise CommandError(str(error)) from error
     checkpoint = loop.checkpoint_of(parameters, recipe, data)
@@ -154,7 +155,7 @@ def _train_and_publish(arguments: argparse.Namespace, recipe: Recipe, settings: 
     be_a_good_neighbour()
     registry = Registry(settings.registry_url)
     run, _ = registry.queue_run(recipe, arguments.promote, max_queued=sys.maxsize)
-    claim = registry.claim_run(LEASE_S, run.id)
+    claim = registry.claim_run(LEASE_S, owner=f"cli.{os.getpid()}", run_id=run.id)
     if claim is None:
         print(f"run {run.id} is queued: another run is being trained, and its trainer will take it next")
         return 0

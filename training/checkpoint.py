@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 
@@ -36,7 +35,7 @@ class CheckpointError(Exception):
 
 
 class Card(BaseModel):
-    """What a checkpoint says of itself."""
+    """What a checkpoint says of itself. Not when it was made: the same training makes the same file, byte for byte."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,7 +46,6 @@ class Card(BaseModel):
     evaluation: Evaluation = Field(description="on the test images")
     temperature: float = Field(1.0, gt=0, le=100, allow_inf_nan=False, description="divides the logits")
     libraries: dict[str, str] = Field(description="versions of what trained it")
-    created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -83,14 +81,24 @@ def load(content: bytes) -> Checkpoint:
     Raises:
         CheckpointError: wrong size, names, shapes, dtype or format version, or a value that is not finite.
     """
+    parameters = read_tensors(content)
+    verify(parameters)
+    return Checkpoint(content, parameters, _read_card(content))
+
+
+def read_tensors(content: bytes) -> dict[str, NDArray[np.float32]]:
+    """Return the tensors of a safetensors file, whatever they are.
+
+    Raises:
+        CheckpointError: it is not one, or too large.
+    """
     if len(content) > MAX_CHECKPOINT_BYTES:
         raise CheckpointError(f"{len(content)} bytes, expected at most {MAX_CHECKPOINT_BYTES}")
     try:
-        parameters = safetensors.numpy.load(content)
+        tensors: dict[str, NDArray[np.float32]] = safetensors.numpy.load(content)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"not a safetensors file of arrays: {error}") from error
-    verify(parameters)
-    return Checkpoint(content, parameters, _read_card(content))
+    return tensors
 
 
 def verify(parameters: dict[str, NDArray[np.float32]]) -> None:

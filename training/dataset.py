@@ -94,6 +94,22 @@ def load(mnist_dir: Path | None, data_dir: Path) -> Dataset:
     return read_folder(folder)
 
 
+def load_test(mnist_dir: Path | None, data_dir: Path) -> Split | None:
+    """Return the test images if they are at hand; nothing is downloaded for them.
+
+    Raises:
+        DatasetError: a file is damaged.
+    """
+    folder = mnist_dir or data_dir / "mnist"
+    if {TEST_IMAGES, TEST_LABELS} & set(missing_files(folder)):
+        return None
+    arrays = {}
+    for name in (TEST_IMAGES, TEST_LABELS):
+        content = _read_file(folder, name)
+        arrays[name] = _parse(name, content, hashlib.sha256(content).hexdigest())
+    return _split(arrays, TEST_IMAGES, TEST_LABELS)
+
+
 def missing_files(folder: Path) -> list[str]:
     return [name for name in CANONICAL_SHA256 if _find(folder, name) is None]
 

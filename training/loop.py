@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from training.checkpoint import Card, Checkpoint, save, verify
-from training.dataset import Dataset, Split
+from training.dataset import NUM_CLASSES, Dataset, Split
 from training.evaluation import evaluate
 from training.model import (
     NUM_FEATURES,
@@ -24,49 +25,53 @@ from training.model import (
 )
 from training.recipe import Recipe
 from training.records import Progress
-
-Parameters = dict[str, NDArray[np.float32]]
+from training.state import Parameters, TrainingState
 
 
 class DivergedError(Exception):
-    """The loss is no longer a finite number."""
+    """The loss is no longer a finite number, or has run away."""
 
 
-def train(recipe: Recipe, dataset: Dataset, on_progress: Callable[[Progress], None]) -> Parameters:
-    """Train a new network and return its parameters, named as in the checkpoint file.
+def train(
+    recipe: Recipe,
+    dataset: Dataset,
+    on_progress: Callable[[Progress, Callable[[], TrainingState]], None],
+    resume: TrainingState | None = None,
+) -> Parameters:
+    """Train a new network, or go on from a state, and return its parameters, named as in the checkpoint file.
 
-    Calls `on_progress` after every `recipe.display_step` steps; what it raises ends the training.
+    Calls `on_progress` after every `recipe.display_step` steps, with what they showed and with a function that copies
+    the state to go on from; what it raises ends the training. A resumed training ends with the same parameters, bit
+    for bit, as one that was not interrupted, on the same machine.
 
     Raises:
         DatasetError: nothing would be left to train on.
-        DivergedError: the loss of a display step is not finite.
+        DivergedError: the loss is not finite, or runs away.
     """
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
     weights, biases = initial_weights(recipe.seed), initial_biases()
+    step, elapsed_s = 0, 0.0
+    if resume:
+        step, elapsed_s = resume.step, resume.elapsed_s
+        _assign(resume.parameters, weights, biases)
     run_steps = _compile_steps(weights, biases, recipe.learning_rate)
     images, labels = _flat(train_split)
     held_out = _flat(validation_split) if len(validation_split) else None
-    started = time.perf_counter()
-    step = 0
-    for indices in _index_batches(recipe, len(train_split)):
+    started = time.perf_counter() - elapsed_s
+    for indices in _index_batches(recipe, len(train_split), skip=step):
         loss, batch_accuracy = (float(value) for value in run_steps(indices, images, labels))
         step += len(indices)
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"the loss is {loss} after step {step}: "
-                f"the learning rate {recipe.learning_rate} is too high for this recipe"
-            )
+        _check_loss(loss, step, recipe)
         if step % recipe.display_step:
             continue  # the steps after the last display step
-        on_progress(
-            Progress(
-                step=step,
-                loss=loss,
-                accuracy=batch_accuracy,
-                validation_accuracy=_held_out_accuracy(held_out, weights, biases),
-                elapsed_s=time.perf_counter() - started,
-            )
+        progress = Progress(
+            step=step,
+            loss=loss,
+            accuracy=batch_accuracy,
+            validation_accuracy=_held_out_accuracy(held_out, weights, biases),
+            elapsed_s=time.perf_counter() - started,
         )
+        on_progress(progress, partial(_copy_state, progress, weights, biases))
     return _parameters(weights, biases)
 
 
@@ -97,14 +102,27 @@ def predict(images: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.flo
     return probabilities
 
 
-def _index_batches(recipe: Recipe, size: int) -> Iterator[tf.Tensor]:
-    """Yield int64 (steps, batch): which images each step of the next display step learns from.
+def _check_loss(loss: float, step: int, recipe: Recipe) -> None:
+    """Raise DivergedError when training can lead nowhere any more.
+
+    A network that guesses has a loss of ln(10) an image; after a display step no sound training is at four times that.
+    """
+    limit = 4 * math.log(NUM_CLASSES) * recipe.batch_size
+    if not loss <= limit:  # NaN is neither more nor less
+        raise DivergedError(
+            f"the loss is {loss:g} after step {step}, and {limit:g} is the most that training can recover from: "
+            f"the learning rate {recipe.learning_rate:g} is too high for batches of {recipe.batch_size}"
+        )
+
+
+def _index_batches(recipe: Recipe, size: int, skip: int) -> Iterator[tf.Tensor]:
+    """Yield int64 (steps, batch): which images each step of the next display step learns from, after `skip` steps.
 
     The tutorial's pipeline, `repeat().shuffle().batch().prefetch()`, over the images' numbers instead of the images:
     the same order for a hundredth of the copying.
     """
     steps = tf.data.Dataset.range(size).repeat().shuffle(recipe.shuffle_buffer, seed=recipe.seed)
-    steps = steps.batch(recipe.batch_size).take(recipe.training_steps)
+    steps = steps.batch(recipe.batch_size).take(recipe.training_steps).skip(skip)
     yield from steps.batch(recipe.display_step).prefetch(1)
 
 
@@ -144,6 +162,16 @@ def _flat(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _scale(pixels: tf.Tensor) -> tf.Tensor:
     return tf.cast(pixels, tf.float32) / 255.0
+
+
+def _copy_state(progress: Progress, weights: Variables, biases: Variables) -> TrainingState:
+    return TrainingState(progress.step, progress.elapsed_s, _parameters(weights, biases))
+
+
+def _assign(parameters: Parameters, weights: Variables, biases: Variables) -> None:
+    for kind, variables in (("weights", weights), ("biases", biases)):
+        for name, variable in variables.items():
+            variable.assign(parameters[f"{kind}/{name}"])
 
 
 def _parameters(weights: Variables, biases: Variables) -> Parameters:

@@ -4,6 +4,8 @@ RegistryError
 ├── UnknownRunError, UnknownVersionError
 ├── RunFinishedError       the run cannot be cancelled any more
 ├── QueueFullError         too many runs wait already
+├── PromotionMovedError    another version was promoted meanwhile
+├── SchemaError            the database was made by a newer Inkling
 ├── IdempotencyKeyError    the key was used for another request
 └── LeaseLostError         the trainer no longer owns the run: it was cancelled, or given to another
 """
@@ -37,6 +39,18 @@ class RunFinishedError(RegistryError):
 
 class QueueFullError(RegistryError):
     """As many runs wait as may; Retry-After says when to try again."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PromotionMovedError(RegistryError):
+    """Another version was promoted since the one that If-Match names: look again, and decide again."""
+
+
+class SchemaError(RegistryError):
+    """The database was made by a newer Inkling."""
 
 
 class IdempotencyKeyError(RegistryError):
@@ -88,12 +102,50 @@ class Version:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A candidate against the served version, on the same held-out images."""
+
+    images: int
+    candidate_correct: int
+    served_correct: int
+    candidate_alone: int
+    """Images that the candidate alone reads right."""
+    served_alone: int
+    p_value: float
+    """Of McNemar's exact test, one-sided: how likely so good a candidate is if both are equally good."""
+    worst_digit: int
+    worst_digit_change: float
+    """Recall of that digit, candidate less served: the largest loss over the ten digits."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    is_promoted: bool
+    reason: str
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
 class Promotion:
+    """A decision on a version: an entry of the ledger."""
+
     id: int
     version: int
     promoted_at: datetime
     policy: str
     reason: str
+    is_promoted: bool
+    compared_with: int | None
+    """The version that was served then."""
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state that a run can go on from."""
+
+    step: int
+    state: bytes
 
 
 @dataclass(frozen=True)
@@ -102,9 +154,3 @@ class Claim:
 
     run: Run
     token: str
-
-
-@dataclass(frozen=True)
-class Decision:
-    is_promoted: bool
-    reason: str

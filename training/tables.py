@@ -1,9 +1,10 @@
-"""The tables of the registry."""
+"""The tables of the registry, as the newest migration leaves them."""
 
 from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    true,
 )
 
 metadata = MetaData()
@@ -68,6 +70,14 @@ run_progress = Table(
     Column("elapsed_s", Float, nullable=False),
 )
 
+run_snapshots = Table(
+    "run_snapshots",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
 versions = Table(
     "versions",
     metadata,
@@ -89,5 +99,8 @@ promotions = Table(
     Column("promoted_at", UtcDateTime, nullable=False),
     Column("policy", String(16), nullable=False),
     Column("reason", Text, nullable=False),
+    Column("is_promoted", Boolean, nullable=False, server_default=true()),
+    Column("compared_with", Integer),
+    Column("comparison", JSON(none_as_null=True)),
     sqlite_autoincrement=True,
 )

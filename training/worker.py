@@ -3,20 +3,31 @@
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from training import dataset
+from training.checkpoint import CheckpointError
 from training.records import Claim, LeaseLostError, Progress, Run
 from training.registry import Registry
 from training.settings import StoreSettings
+from training.state import TrainingState
+from training.trainer_lock import TrainerLock
+
+T = TypeVar("T")
 
 LEASE_S = 30.0
 POLL_S = 1.0
+RETRY_S = 15.0
+"""Less than the lease: a trainer that waits for its database still owns its run."""
+SNAPSHOT_S = 3.0
+"""Seconds of training that a killed trainer loses at most, give or take a display step."""
 NICENESS = 10
 
 logger = logging.getLogger(__name__)
@@ -35,9 +46,14 @@ def work(settings: StoreSettings, idle_exit_s: float | None = None) -> None:
     registry = Registry(settings.registry_url)
     idle_since = time.monotonic()
     try:
+        owner = f"{socket.gethostname()[:16]}.{os.getpid()}"
+        if idle_exit_s is not None:  # started by a server, and so by each of several
+            identity = TrainerLock(settings.data_dir).acquire(timeout_s=2)
+            if identity is None:
+                return
+            owner = identity
         while idle_exit_s is None or time.monotonic() - idle_since < idle_exit_s:
-            if claim := _claim(registry):
-                train_run(registry, claim, settings)
+            if _train_next(registry, owner, settings):
                 idle_since = time.monotonic()
             else:
                 time.sleep(POLL_S)
@@ -79,15 +95,9 @@ def train_run(
     except LeaseLostError:
         logger.info("run %d: cancelled, or given to another trainer", run.id)
     except Exception as error:  # the boundary of a run: whatever it was, the run's reader must learn it
-        error_type = _ERROR_TYPES.get(type(error).__name__, "internal")
-        logger.log(
-            logging.ERROR,
-            "run %d: failed: %s",
-            run.id,
-            error,
-            exc_info=error if error_type == "internal" else None,
-        )
-        _fail(registry, claim, error_type, str(error) or type(error).__name__)
+        error_type, detail = describe_failure(error)
+        logger.error("run %d: failed: %s", run.id, detail, exc_info=error if error_type == "internal" else None)
+        _fail(registry, claim, error_type, detail)
     return registry.run(run.id)
 
 
@@ -99,6 +109,18 @@ _ERROR_TYPES = {
     "MemoryError": "out_of_memory",
     "ResourceExhaustedError": "out_of_memory",
 }
+"""By name, because most of these classes come with TensorFlow."""
+_DISK_FULL = ("disk is full", "No space left on device", "File too large", "disk I/O error", "could not extend file")
+
+
+def describe_failure(error: Exception) -> tuple[str, str]:
+    """Return why a run failed: in a word, and in words."""
+    detail = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
+    if any(words in detail for words in _DISK_FULL):
+        return "disk_full", f"the registry's disk, or the data directory's, takes no more: {detail}"
+    if isinstance(error, SQLAlchemyError):
+        return "database_lost", f"the registry did not answer for {RETRY_S:.0f} s: {detail}"
+    return _ERROR_TYPES.get(type(error).__name__, "internal"), detail
 
 
 def _train_and_publish(
@@ -109,29 +131,69 @@ def _train_and_publish(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from training import loop, promotion  # noqa: PLC0415  TensorFlow: 5 seconds and 500 MB, only when there is a run
 
-    def record(progress: Progress) -> None:
-        registry.record_progress(claim, progress)
-        on_progress(progress)
+    saved_at = time.monotonic()
 
-    parameters = loop.train(recipe, data, record)
+    def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
+        nonlocal saved_at
+        _persist(lambda: registry.record_progress(claim, progress))
+        on_progress(progress)
+        if time.monotonic() - saved_at >= SNAPSHOT_S:
+            _persist(lambda: registry.save_snapshot(claim, copy_state().to_snapshot()))
+            saved_at = time.monotonic()
+
+    parameters = loop.train(recipe, data, record, _resume(registry, claim))
     checkpoint = loop.checkpoint_of(parameters, recipe, data)
     _, validation = data.hold_out(recipe.validation_size)
-    version = registry.publish(claim, checkpoint, promotion.judge(claim.run.promote, checkpoint, validation))
+    decide = promotion.judge(claim.run.promote, checkpoint, validation)
+    version = _persist(lambda: registry.publish(claim, checkpoint, decide))
     accuracy = checkpoint.card.evaluation.accuracy
     logger.info("run %d: succeeded, version %d, test accuracy %.4f", claim.run.id, version.version, accuracy)
 
 
-def _claim(registry: Registry) -> Claim | None:
+def _resume(registry: Registry, claim: Claim) -> TrainingState | None:
+    """Return the state that the run goes on from; none to begin anew."""
+    snapshot = registry.snapshot(claim.run.id)
+    if snapshot is None:
+        return None
     try:
-        return registry.claim_run(LEASE_S)
+        state = TrainingState.from_snapshot(snapshot)
+    except CheckpointError as error:
+        logger.warning("run %d: its snapshot cannot be used, training anew: %s", claim.run.id, error)
+        registry.discard_snapshot(claim)
+        return None
+    logger.info("run %d: going on from step %d", claim.run.id, state.step)
+    return state
+
+
+def _train_next(registry: Registry, owner: str, settings: StoreSettings) -> bool:
+    """Train the next run, if there is one; return whether there was."""
+    try:
+        claim = registry.claim_run(LEASE_S, owner)
+        if claim is None:
+            return False
+        train_run(registry, claim, settings)
     except SQLAlchemyError as error:
         logger.warning("the registry cannot be reached, trying again: %s", error)
-        return None
+        return False
+    return True
+
+
+def _persist(write: Callable[[], T]) -> T:
+    """Write, and try again for a while when the database does not take it: a restart of it costs no run."""
+    deadline = time.monotonic() + RETRY_S
+    while True:
+        try:
+            return write()
+        except SQLAlchemyError as error:
+            if time.monotonic() > deadline:
+                raise
+            logger.warning("the registry does not take a write, trying again: %s", error)
+            time.sleep(POLL_S)
 
 
 def _fail(registry: Registry, claim: Claim, error_type: str, detail: str) -> None:
     try:
-        registry.fail_run(claim, error_type, detail)
+        _persist(lambda: registry.fail_run(claim, error_type, detail))
     except (LeaseLostError, SQLAlchemyError) as error:
         logger.error("run %d: its failure cannot be recorded: %s", claim.run.id, error)
 
