@@ -1,7 +1,7 @@
 """The command `inkling`."""
 
 import argparse
-import logging
+import logging.config
 import os
 import signal
 import sys
@@ -19,7 +19,6 @@ from app.auth import resolve_key
 from app.classifier import Classifier
 from app.errors import RequestError
 from app.images import decode
-from app.main import create_app
 from app.settings import PREFIX, Settings, unknown_variables
 from training import checkpoint, dataset
 from training.checkpoint import CheckpointError
@@ -32,6 +31,16 @@ TRAINING_COMMANDS = {
     "train": "train the network here and now",
     "worker": "train the runs that wait in the registry",
 }
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"level": "INFO", "handlers": ["stderr"]},
+    "loggers": {"alembic": {"level": "WARNING"}},
+}
+"""For every process of the service: uvicorn configures it in each worker."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     add("versions", "list the versions, newest first")
     promote = add("promote", "serve a version from now on")
     promote.add_argument("version", type=_version_number)
+    export = add("export", "write a version's checkpoint file")
+    export.add_argument("version", type=_version_number)
+    export.add_argument("file", type=Path, metavar="FILE")
+    add("import", "add a checkpoint file as a version").add_argument("file", type=Path, metavar="FILE")
+    add("verify", "check that the registry holds together")
     return parser
 
 
@@ -98,7 +112,7 @@ def _version_number(text: str) -> int:
 
 
 def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.config.dictConfig(LOGGING)
     key, is_made = resolve_key(settings)
     if key and is_made:
         logging.getLogger("app").warning(
@@ -108,15 +122,22 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
             settings.port,
         )
     Registry(settings.registry_url).close()  # what is wrong with it is said here in words, not by uvicorn's traceback
+    # Each worker process makes its own application, from the environment.
+    for name, value in settings.model_dump(exclude_none=True, exclude={"api_key"}).items():
+        os.environ[f"{PREFIX}{name}".upper()] = str(value)
+    if settings.api_key:
+        os.environ[f"{PREFIX}API_KEY"] = settings.api_key.get_secret_value()
     signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(0))  # uvicorn raises it again when all is closed
     try:
         uvicorn.run(
-            create_app(settings),
+            "app.main:create_configured_app",
+            factory=True,
+            workers=settings.workers,
             host=settings.host,
             port=settings.port,
             access_log=False,  # ours names the request id
             server_header=False,
-            log_config=None,
+            log_config=LOGGING,
             timeout_graceful_shutdown=10,
         )
     except SystemExit as ended:
@@ -168,6 +189,32 @@ def _promote(arguments: argparse.Namespace, settings: Settings) -> int:
     promotion = _registry(settings).promote(arguments.version, reason="asked for by inkling promote")
     print(f"version {promotion.version} is served since {promotion.promoted_at:%Y-%m-%d %H:%M:%S} UTC")
     return 0
+
+
+def _export(arguments: argparse.Namespace, settings: Settings) -> int:
+    content = _registry(settings).checkpoint(arguments.version)
+    dataset.write_whole(arguments.file, content)
+    print(f"{arguments.file}: version {arguments.version}, {len(content)} bytes")
+    return 0
+
+
+def _import(arguments: argparse.Namespace, settings: Settings) -> int:
+    classifier = Classifier(checkpoint.load(arguments.file.read_bytes()), version=0)
+    classifier.self_check()
+    test = dataset.load_test(settings.mnist_dir, settings.data_dir)
+    evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
+    version = _registry(settings).add_upload(classifier.checkpoint, evaluation)
+    print(f"{arguments.file}: version {version.version}, test accuracy {version.evaluation.accuracy:.4f}")
+    print(f"`inkling promote {version.version}` serves it")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace, settings: Settings) -> int:
+    problems = _registry(settings).verify()
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems in {settings.registry_url}" if problems else "consistent")
+    return 1 if problems else 0
 
 
 def _classifier(arguments: argparse.Namespace, settings: Settings) -> Classifier:

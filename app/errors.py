@@ -1,6 +1,7 @@
 """What can go wrong, in one table: exception class -> status and title; and one body for all, RFC 9457."""
 
 import logging
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,8 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from training.checkpoint import CheckpointError
+from training.dataset import DatasetError
 from training.records import (
     IdempotencyKeyError,
+    PromotionMovedError,
     QueueFullError,
     RunFinishedError,
     UnknownRunError,
@@ -70,20 +74,22 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     UnknownRunError: (404, "No such run"),
     UnknownVersionError: (404, "No such version"),
     RunFinishedError: (409, "The run has ended"),
+    PromotionMovedError: (412, "Another version was promoted meanwhile"),
     TooLargeError: (413, "Too large"),
     MediaTypeError: (415, "This format is not taken"),
     FieldError: (422, "A field is wrong"),
     ImageError: (422, "Not an image of a digit"),
+    CheckpointError: (422, "Not a checkpoint of this network"),
     IdempotencyKeyError: (422, "The idempotency key was used for something else"),
     QueueFullError: (429, "Too many runs wait"),
     NotImplementedYetError: (501, "Not implemented yet"),
     UnavailableError: (503, "Not available now"),
+    DatasetError: (503, "The test images cannot be read"),
     SQLAlchemyError: (503, "The registry cannot be reached"),
 }
 
 _HEADERS: dict[int, dict[str, str]] = {
     401: {"WWW-Authenticate": "Bearer"},
-    429: {"Retry-After": "30"},
     503: {"Retry-After": "5"},
 }
 
@@ -139,8 +145,11 @@ async def _of_table(request: Request, error: Exception) -> Response:
     status, title = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
     if isinstance(error, SQLAlchemyError):
         logger.error("the registry cannot be reached: %s", error)
-        return problem(request, status, "The database of runs and versions does not answer; try again.", title)
-    return problem(request, status, str(error), title)
+        is_full = "disk is full" in str(error) or "could not extend file" in str(error)
+        detail = "its disk is full: free some space" if is_full else "it does not answer; try again"
+        return problem(request, status, f"The database of runs and versions cannot be used: {detail}.", title)
+    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, QueueFullError) else None
+    return problem(request, status, str(error), title, headers=headers)
 
 
 async def _of_http(request: Request, error: Exception) -> Response:

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
 from importlib import resources
+from types import FrameType
 
 from fastapi import FastAPI
 
@@ -13,7 +16,7 @@ from app.auth import resolve_key
 from app.images import Limits
 from app.metrics import Metrics
 from app.middleware import RequestMiddleware
-from app.routes import docs, health, metrics, predict, problems, promotions, train, versions
+from app.routes import docs, events, health, metrics, predict, problems, promotions, train, versions
 from app.runs import Trainer
 from app.services import Services
 from app.serving import Serving
@@ -36,7 +39,8 @@ def create_app(settings: Settings) -> FastAPI:
         services = app.state.services = await asyncio.to_thread(_open, settings, series)
         following = asyncio.create_task(_follow(services))
         try:
-            yield
+            with _announced_stop(services.stopping):
+                yield
         finally:
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -63,10 +67,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     errors.install(app)
     openapi.install(app)
-    for route in (predict, train, versions, promotions, metrics, health, problems, docs):
+    for route in (predict, train, events, versions, promotions, metrics, health, problems, docs):
         app.include_router(route.router)
     docs.mount_assets(app)
     return app
+
+
+def create_configured_app() -> FastAPI:
+    """Return the service with the settings of the environment: for `inkling serve --workers`, and for uvicorn alone."""
+    return create_app(Settings())
 
 
 def _open(settings: Settings, series: Metrics) -> Services:
@@ -84,7 +93,38 @@ def _open(settings: Settings, series: Metrics) -> Services:
         serving=serving,
         trainer=Trainer(settings, registry),
         metrics=series,
+        stopping=asyncio.Event(),
     )
+
+
+@contextlib.contextmanager
+def _announced_stop(stopping: asyncio.Event) -> Iterator[None]:
+    """Set `stopping` when the server is told to stop.
+
+    A server waits for its open answers before it ends the lifespan, so that a stream which waited for the lifespan's
+    end would hold it up. ASGI has no word for "stop soon": uvicorn's own signal handlers are listened in on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stopping.set)
+        handler = handlers[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number, handler in handlers.items():
+        if callable(handler):  # the default action is none that could be called
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        stopping.set()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 async def _follow(services: Services) -> None:

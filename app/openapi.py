@@ -9,6 +9,7 @@ from app.errors import TABLE, slug
 from app.schemas import Predictions, Problem
 
 PROBLEM = "application/problem+json"
+BINARY = {"type": "string", "format": "binary"}
 
 
 def problems(*kinds: type[Exception], instance: str = "/predict") -> dict[int | str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from app.errors import UnavailableError
 from app.settings import Settings
 from training.records import Run
 from training.registry import Registry
+from training.trainer_lock import TrainerLock
 
 IDLE_EXIT_S = 10
 RESTART_S = 5.0
@@ -33,6 +34,7 @@ class Trainer:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._lock = threading.Lock()
+        self._trainer_lock = TrainerLock(settings.data_dir)
         self._is_stopped = False
 
     @property
@@ -58,7 +60,11 @@ class Trainer:
         with self._lock:
             is_alive = self._process is not None and self._process.poll() is None
             is_soon = time.monotonic() - self._started_at < RESTART_S
-            if is_alive or is_soon or self._is_stopped or not self._registry.has_work():
+            if is_alive or is_soon or self._is_stopped or self._trainer_lock.is_held():
+                return
+            if identity := self._trainer_lock.identity():
+                self._registry.end_leases(identity)  # whoever took them is dead, or it would hold the lock
+            if not self._registry.has_work():
                 return
             self._process = self._start()
             self._started_at = time.monotonic()

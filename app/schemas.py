@@ -103,16 +103,34 @@ class VersionList(BaseModel):
     next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
 
 
+class Comparison(_FromRecord):
+    """On the same held-out images."""
+
+    images: int
+    candidate_correct: int
+    served_correct: int
+    candidate_alone: int = Field(description="images that only the candidate reads right")
+    served_alone: int = Field(description="images that only the served version reads right")
+    p_value: float = Field(description="of McNemar's exact test, one-sided")
+    worst_digit: int
+    worst_digit_change: float = Field(description="its recall, candidate less served")
+
+
 class PromotionDetail(_FromRecord):
     id: int
     version: int
-    promoted_at: datetime
-    policy: str = Field(description="shipped, if_better, always or manual")
+    promoted_at: datetime = Field(description="when it was decided")
+    policy: str = Field(description="shipped, if_better, always, never or manual")
     reason: str
+    is_promoted: bool = Field(description="whether the version was served from then on")
+    compared_with: int | None = Field(description="the version that was served then")
+    comparison: Comparison | None = Field(description="the scores that decided; null where none did")
 
 
 class PromotionList(BaseModel):
-    items: list[PromotionDetail] = Field(description="newest first; the first names the version being served")
+    items: list[PromotionDetail] = Field(
+        description="newest first; the first one promoted names the version being served"
+    )
     next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
 
 

@@ -1,5 +1,6 @@
 """What the routes need, made once by `create_app` and passed by FastAPI."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,6 +23,8 @@ class Services:
     serving: Serving
     trainer: Trainer
     metrics: Metrics
+    stopping: asyncio.Event
+    """Set when the process was asked to stop: what would never end by itself must end."""
 
 
 def of(request: Request) -> Services:

@@ -26,6 +26,7 @@ class Settings(StoreSettings):
         "process",
         description="`process`: the server starts a trainer when a run waits; `external`: it never does",
     )
+    workers: int = Field(1, ge=1, le=64, description="server processes; each keeps its own request series")
     max_body_bytes: int = Field(16 << 20, ge=1024, description="largest request body, in bytes")
     max_images: int = Field(10_000, ge=1, description="most images a prediction request")
     max_pixels: int = Field(40_000_000, ge=784, description="most pixels an image (a phone's photo: 12 million)")

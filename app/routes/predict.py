@@ -23,7 +23,7 @@ from app.errors import (
 )
 from app.images import FORMATS, MEDIA_TYPES, read_images
 from app.metrics import quality
-from app.openapi import problems
+from app.openapi import BINARY, problems
 from app.services import Injected, Services
 
 router = APIRouter(tags=["predict"])
@@ -43,13 +43,12 @@ _ANSWER = {
         }
     ],
 }
-_BINARY = {"type": "string", "format": "binary"}
 _BODIES: dict[str, dict[str, Any]] = {
     "multipart/form-data": {
         "schema": {
             "type": "object",
             "required": ["file"],
-            "properties": {"file": {"type": "array", "items": _BINARY, "description": "one image file a part"}},
+            "properties": {"file": {"type": "array", "items": BINARY, "description": "one image file a part"}},
         }
     },
     "application/json": {
@@ -66,9 +65,9 @@ _BODIES: dict[str, dict[str, Any]] = {
         },
         "examples": {"one blank image": {"value": {"images": [_BLANK]}}},
     },
-    **{media_type: {"schema": _BINARY} for media_type in MEDIA_TYPES if media_type.startswith("image/")},
-    "application/octet-stream": {"schema": {**_BINARY, "description": "uint8, 784 bytes an image"}},
-    NPY: {"schema": {**_BINARY, "description": "uint8 (28, 28), (n, 28, 28) or (n, 784)"}},
+    **{media_type: {"schema": BINARY} for media_type in MEDIA_TYPES if media_type.startswith("image/")},
+    "application/octet-stream": {"schema": {**BINARY, "description": "uint8, 784 bytes an image"}},
+    NPY: {"schema": {**BINARY, "description": "uint8 (28, 28), (n, 28, 28) or (n, 784)"}},
 }
 
 
@@ -84,7 +83,7 @@ _BODIES: dict[str, dict[str, Any]] = {
                     "schema": {"$ref": "#/components/schemas/Predictions"},
                     "example": _ANSWER,
                 },
-                NPY: {"schema": {**_BINARY, "description": "probabilities, float32 (n, 10)"}},
+                NPY: {"schema": {**BINARY, "description": "probabilities, float32 (n, 10)"}},
             },
             "headers": {
                 "X-Model-Version": {

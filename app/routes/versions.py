@@ -2,14 +2,29 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.status import HTTP_201_CREATED
 
 from app.auth import require_key
-from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, TooLargeError
-from app.openapi import problems
+from app.classifier import Classifier
+from app.errors import (
+    AuthorizationError,
+    BodyError,
+    FieldError,
+    MediaTypeError,
+    OriginError,
+    TooLargeError,
+    UnavailableError,
+)
+from app.openapi import BINARY, problems
 from app.schemas import PromoteRequest, PromotionDetail, VersionDetail, VersionList
-from app.services import Before, Injected, Limit
-from training.records import UnknownVersionError
+from app.services import Before, Injected, Limit, Services
+from training import checkpoint, dataset
+from training.checkpoint import CheckpointError
+from training.dataset import DatasetError
+from training.evaluation import evaluate
+from training.records import PromotionMovedError, UnknownVersionError, Version
 
 router = APIRouter(prefix="/versions", tags=["versions"])
 
@@ -26,6 +41,35 @@ def list_versions(services: Injected, limit: Limit = 20, before: Before = None) 
     )
 
 
+@router.post(
+    "",
+    status_code=HTTP_201_CREATED,
+    dependencies=[Depends(require_key)],
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": BINARY}}}},
+    responses=problems(
+        AuthorizationError, OriginError, TooLargeError, CheckpointError, DatasetError, instance="/versions"
+    ),
+)
+async def upload_version(request: Request, response: Response, services: Injected) -> VersionDetail:
+    """Add a checkpoint file, which is verified, and evaluated when MNIST's test images are at hand.
+
+    It is never served by itself: promote it. The same file again answers with the version that it made.
+    """
+    version = await run_in_threadpool(_add, await request.body(), services)
+    response.headers["Location"] = f"/versions/{version.version}"
+    return VersionDetail.model_validate(version)
+
+
+@router.get("/current", responses=problems(UnavailableError, instance="/versions/current"))
+def get_current_version(services: Injected, response: Response) -> VersionDetail:
+    """Show the version being served. The ETag names its promotion, for If-Match."""
+    served = services.registry.served()
+    if served is None:
+        raise UnavailableError("no version was promoted yet")
+    response.headers["ETag"] = f'"{served.id}"'
+    return VersionDetail.model_validate(services.registry.version(served.version))
+
+
 @router.put(
     "/current",
     dependencies=[Depends(require_key)],
@@ -34,16 +78,27 @@ def list_versions(services: Injected, limit: Limit = 20, before: Before = None) 
         AuthorizationError,
         OriginError,
         UnknownVersionError,
+        PromotionMovedError,
         TooLargeError,
         MediaTypeError,
         FieldError,
         instance="/versions/current",
     ),
 )
-def promote_version(body: PromoteRequest, services: Injected) -> PromotionDetail:
+def promote_version(
+    body: PromoteRequest,
+    services: Injected,
+    response: Response,
+    if_match: Annotated[
+        str | None, Header(description="the ETag of GET /versions/current: promote only if it is still that one")
+    ] = None,
+) -> PromotionDetail:
     """Serve a version from now on: promote a new one, or roll back to an old one."""
-    promotion = services.registry.promote(body.version, reason="asked for by PUT /versions/current")
+    promotion = services.registry.promote(
+        body.version, reason="asked for by PUT /versions/current", if_promotion=_promotion_of(if_match)
+    )
     services.serving.refresh()  # this process need not wait for its next look
+    response.headers["ETag"] = f'"{promotion.id}"'
     return PromotionDetail.model_validate(promotion)
 
 
@@ -58,7 +113,7 @@ def get_version(version: VersionNumber, services: Injected) -> VersionDetail:
     responses={
         200: {
             "description": "The checkpoint file, safetensors",
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {"application/octet-stream": {"schema": BINARY}},
         },
         **problems(UnknownVersionError, FieldError, instance="/versions/7/checkpoint"),
     },
@@ -73,3 +128,20 @@ def download_checkpoint(version: VersionNumber, services: Injected) -> Response:
             "ETag": f'"{services.registry.version(version).digest}"',
         },
     )
+
+
+def _add(content: bytes, services: Services) -> Version:
+    uploaded = checkpoint.load(content)
+    classifier = Classifier(uploaded, version=0)
+    classifier.self_check()
+    test = dataset.load_test(services.settings.mnist_dir, services.settings.data_dir)
+    evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
+    return services.registry.add_upload(uploaded, evaluation)
+
+
+def _promotion_of(if_match: str | None) -> int | None:
+    """Return the promotion that an If-Match names; 0, which there never is, for what is no ETag of ours."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tag = if_match.strip().removeprefix('"').removesuffix('"')
+    return int(tag) if tag.isdecimal() and len(tag) < 10 else 0
