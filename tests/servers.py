@@ -3,9 +3,11 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +60,7 @@ def start_server(data_dir: Path, *arguments: str, **environment: str) -> Iterato
         url = urls.get(timeout=START_S)
         if url is None:
             raise RuntimeError("the server ended:\n" + "\n".join(log))
+        _wait_until_it_listens(url)
         yield Server(process, url, log)
     finally:
         if process.poll() is None:
@@ -66,3 +69,17 @@ def start_server(data_dir: Path, *arguments: str, **environment: str) -> Iterato
         reader.join(30)
         if process.stderr:
             process.stderr.close()
+
+
+def _wait_until_it_listens(url: str) -> None:
+    """With several workers, uvicorn names its address before anyone listens there."""
+    address = httpx.URL(url)
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            socket.create_connection((address.host, address.port or 80), timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

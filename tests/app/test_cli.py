@@ -1,8 +1,10 @@
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,12 @@ def two_versions(settings: Settings, registry: Registry, shipped: Checkpoint) ->
     return ["--data-dir", str(settings.data_dir)]
 
 
+def execute(settings: Settings, statement: str) -> None:
+    """Do to the database what no method of the registry does."""
+    with closing(sqlite3.connect(settings.data_dir / "inkling.db")) as connection, connection:
+        connection.execute(statement)
+
+
 # usage
 
 
@@ -99,7 +107,18 @@ def test_unknown_variable_is_a_warning_that_names_the_nearest(files: list[Path])
 def test_help_names_every_command() -> None:
     process = inkling("--help")
     assert process.returncode == 0
-    for command in ("serve", "train", "worker", "predict", "evaluate", "versions", "promote"):
+    for command in (
+        "serve",
+        "train",
+        "worker",
+        "predict",
+        "evaluate",
+        "versions",
+        "promote",
+        "export",
+        "import",
+        "verify",
+    ):
         assert re.search(rf"^ +{command} ", process.stdout, re.MULTILINE)
 
 
@@ -225,7 +244,7 @@ def test_evaluate_says_which_files_are_missing(capsys: pytest.CaptureFixture[str
 # versions and promotions
 
 
-@pytest.mark.parametrize("command", [["versions"], ["promote", "1"]])
+@pytest.mark.parametrize("command", [["versions"], ["promote", "1"], ["verify"], ["export", "1", "x"]])
 def test_versions_without_a_registry_say_what_makes_one(
     capsys: pytest.CaptureFixture[str], command: list[str], tmp_path: Path
 ) -> None:
@@ -273,8 +292,86 @@ def test_corrupt_version_is_told_in_a_line(two_versions: list[str], settings: Se
 def test_registry_that_is_no_database_is_told_in_a_line(settings: Settings) -> None:
     settings.data_dir.mkdir()
     (settings.data_dir / "inkling.db").write_bytes(b"this is no database" * 100)
-    for command in (["versions"], ["serve", "--port", "0"]):
+    for command in (["versions"], ["verify"], ["serve", "--port", "0"], ["serve", "--port", "0", "--workers", "2"]):
         check_error(inkling(*command, "--data-dir", settings.data_dir), 1, "error: ", "not a database")
+
+
+# export, import, verify
+
+
+def test_exported_version_is_imported_elsewhere_byte_for_byte(
+    two_versions: list[str], settings: Settings, tmp_path: Path, shipped: Checkpoint, small_mnist_dir: Path
+) -> None:
+    # given
+    file, other = tmp_path / "two.safetensors", settings.model_copy(update={"data_dir": tmp_path / "other"})
+    with open_registry(other) as registry:
+        registry.add_first_version(shipped)
+    # when
+    exported = inkling("export", "2", file, *two_versions)
+    imported = inkling("import", file, "--data-dir", other.data_dir, "--mnist-dir", small_mnist_dir)
+    # then
+    assert (exported.returncode, exported.stderr) == (0, "")
+    assert exported.stdout == f"{file}: version 2, {file.stat().st_size} bytes\n"
+    assert (imported.returncode, imported.stderr) == (0, "")
+    assert imported.stdout.startswith(f"{file}: version 2, test accuracy 0.")
+    assert "`inkling promote 2` serves it" in imported.stdout
+    with open_registry(settings) as here, open_registry(other) as there:
+        assert here.checkpoint(2) == there.checkpoint(2) == file.read_bytes()
+        assert (there.version(2).origin, there.version(2).evaluation.total) == ("upload", 500)
+        served = there.served()
+        assert served
+        assert served.version == 1
+
+
+def test_file_imported_twice_is_one_version(two_versions: list[str], settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "one.safetensors"
+    assert inkling("export", "1", file, *two_versions).returncode == 0
+    assert "version 1" in inkling("import", file, *two_versions).stdout
+    with open_registry(settings) as registry:
+        assert len(registry.versions(limit=10)) == 2
+
+
+def test_import_refuses_what_is_no_checkpoint(two_versions: list[str], settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "half.safetensors"
+    with open_registry(settings) as registry:
+        file.write_bytes(registry.checkpoint(1)[:1000])
+    check_error(inkling("import", file, *two_versions), 1, "error: not a safetensors file")
+    check_error(inkling("import", tmp_path / "none", *two_versions), 1, "error: ", "none")
+    with open_registry(settings) as registry:
+        assert len(registry.versions(limit=10)) == 2
+
+
+def test_export_of_what_is_not_there_writes_nothing(two_versions: list[str], tmp_path: Path) -> None:
+    check_error(inkling("export", "7", tmp_path / "seven", *two_versions), 1, "error: there is no version 7")
+    assert not (tmp_path / "seven").exists()
+    (tmp_path / "folder").mkdir()
+    check_error(inkling("export", "1", tmp_path / "folder", *two_versions), 1, "error: ", "folder")
+
+
+def test_verify_finds_nothing_in_a_sound_registry(two_versions: list[str]) -> None:
+    process = inkling("verify", *two_versions)
+    assert (process.returncode, process.stdout, process.stderr) == (0, "consistent\n", "")
+
+
+def test_verify_names_every_damage_and_exits_1(two_versions: list[str], settings: Settings) -> None:
+    with open_registry(settings) as registry:
+        replace_content(settings, 2, registry.checkpoint(1))
+    execute(settings, "UPDATE runs SET step = 4000 WHERE id = 1")
+    process = inkling("verify", *two_versions)
+    assert (process.returncode, process.stderr) == (1, "")
+    *problems, last = process.stdout.splitlines()
+    assert last.startswith("2 problems in sqlite:///")
+    assert any(re.match("version 2 has SHA-256 [0-9a-f]{64}, recorded is ", problem) for problem in problems)
+    assert "run 1 (succeeded) is at step 4000 of 3000" in problems
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["versions"], ["verify"]])
+def test_registry_of_a_newer_program_is_told_in_a_line(
+    two_versions: list[str], settings: Settings, command: list[str]
+) -> None:
+    execute(settings, "UPDATE alembic_version SET version_num = '9999'")
+    words = ("error: the database is at revision 9999, made by a newer Inkling", "upgrade Inkling")
+    check_error(inkling(*command, *two_versions), 1, *words)
 
 
 # serve

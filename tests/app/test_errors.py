@@ -64,6 +64,10 @@ async def other_request_under_the_same_key(client: httpx.AsyncClient) -> httpx.R
     return await client.post("/train", headers=headers, json={"promote": "always"})
 
 
+async def promote_what_moved(client: httpx.AsyncClient) -> httpx.Response:
+    return await client.put("/versions/current", json={"version": 1}, headers={"If-Match": '"7"'})
+
+
 def post(path: str, content: bytes = b"", content_type: str = "", **headers: str) -> Ask:
     given = {"Content-Type": content_type} if content_type else {}
     return lambda client: client.post(path, content=content, headers={**given, **headers})
@@ -88,11 +92,13 @@ CASES: dict[str, tuple[int, Ask, dict[str, Any]]] = {
     "no such problem": (404, get("/problems/nothing"), {}),
     "method that is not taken": (405, get("/predict"), {}),
     "run that has ended": (409, cancel_twice, {}),
+    "promotion that has moved": (412, promote_what_moved, {}),
     "body over the limit": (413, post("/predict", bytes(2000), RAW), {"max_body_bytes": 1024}),
     "images over the limit": (413, post("/predict", bytes(2 * 784), RAW), {"max_images": 1}),
     "type that is not taken": (415, post("/predict", b"x", "text/plain"), {}),
     "form where JSON is expected": (415, post("/train", b"a=b", "application/x-www-form-urlencoded"), {}),
     "not an image": (422, post("/predict", b"x", PNG), {}),
+    "not a checkpoint": (422, post("/versions", b"x", RAW), {}),
     "unknown value of a parameter": (422, post("/predict?fit=loosely", bytes(784), RAW), {}),
     "parameter out of bounds": (422, get("/train?limit=0"), {}),
     "unknown field": (422, post("/train", b'{"recipes": 1}', JSON), {}),
@@ -129,7 +135,7 @@ async def test_every_error_has_the_same_shape(settings: Settings, name: str) -> 
 
 def test_every_status_of_the_contract_is_tested() -> None:
     tested = {status for status, _, _ in CASES.values()} | {500, 503}
-    assert tested == {400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 501, 503}
+    assert tested == {400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 500, 501, 503}
     assert {status for status, _ in TABLE.values()} <= tested
 
 

@@ -12,8 +12,11 @@ from schemathesis.engine import events, from_schema
 from app.errors import TABLE
 from app.main import create_app
 from app.settings import Settings
+from training.recipe import TUTORIAL
+from training.registry import Registry
 
 KEY = "a key for tests"
+EVENTS = "/train/{run_id}/events"
 PROBLEM = "application/problem+json"
 
 
@@ -45,8 +48,11 @@ def test_every_call_of_the_contract_is_documented(document: dict[str, Any]) -> N
         "POST /train",
         "GET /train",
         "GET /train/{run_id}",
+        "GET /train/{run_id}/events",
         "DELETE /train/{run_id}",
         "GET /versions",
+        "POST /versions",
+        "GET /versions/current",
         "GET /versions/{version}",
         "GET /versions/{version}/checkpoint",
         "PUT /versions/current",
@@ -125,7 +131,10 @@ def test_every_error_is_documented_with_an_example_of_its_shape(document: dict[s
         ("POST /train", {400, 401, 403, 413, 415, 422, 429, 503}),
         ("GET /train/{run_id}", {404, 422}),
         ("DELETE /train/{run_id}", {401, 403, 404, 409, 422}),
-        ("PUT /versions/current", {400, 401, 403, 404, 413, 415, 422}),
+        ("GET /train/{run_id}/events", {404, 422}),
+        ("POST /versions", {401, 403, 413, 422}),
+        ("GET /versions/current", {503}),
+        ("PUT /versions/current", {400, 401, 403, 404, 412, 413, 415, 422}),
         ("GET /versions/{version}", {404, 422}),
         ("GET /versions/{version}/checkpoint", {404, 422}),
         ("GET /readyz", {503}),
@@ -141,7 +150,7 @@ def test_errors_that_a_call_can_meet_are_documented(
 
 def test_unsafe_calls_are_documented_with_the_key(document: dict[str, Any]) -> None:
     secured = {name for name, operation in operations(document) if operation.get("security")}
-    assert secured == {"POST /train", "DELETE /train/{run_id}", "PUT /versions/current"}
+    assert secured == {"POST /train", "DELETE /train/{run_id}", "POST /versions", "PUT /versions/current"}
     (scheme,) = document["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
@@ -190,8 +199,12 @@ async def test_answer_of_predict_has_the_documented_form(client: httpx.AsyncClie
     assert answer.keys() == set(resolved(document, content["schema"])["required"])
 
 
-@pytest.mark.filterwarnings("default")  # schemathesis's own affairs
-def test_generated_requests_meet_no_mistake_and_no_undocumented_answer(settings: Settings) -> None:
+def fuzz(settings: Settings, *, events_only: bool) -> set[tuple[str, int]]:
+    """Send generated requests, to the event streams or to all else; return the calls and statuses that came.
+
+    Raises:
+        AssertionError: an answer was undocumented, or the server's mistake.
+    """
     config = schemathesis.Config.from_dict(
         {
             "seed": 1,
@@ -212,8 +225,9 @@ def test_generated_requests_meet_no_mistake_and_no_undocumented_answer(settings:
     )
     app = create_app(settings.model_copy(update={"api_key": SecretStr(KEY)}))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
+    chosen = schema.include(path=EVENTS) if events_only else schema.exclude(path=EVENTS)
     failures, answers = set(), set()
-    for event in from_schema(schema).execute():
+    for event in from_schema(chosen).execute():
         assert not isinstance(event, events.FatalError), event
         if isinstance(event, events.NonFatalError):
             failures.add(str(event.value))
@@ -230,4 +244,20 @@ def test_generated_requests_meet_no_mistake_and_no_undocumented_answer(settings:
                             f"{exchange.response.status_code}, {check.failure_info.failure.message}"
                         )
     assert not failures, "\n".join(sorted(failures))
+    return answers
+
+
+@pytest.mark.filterwarnings("default")  # schemathesis's own affairs
+def test_generated_requests_meet_no_mistake_and_no_undocumented_answer(settings: Settings) -> None:
+    answers = fuzz(settings, events_only=False)
     assert {("POST /predict", 200), ("POST /train", 202), ("PUT /versions/current", 200)} <= answers
+    assert {("POST /versions", 422), ("GET /versions/current", 200)} <= answers
+
+
+@pytest.mark.filterwarnings("default")
+def test_generated_requests_for_events_meet_no_mistake(settings: Settings, registry: Registry) -> None:
+    # given: runs that have ended, so that their streams end
+    for _ in range(3):
+        registry.cancel_run(registry.queue_run(TUTORIAL, "never", max_queued=1)[0].id)
+    # then
+    assert {(f"GET {EVENTS}", status) for status in (200, 404, 422)} <= fuzz(settings, events_only=True)

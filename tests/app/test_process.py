@@ -1,6 +1,5 @@
 """Real server processes: what they map, hold, follow, and how they end."""
 
-import os
 import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.classifier import Classifier
 from app.settings import Settings
 from tests.app.bodies import JSON, PNG, RAW, image_file, images_json
 from tests.app.services import eventually, open_registry, publish, retrained
+from tests.app.test_serving import replace_content
 from tests.servers import Server, start_server
 from training.checkpoint import Checkpoint
 
@@ -42,13 +43,6 @@ def predict(client: httpx.Client, images: NDArray[np.uint8]) -> httpx.Response:
 
 def served(client: httpx.Client) -> int:
     return int(predict(client, np.zeros((1, 28, 28), np.uint8)).headers["x-model-version"])
-
-
-@pytest.fixture
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep coverage, which is large itself, out of the processes started."""
-    for name in [name for name in os.environ if name.startswith(("COVERAGE_PROCESS", "COV_CORE"))]:
-        monkeypatch.delenv(name)
 
 
 @linux
@@ -141,6 +135,42 @@ def test_two_servers_on_one_data_directory_follow_each_other(tmp_path: Path, shi
         eventually(lambda: served(first_client) == 1, "the first server follows")
         location = first_client.post("/train").headers["location"]
         assert second_client.get(location).json()["state"] == "queued"
+
+
+def test_server_without_a_good_version_is_not_ready_until_one_is_promoted(
+    tmp_path: Path, shipped: Checkpoint, digits: NDArray[np.uint8]
+) -> None:
+    # given: the promoted version is damaged, and another is good
+    settings = Settings(data_dir=tmp_path / "data")
+    good = retrained(shipped, 2)
+    with open_registry(settings) as registry:
+        registry.add_first_version(shipped)
+        registry.add_upload(good)
+    replace_content(settings, 1, shipped.content[:-8] + bytes(8))
+    # when
+    arguments = ("--trainer", "external", "--follow-s", "0.05")
+    with start_server(settings.data_dir, *arguments) as server, server.client() as client:
+        # then: it lives, and says why it is not ready
+        assert client.get("/livez").status_code == 200
+        for response in (
+            client.get("/readyz"),
+            client.post("/predict", content=bytes(784), headers={"Content-Type": RAW}),
+        ):
+            assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+            assert response.json()["detail"].startswith("version 1 is refused: its SHA-256 is ")
+        assert client.get("/versions/current").json()["version"] == 1
+        # and it recovers with the good one
+        assert client.put("/versions/current", json={"version": 2}).is_success
+        assert client.get("/readyz").json() == {"status": "ready", "version": 2, "refused": None}
+        # and goes on with it when the damaged one is promoted again
+        assert client.put("/versions/current", json={"version": 1}).is_success
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["version"]) == (200, 2)
+        assert ready.json()["refused"].startswith("version 1 is refused: its SHA-256 is ")
+        answer = client.post("/predict", content=digits[0].tobytes(), headers={"Content-Type": RAW})
+        expected = Classifier(good, 2).probabilities(digits[:1])[0]
+        assert (np.float32(answer.json()["predictions"][0]["probabilities"]) == expected).all()
+    assert "Traceback" not in "\n".join(server.log)
 
 
 def test_two_servers_that_start_at_once_share_one_first_version_and_one_key(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from app.errors import UnavailableError
 from app.runs import Trainer
 from app.settings import Settings
 from tests.app.services import connect, eventually, eventually_answers, open_registry
-from tests.servers import Server
+from tests.servers import Server, start_server
 from training.recipe import TUTORIAL
 from training.records import Run
 from training.registry import Registry
@@ -64,7 +65,7 @@ def test_run_waits_for_its_own_trainer_to_start(process_settings: Settings, regi
 
 def test_run_waits_for_the_run_being_trained(settings: Settings, registry: Registry) -> None:
     first, second = queue(registry), queue(registry)
-    claim = registry.claim_run(lease_s=30)
+    claim = registry.claim_run(lease_s=30, owner="a test")
     assert claim is not None
     trainer = Trainer(settings, registry)
     assert trainer.describe_wait(second) == f"waits for run {first.id}, which is being trained"
@@ -213,7 +214,68 @@ def test_server_that_is_stopped_puts_its_run_back_into_the_queue(server: Server,
     (process,) = [int(match[1]) for match in trainers if match]
     assert is_gone(process)
     with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
-        run = registry.run(1)
-        assert (run.state, run.step, run.attempt, run.started_at) == ("queued", 0, 0, None)
-        assert registry.progress(1) == []
+        run, snapshot = registry.run(1), registry.snapshot(1)
+        assert (run.state, run.attempt) == ("queued", 0)
+        assert run.step == (snapshot.step if snapshot else 0)
+        assert [line.step for line in registry.progress(1)] == list(range(1000, run.step + 1, 1000))
         assert registry.has_work()
+        assert registry.verify() == []
+
+
+def trainers_started(server: Server) -> list[int]:
+    """Return the process ids of the trainers that a server has started so far."""
+    found = [re.search(r"trainer started, process (\d+)", line) for line in server.log]
+    return [int(match[1]) for match in found if match]
+
+
+@pytest.mark.train
+def test_run_of_a_killed_trainer_goes_on_at_once_in_a_new_one(server: Server, tmp_path: Path) -> None:
+    """Not when the lease of the dead one ends, which takes up to 30 s."""
+    with server.client() as client, open_registry(Settings(data_dir=tmp_path / "data")) as registry:
+        # given: a run that has a snapshot
+        client.post("/train", json={"overrides": LONG})
+        snapshot = eventually(lambda: registry.snapshot(1), "a snapshot", deadline_s=120)
+        # when
+        os.kill(trainers_started(server)[0], signal.SIGKILL)
+        # then
+        eventually(lambda: len(trainers_started(server)) == 2, "another trainer", deadline_s=15)
+        eventually(lambda: registry.run(1).attempt == 2, "its second attempt", deadline_s=15)
+        eventually(lambda: registry.run(1).step > snapshot.step, "that goes on", deadline_s=60)
+        assert registry.run(1).state == "running"
+        assert client.delete("/train/1").json()["state"] == "cancelled"
+        assert registry.verify() == []
+
+
+@pytest.mark.train
+def test_trainer_outlives_its_server_and_the_next_server_starts_no_other(tmp_path: Path, small_mnist_dir: Path) -> None:
+    # given: a server that is killed while its trainer trains
+    data_dir, mnist_dir = tmp_path / "data", str(small_mnist_dir)
+    overrides = {**SHORT, "training_steps": 8_000, "display_step": 100}
+    trainers: list[int] = []
+    with open_registry(Settings(data_dir=data_dir)) as registry:
+        try:
+            with start_server(data_dir, INKLING_MNIST_DIR=mnist_dir) as first, first.client() as asking:
+                asking.post("/train", json={"overrides": overrides, "promote": "never"})
+                eventually(lambda: registry.run(1).step, "a line of progress", deadline_s=120)
+                trainers = trainers_started(first)
+                first.process.kill()
+                first.process.wait(10)
+                # when: another one starts on the same data
+                with start_server(data_dir, INKLING_MNIST_DIR=mnist_dir) as second, second.client() as client:
+                    assert registry.run(1).state == "running"
+                    eventually(
+                        lambda: client.get("/train/1").json()["state"] != "running", "the run's end", deadline_s=120
+                    )
+                    # then: the run was trained once, by the trainer that the first one started
+                    run = client.get("/train/1").json()
+                    assert trainers_started(second) == []
+                    for trainer in trainers:
+                        assert not is_gone(trainer)
+                        os.kill(trainer, signal.SIGKILL)  # or it would wait 10 s for more work
+        finally:
+            for trainer in trainers:
+                with suppress(ProcessLookupError):
+                    os.kill(trainer, signal.SIGKILL)
+        assert (run["state"], run["attempt"], run["version"]) == ("succeeded", 1, 2)
+        assert [line.step for line in registry.progress(1)] == list(range(100, 8_100, 100))
+        assert registry.verify() == []

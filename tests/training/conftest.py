@@ -5,15 +5,26 @@ from pathlib import Path
 import pytest
 
 from tests.training.networks import make_checkpoint
+from tests.training.runs import Undisturbed, queue, told
+from tests.training.trainers import Trainers, start_trainers
 from training.checkpoint import Checkpoint
 from training.registry import Registry
 from training.settings import StoreSettings
 
+BACKENDS = ("sqlite", "postgresql")
+
 
 @pytest.fixture
-def store(tmp_path: Path, small_mnist_dir: Path) -> StoreSettings:
-    """Settings with an empty data directory and the small synthetic MNIST."""
-    return StoreSettings(data_dir=tmp_path / "data", mnist_dir=small_mnist_dir)
+def backend() -> str:
+    """The database under `store` and `registry`; tests that run on each of BACKENDS parametrise it."""
+    return "sqlite"
+
+
+@pytest.fixture
+def store(tmp_path: Path, small_mnist_dir: Path, backend: str, request: pytest.FixtureRequest) -> StoreSettings:
+    """Settings with an empty data directory, an empty database and the small synthetic MNIST."""
+    url = request.getfixturevalue("postgres_url") if backend == "postgresql" else None
+    return StoreSettings(data_dir=tmp_path / "data", mnist_dir=small_mnist_dir, database_url=url)
 
 
 @pytest.fixture
@@ -27,6 +38,24 @@ def registry(store: StoreSettings) -> Iterator[Registry]:
 def checkpoint() -> Checkpoint:
     """A checkpoint of a network that has learned nothing."""
     return make_checkpoint()
+
+
+@pytest.fixture(scope="session")
+def trainers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainers]:
+    with start_trainers(tmp_path_factory.mktemp("trainers")) as trainers:
+        yield trainers
+
+
+@pytest.fixture(scope="session")
+def undisturbed(trainers: Trainers, tmp_path_factory: pytest.TempPathFactory, small_mnist_dir: Path) -> Undisturbed:
+    """What a run comes to that no trainer died of."""
+    store = StoreSettings(data_dir=tmp_path_factory.mktemp("undisturbed"), mnist_dir=small_mnist_dir)
+    registry = Registry(store.registry_url)
+    run = queue(registry)
+    assert trainers.work(store) == 0
+    ended = Undisturbed(registry.version(1).digest, told(registry.progress(run.id)))
+    registry.close()
+    return ended
 
 
 @pytest.fixture

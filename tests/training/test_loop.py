@@ -29,7 +29,7 @@ def train(recipe: Recipe, data: Dataset) -> Trained:
     from training import loop
 
     lines: list[Progress] = []
-    return Trained(loop.train(recipe, data, lines.append), lines)
+    return Trained(loop.train(recipe, data, lambda progress, _: lines.append(progress)), lines)
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_what_the_listener_raises_ends_the_training(data: Dataset) -> None:
 
     steps: list[int] = []
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: Progress, _: object) -> None:
         steps.append(progress.step)
         raise EnoughError
 
@@ -221,7 +221,8 @@ def test_diverged_training_says_so(data: Dataset) -> None:
 
     recipe = SMALL.model_copy(update={"learning_rate": 3e38, "training_steps": 20, "display_step": 10})
     with pytest.raises(
-        loop.DivergedError, match=r"the loss is nan after step 10: the learning rate 3e\+38 is too high"
+        loop.DivergedError,
+        match=r"the loss is nan after step 10, and 2357\.85 is the most .*: the learning rate 3e\+38 is too high",
     ):
         train(recipe, data)
 

@@ -242,7 +242,7 @@ def test_published_training_is_a_run_with_a_version(store: StoreSettings, regist
 
 def test_training_waits_its_turn_when_another_run_is_trained(store: StoreSettings, registry: Registry) -> None:
     registry.queue_run(TUTORIAL, "never", max_queued=1)
-    assert registry.claim_run(600) is not None
+    assert registry.claim_run(600, "another") is not None
     ended = run_training("--publish", *where(store))
     assert ended.returncode == 0
     assert "run 2 is queued: another run is being trained, and its trainer will take it next" in ended.stdout

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -5,11 +7,29 @@ from numpy.typing import NDArray
 from tests.training.networks import make_checkpoint, parameters_that_read
 from training.checkpoint import CheckpointError
 from training.dataset import Split
-from training.records import Decision, PromotePolicy
+from training.recipe import TUTORIAL
+from training.records import Comparison, Decision, PromotePolicy
+from training.registry import Registry
 
 pytestmark = pytest.mark.train
 
 THREES, FOURS = 3, 4
+
+
+LABELS: NDArray[np.uint8] = (np.arange(200) % 10).astype(np.uint8)
+
+
+def evenly(correct: int) -> NDArray[np.bool_]:
+    """Return a reading of LABELS that is right so many times, of each digit as often as of another."""
+    right: NDArray[np.bool_] = np.arange(200) < correct
+    return right
+
+
+def decide_between(candidate: NDArray[np.bool_], served: NDArray[np.bool_]) -> Decision:
+    """Return the decision between two readings of LABELS."""
+    from training.promotion import compare, decide_on
+
+    return decide_on(compare(candidate, served, LABELS))
 
 
 @pytest.fixture
@@ -27,14 +47,142 @@ def decide(policy: PromotePolicy, reads: int, served_reads: int | None, validati
     return judge(policy, make_checkpoint(parameters_that_read(reads)), validation)(served)
 
 
-def test_better_version_is_promoted(validation: Split) -> None:
-    decision = decide("if_better", THREES, FOURS, validation)
-    assert decision == Decision(True, "better: 7 of 10 held-out images right, the served version 3")
+def test_better_version_is_promoted() -> None:
+    # given: of 200 held-out images the candidate reads 110 right, the served version 60, and no digit suffers
+    right = evenly(110), evenly(60)
+    decision = decide_between(*right)
+    # then
+    assert decision.is_promoted
+    assert decision.reason.startswith(
+        "better: 110 of 200 held-out images right, the served version 60 (McNemar's p is "
+    )
 
 
 def test_worse_version_is_not_promoted(validation: Split) -> None:
     decision = decide("if_better", FOURS, THREES, validation)
-    assert decision == Decision(False, "not better: 3 of 10 held-out images right, the served version 7")
+    assert not decision.is_promoted
+    assert decision.reason == (
+        "not better: 3 of 10 held-out images right, the served version 7 "
+        "(McNemar's p is 0.945, needed is less than 0.05)"
+    )
+
+
+def test_version_that_is_better_by_chance_only_is_not_promoted(validation: Split) -> None:
+    decision = decide("if_better", THREES, FOURS, validation)
+    assert not decision.is_promoted
+    assert "(McNemar's p is 0.172, needed is less than 0.05)" in decision.reason
+
+
+def test_version_that_forgot_a_digit_is_not_promoted_however_much_better_it_is_over_all() -> None:
+    # given: the candidate reads every digit but the 7, the served version nothing but the 7
+    candidate, served = LABELS != 7, LABELS == 7
+    decision = decide_between(candidate, served)
+    # then
+    assert not decision.is_promoted
+    assert decision.reason == (
+        "better over all, but not on the digit 7: 180 of 200 held-out images right, the served version 20, "
+        "and its recall falls by 1.000, allowed is 0.03"
+    )
+    assert decision.comparison is not None
+    assert (decision.comparison.worst_digit, decision.comparison.worst_digit_change) == (7, -1.0)
+
+
+@pytest.mark.parametrize(("lost", "is_promoted"), [(3, True), (4, False)])
+def test_recall_of_a_digit_may_fall_by_three_in_a_hundred_at_most(lost: int, is_promoted: bool) -> None:
+    # given: 100 images of each digit, of which the served version reads the 7s only; the candidate loses some of them
+    labels = (np.arange(1000) % 10).astype(np.uint8)
+    candidate = np.ones(1000, np.bool_)
+    candidate[np.flatnonzero(labels == 7)[:lost]] = False
+    from training.promotion import compare, decide_on
+
+    assert decide_on(compare(candidate, labels == 7, labels)).is_promoted == is_promoted
+
+
+@pytest.mark.parametrize(
+    ("candidate_alone", "served_alone", "p_value"),
+    [  # of the binomial distribution with p = 1/2, by hand: the sum of the row of Pascal's triangle, over 2^n
+        (0, 0, 1.0),
+        (1, 0, 1 / 2),
+        (0, 1, 1.0),
+        (4, 0, 1 / 16),
+        (5, 0, 1 / 32),
+        (3, 7, 968 / 1024),
+        (7, 3, 176 / 1024),
+        (8, 1, 10 / 512),
+        (10, 2, 79 / 4096),
+    ],
+)
+def test_p_value_is_mcnemars_exact_one(candidate_alone: int, served_alone: int, p_value: float) -> None:
+    from training.promotion import compare
+
+    both, neither = 11, 6
+    counts = [both, neither, candidate_alone, served_alone]
+    candidate = np.repeat([True, False, True, False], counts)
+    served = np.repeat([True, False, False, True], counts)
+    compared = compare(candidate, served, np.zeros(sum(counts), np.uint8))
+    assert compared.p_value == pytest.approx(p_value, rel=1e-12)
+    assert (compared.candidate_alone, compared.served_alone) == (candidate_alone, served_alone)
+    assert (compared.candidate_correct, compared.served_correct) == (both + candidate_alone, both + served_alone)
+    assert compared.images == sum(counts)
+
+
+@pytest.mark.parametrize(("candidate_alone", "is_promoted"), [(4, False), (5, True)])
+def test_chance_of_one_in_twenty_is_the_limit(candidate_alone: int, is_promoted: bool) -> None:
+    from training.promotion import compare, decide_on
+
+    candidate = np.ones(20, np.bool_)
+    served = np.arange(20) >= candidate_alone
+    assert decide_on(compare(candidate, served, np.zeros(20, np.uint8))).is_promoted == is_promoted
+
+
+def test_p_value_of_thousands_of_images_is_a_number() -> None:
+    # given: 2,000 images on which two versions differ, 1,060 of them for the candidate
+    from training.promotion import compare
+
+    candidate = np.arange(2000) < 1060
+    compared = compare(candidate, ~candidate, (np.arange(2000) % 10).astype(np.uint8))
+    deviations = (1060 - 0.5 - 1000) / math.sqrt(500)  # the normal approximation, with its correction
+    assert compared.p_value == pytest.approx(math.erfc(deviations / math.sqrt(2)) / 2, rel=0.01)
+
+
+def test_digit_that_is_not_held_out_does_not_count() -> None:
+    from training.promotion import compare
+
+    compared = compare(np.ones(4, np.bool_), np.zeros(4, np.bool_), np.array([1, 1, 2, 2], np.uint8))
+    assert compared.worst_digit_change == 0.0
+
+
+@pytest.mark.parametrize(
+    ("candidate_reads", "policy", "is_promoted"),
+    [(THREES, "if_better", True), (FOURS, "if_better", False), (FOURS, "never", False), (FOURS, "always", True)],
+)
+def test_ledger_tells_of_refusals_too(
+    registry: Registry, candidate_reads: int, policy: PromotePolicy, is_promoted: bool
+) -> None:
+    # given: a served version that reads nothing of what is held out, and a run
+    from training.promotion import judge
+
+    registry.add_first_version(make_checkpoint(parameters_that_read(0)))
+    registry.queue_run(TUTORIAL, policy, max_queued=1)
+    claim = registry.claim_run(600, "tests")
+    assert claim is not None
+    threes = Split(np.zeros((10, 28, 28), np.uint8), np.full(10, THREES, np.uint8))
+    # when
+    candidate = make_checkpoint(parameters_that_read(candidate_reads))
+    registry.publish(claim, candidate, judge(policy, candidate, threes))
+    # then
+    entry, first = registry.promotions(10)
+    assert (first.policy, first.compared_with, first.comparison, first.is_promoted) == ("shipped", None, None, True)
+    assert (entry.version, entry.policy, entry.is_promoted, entry.compared_with) == (2, policy, is_promoted, 1)
+    assert entry.reason == registry.run(1).decision
+    if policy == "if_better":
+        correct = 10 if candidate_reads == THREES else 0
+        assert entry.comparison == Comparison(10, correct, 0, correct, 0, 2.0**-correct, 0, 0.0)
+    else:
+        assert entry.comparison is None
+    served = registry.served()
+    assert served is not None
+    assert served.version == (2 if is_promoted else 1)
 
 
 def test_version_that_is_just_as_good_is_not_promoted(validation: Split) -> None:

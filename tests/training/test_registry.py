@@ -1,12 +1,15 @@
 import multiprocessing
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
 import pytest
 
+from tests.postgres import Postgres
+from tests.training.conftest import BACKENDS
 from tests.training.networks import make_checkpoint, random_parameters
 from tests.training.processes import DEADLINE_S, wait_until
 from training.checkpoint import Checkpoint
@@ -29,8 +32,15 @@ from training.settings import StoreSettings
 
 SHORT = TUTORIAL.with_overrides({"training_steps": 200})
 LONG_S = 600.0
-PROCESSES = 4
+OWNER = "tests"
+PROCESSES = 8
 spawn = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Every test of the registry is run on each database."""
+    return str(request.param)
 
 
 def queue(registry: Registry, key: str | None = None) -> Run:
@@ -39,7 +49,7 @@ def queue(registry: Registry, key: str | None = None) -> Run:
 
 
 def claim(registry: Registry, lease_s: float = LONG_S, run_id: int | None = None) -> Claim:
-    claimed = registry.claim_run(lease_s, run_id)
+    claimed = registry.claim_run(lease_s, OWNER, run_id)
     assert claimed is not None
     return claimed
 
@@ -151,7 +161,7 @@ def test_oldest_queued_run_is_claimed_first(registry: Registry) -> None:
 
 
 def test_empty_queue_gives_no_claim(registry: Registry) -> None:
-    assert registry.claim_run(LONG_S) is None
+    assert registry.claim_run(LONG_S, OWNER) is None
 
 
 def test_named_run_is_claimed_before_older_ones(registry: Registry) -> None:
@@ -164,15 +174,15 @@ def test_named_run_that_does_not_wait_is_not_claimed(registry: Registry) -> None
     run = queue(registry)
     queue(registry)
     registry.cancel_run(run.id)
-    assert registry.claim_run(LONG_S, run.id) is None
-    assert registry.claim_run(LONG_S, 99) is None
+    assert registry.claim_run(LONG_S, OWNER, run.id) is None
+    assert registry.claim_run(LONG_S, OWNER, 99) is None
 
 
 def test_one_run_is_trained_at_a_time(registry: Registry) -> None:
     queue(registry)
     queue(registry)
     first = claim(registry)
-    assert registry.claim_run(LONG_S) is None
+    assert registry.claim_run(LONG_S, OWNER) is None
     registry.fail_run(first, "internal", "for the test")
     assert claim(registry).run.id == 2
 
@@ -275,7 +285,7 @@ def test_released_run_waits_as_if_it_had_not_been_claimed(registry: Registry) ->
     mine = claim(registry)
     registry.record_progress(mine, line(100))
     registry.release_run(mine)
-    assert registry.run(1) == queued
+    assert registry.run(1) == replace(queued, started_at=mine.run.started_at)
     assert registry.progress(1) == []
 
 
@@ -310,7 +320,7 @@ def test_dead_trainers_run_is_queued_once_and_then_fails(registry: Registry) -> 
     second = claim(registry, lease_s=0)
     assert (second.run.id, second.run.attempt, second.run.step, registry.progress(1)) == (1, 2, 0, [])
     # then
-    assert registry.claim_run(LONG_S) is None
+    assert registry.claim_run(LONG_S, OWNER) is None
     run = registry.run(1)
     assert (run.state, run.attempt, run.error_type, run.lease_expires_at) == ("failed", 2, "trainer_died", None)
     assert run.finished_at is not None
@@ -338,7 +348,7 @@ def test_trainer_that_was_only_slow_keeps_its_run(registry: Registry) -> None:
     mine = claim(registry, lease_s=0)
     registry.record_progress(mine, line(100))
     registry.renew_lease(mine, LONG_S)
-    assert registry.claim_run(LONG_S) is None
+    assert registry.claim_run(LONG_S, OWNER) is None
     assert registry.run(1).state == "running"
 
 
@@ -391,7 +401,9 @@ def test_published_version_ends_its_run(registry: Registry, checkpoint: Checkpoi
     version = registry.publish(claim(registry), checkpoint, promoted)
     # then
     assert (version.version, version.run_id, version.origin, version.digest) == (1, 1, "run", checkpoint.digest)
-    assert (version.evaluation, version.created_at) == (checkpoint.card.evaluation, checkpoint.card.created_at)
+    assert version.evaluation == checkpoint.card.evaluation
+    assert version.created_at.utcoffset() == timedelta(0)
+    assert datetime.now(UTC) - version.created_at < timedelta(minutes=1)
     assert registry.version(1) == version
     assert registry.checkpoint(1) == checkpoint.content
     run = registry.run(1)
@@ -415,7 +427,7 @@ def test_version_that_is_not_promoted_is_kept_but_not_served(registry: Registry,
     registry.publish(claim(registry), make_checkpoint(random_parameters(1)), not_promoted)
     served = registry.served()
     assert served is not None
-    assert (served.version, len(registry.versions(10)), len(registry.promotions(10))) == (1, 2, 1)
+    assert (served.version, len(registry.versions(10))) == (1, 2)
     assert registry.run(1).decision == "not for the test"
 
 
@@ -445,8 +457,8 @@ def test_decision_that_raises_publishes_nothing(registry: Registry, checkpoint: 
     with pytest.raises(RuntimeError):
         registry.publish(mine, checkpoint, decide)
     assert (registry.run(1).state, registry.versions(10)) == ("running", [])
-    registry.publish(mine, checkpoint, promoted)
-    assert registry.run(1).version == 1
+    version = registry.publish(mine, checkpoint, promoted)  # PostgreSQL does not use the first's number again
+    assert (registry.run(1).version, registry.versions(10)) == (version.version, [version])
 
 
 def test_shipped_checkpoint_is_the_first_version_of_an_empty_registry_only(
@@ -565,7 +577,7 @@ def test_one_thread_gets_the_run(registry: Registry) -> None:
     queue(registry)
     queue(registry)
     claims: list[Claim | None] = []
-    in_threads(8, lambda _: claims.append(registry.claim_run(LONG_S)))
+    in_threads(8, lambda _: claims.append(registry.claim_run(LONG_S, OWNER)))
     assert [mine.run.id for mine in claims if mine] == [1]
 
 
@@ -643,19 +655,29 @@ def in_processes(act: Callable[..., None], url: str) -> None:
     assert [process.exitcode for process in processes] == [0] * PROCESSES
 
 
-def open_new_registries(folder_url: str, together: Barrier) -> None:
+def open_new_registries(urls: str, together: Barrier) -> None:
     try:
-        for number in range(10):
+        for url in urls.split():
             together.wait(DEADLINE_S)
-            Registry(f"{folder_url}/{number}.db").close()
+            Registry(url).close()
     except BaseException:
         together.abort()  # the others need not wait for this process
         raise
 
 
-def test_processes_open_a_new_registry_at_the_same_moment(tmp_path: Path) -> None:
-    in_processes(open_new_registries, f"sqlite:///{tmp_path}")
+def test_processes_open_a_new_sqlite_registry_at_the_same_moment(tmp_path: Path) -> None:
+    in_processes(open_new_registries, " ".join(f"sqlite:///{tmp_path}/{number}.db" for number in range(10)))
     assert len(list(tmp_path.glob("*.db"))) == 10
+
+
+def test_processes_open_a_new_postgresql_registry_at_the_same_moment(postgres: Postgres) -> None:
+    urls = [postgres.new_database() for _ in range(10)]
+    in_processes(open_new_registries, " ".join(urls))
+    for url in urls:
+        registry = Registry(url)
+        assert registry.verify() == []
+        registry.close()
+        postgres.drop_database(url)
 
 
 def queue_with_keys(url: str, together: Barrier) -> None:
@@ -677,7 +699,7 @@ def train_all(url: str, together: Barrier) -> None:
     checkpoint = make_checkpoint()
     together.wait(DEADLINE_S)
     while any(run.state in ("queued", "running") for run in registry.runs(100)):
-        if mine := registry.claim_run(LONG_S):
+        if mine := registry.claim_run(LONG_S, OWNER):
             registry.record_progress(mine, line(100))
             registry.publish(mine, checkpoint, promoted)
     registry.close()
@@ -735,7 +757,7 @@ def test_run_of_killed_trainers_is_queued_once_and_then_fails(store: StoreSettin
     assert registry.run(1).attempt == 2
     wait_until(registry.has_work, "the lease of the second ends")
     # then
-    assert registry.claim_run(LONG_S) is None
+    assert registry.claim_run(LONG_S, OWNER) is None
     assert (registry.run(1).state, registry.run(1).error_type) == ("failed", "trainer_died")
 
 
@@ -749,4 +771,5 @@ def test_trainer_killed_while_it_publishes_leaves_the_state_before(
     # then: nothing of the publication is there, and nothing is locked
     assert (registry.run(1).state, registry.versions(10), registry.served()) == ("running", [], None)
     wait_until(registry.has_work, "the lease of the killed trainer ends")
-    assert registry.publish(claim(registry), checkpoint, promoted).version == 1
+    version = registry.publish(claim(registry), checkpoint, promoted).version
+    assert [kept.version for kept in registry.versions(10)] == [version]  # PostgreSQL uses no number again

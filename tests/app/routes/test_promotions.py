@@ -1,8 +1,12 @@
+import dataclasses
+
 import httpx
 import pytest
 
 from tests.app.services import publish, retrained
 from training.checkpoint import Checkpoint
+from training.recipe import TUTORIAL
+from training.records import Comparison, Decision
 from training.registry import Registry
 
 pytestmark = pytest.mark.anyio
@@ -14,6 +18,7 @@ async def test_first_promotion_is_of_the_shipped_version(client: httpx.AsyncClie
     (promotion,) = listed["items"]
     assert (promotion["id"], promotion["version"], promotion["policy"]) == (1, 1, "shipped")
     assert promotion["reason"] == "the version that Inkling ships with"
+    assert (promotion["is_promoted"], promotion["compared_with"], promotion["comparison"]) == (True, None, None)
 
 
 async def test_promotions_are_listed_newest_first_a_page_at_a_time(
@@ -26,3 +31,24 @@ async def test_promotions_are_listed_newest_first_a_page_at_a_time(
     assert first["items"][0]["reason"] == "a test rolls back"
     last = (await client.get(f"/promotions?limit=2&before={first['next']}")).json()
     assert ([item["id"] for item in last["items"]], last["next"]) == ([1], None)
+
+
+async def test_refusal_is_listed_with_the_scores_that_decided(
+    client: httpx.AsyncClient, registry: Registry, shipped: Checkpoint
+) -> None:
+    # given: a run whose version was worse than the served one
+    comparison = Comparison(500, 430, 450, 10, 30, 0.999, 8, -0.25)
+    registry.queue_run(TUTORIAL, "if_better", max_queued=1)
+    claim = registry.claim_run(lease_s=30, owner="a test")
+    assert claim
+    # when
+    registry.publish(claim, retrained(shipped, 2), lambda served: Decision(False, "it reads fewer", comparison))
+    # then: the ledger says why, and the served version is still the first
+    refusal, first = (await client.get("/promotions")).json()["items"]
+    assert (refusal["version"], refusal["policy"], refusal["reason"]) == (2, "if_better", "it reads fewer")
+    assert (refusal["is_promoted"], refusal["compared_with"]) == (False, 1)
+    assert refusal["comparison"] == dataclasses.asdict(comparison)
+    assert first["is_promoted"]
+    current = await client.get("/versions/current")
+    assert (current.json()["version"], current.headers["etag"]) == (1, f'"{first["id"]}"')
+    assert (await client.get("/readyz")).json() == {"status": "ready", "version": 1, "refused": None}

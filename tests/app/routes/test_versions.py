@@ -1,12 +1,21 @@
 import hashlib
+import shutil
+from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+import safetensors.numpy
+from numpy.typing import NDArray
+from pydantic import SecretStr
 
+from app.classifier import Classifier
+from app.settings import Settings
 from tests.app.bodies import RAW
-from tests.app.services import publish, retrained
-from training import checkpoint
+from tests.app.services import connect, publish, retrained
+from training import checkpoint, dataset
 from training.checkpoint import Checkpoint
+from training.dataset import TEST_LABELS
 from training.registry import Registry
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +67,8 @@ async def test_promoted_version_is_served_at_once_and_rolled_back(
         answer = await client.post("/predict", content=bytes(784), headers={"Content-Type": RAW})
         assert answer.json()["version"] == version
     listed = (await client.get("/promotions")).json()["items"]
-    assert [item["version"] for item in listed] == [1, 2, 1]
+    decided = [(item["version"], item["is_promoted"], item["compared_with"]) for item in listed]
+    assert decided == [(1, True, 2), (2, True, 1), (2, False, 1), (1, True, None)]
 
 
 async def test_promoting_the_served_version_again_changes_nothing(client: httpx.AsyncClient) -> None:
@@ -87,3 +97,173 @@ async def test_promotion_of_what_is_no_version_is_422(client: httpx.AsyncClient,
 async def test_version_that_cannot_be_one_is_422(client: httpx.AsyncClient, version: str) -> None:
     assert (await client.get(f"/versions/{version}")).status_code == 422
     assert (await client.get(f"/versions/{version}/checkpoint")).status_code == 422
+
+
+# upload
+
+
+def file_of(shipped: Checkpoint, **changes: NDArray[np.float32]) -> bytes:
+    """Return a checkpoint file with some parameters changed, which `checkpoint.save` would refuse."""
+    parameters = {**shipped.parameters, **{name.replace("_", "/"): array for name, array in changes.items()}}
+    return safetensors.numpy.save(parameters, metadata={"inkling": shipped.card.model_dump_json()})
+
+
+async def test_uploaded_checkpoint_is_measured_on_the_test_images_and_not_served(
+    client: httpx.AsyncClient, settings: Settings, shipped: Checkpoint
+) -> None:
+    # given: a network that has learned nothing, whose card claims the shipped one's score
+    new = retrained(shipped, 2)
+    # when
+    response = await client.post("/versions", content=new.content)
+    # then
+    assert (response.status_code, response.headers["location"]) == (201, "/versions/2")
+    version = response.json()
+    assert (version["version"], version["run_id"], version["origin"]) == (2, None, "upload")
+    assert version["digest"] == new.digest
+    test = dataset.load_test(settings.mnist_dir, settings.data_dir)
+    assert test
+    read = Classifier(new, 0).probabilities(test.images).argmax(axis=1)
+    assert (version["evaluation"]["correct"], version["evaluation"]["total"]) == ((read == test.labels).sum(), 500)
+    assert (await client.get("/versions/2")).json() == version
+    assert (await client.get("/versions/2/checkpoint")).content == new.content
+    assert (await client.get("/readyz")).json()["version"] == 1
+    assert [item["version"] for item in (await client.get("/promotions")).json()["items"]] == [1]
+    # and it is served once it is promoted
+    assert (await client.put("/versions/current", json={"version": 2})).is_success
+    answer = await client.post("/predict", content=bytes(784), headers={"Content-Type": RAW})
+    assert answer.headers["x-model-version"] == "2"
+
+
+async def test_uploaded_checkpoint_is_taken_at_its_cards_word_without_test_images(
+    settings: Settings, shipped: Checkpoint
+) -> None:
+    async with connect(settings.model_copy(update={"mnist_dir": None})) as client:
+        version = (await client.post("/versions", content=retrained(shipped, 2).content)).json()
+    assert version["evaluation"]["total"] == shipped.card.evaluation.total == 10_000
+    assert version["evaluation"]["correct"] == shipped.card.evaluation.correct
+
+
+async def test_same_file_again_is_the_version_that_it_made(client: httpx.AsyncClient, shipped: Checkpoint) -> None:
+    new = retrained(shipped, 2)
+    first = await client.post("/versions", content=new.content)
+    again = await client.post("/versions", content=new.content, headers={"Content-Type": RAW})
+    assert (again.json(), again.headers["location"]) == (first.json(), "/versions/2")
+    assert (await client.post("/versions", content=shipped.content)).json()["version"] == 1
+    assert len((await client.get("/versions")).json()["items"]) == 2
+
+
+async def test_file_that_is_no_checkpoint_is_refused_in_words_and_adds_nothing(
+    client: httpx.AsyncClient, shipped: Checkpoint
+) -> None:
+    weights = shipped.parameters["weights/out"].copy()
+    weights[3, 4] = np.nan
+    huge = np.full_like(shipped.parameters["weights/out"], 3e38)
+    flipped = bytearray(shipped.content)
+    flipped[9] ^= 0xFF
+    for content, words in (
+        (b"", "not a safetensors file"),
+        (b"not a checkpoint", "not a safetensors file"),
+        (bytes(flipped), "not a safetensors file"),
+        (shipped.content[:1000], "not a safetensors file"),
+        (shipped.content[:-4], "not a safetensors file"),
+        (shipped.content + bytes(4), "not a safetensors file"),
+        (bytes(5 << 20), "5242880 bytes, expected at most 4194304"),
+        (file_of(shipped, weights_out=weights), "weights/out holds values that are not finite"),
+        (file_of(shipped, weights_out=huge, biases_out=np.full(10, 3e38, np.float32)), "probabilities add up to"),
+        (file_of(shipped, weights_out=weights[:, :9]), "weights/out has shape (256, 9), expected (256, 10)"),
+        (file_of(shipped, biases_out=np.zeros(10, np.float16)), "biases/out is float16, expected float32"),
+        (file_of(shipped, biases_h9=weights), "holds ["),
+        (safetensors.numpy.save(shipped.parameters), "has no card"),
+    ):
+        response = await client.post("/versions", content=content)
+        assert response.status_code == 422, words
+        assert response.json()["type"] == "/problems/not-a-checkpoint-of-this-network"
+        assert words in response.json()["detail"]
+    assert len((await client.get("/versions")).json()["items"]) == 1
+
+
+async def test_upload_over_the_servers_own_limit_is_413(settings: Settings, shipped: Checkpoint) -> None:
+    async with connect(settings.model_copy(update={"max_body_bytes": 100_000})) as client:
+        assert (await client.post("/versions", content=shipped.content)).status_code == 413
+
+
+async def test_upload_and_promotion_need_the_key(settings: Settings, shipped: Checkpoint) -> None:
+    content = retrained(shipped, 2).content
+    async with connect(settings.model_copy(update={"api_key": SecretStr("a key for tests")})) as client:
+        for headers in ({}, {"Authorization": "Bearer another"}):
+            assert (await client.post("/versions", content=content, headers=headers)).status_code == 401
+            assert (await client.put("/versions/current", json={"version": 1}, headers=headers)).status_code == 401
+        assert len((await client.get("/versions")).json()["items"]) == 1
+        key = {"Authorization": "Bearer a key for tests"}
+        assert (await client.post("/versions", content=content, headers=key)).status_code == 201
+
+
+async def test_page_of_another_site_uploads_nothing(client: httpx.AsyncClient, shipped: Checkpoint) -> None:
+    headers = {"Origin": "https://example.org"}
+    response = await client.post("/versions", content=retrained(shipped, 2).content, headers=headers)
+    assert response.status_code == 403
+    assert len((await client.get("/versions")).json()["items"]) == 1
+
+
+# which one is served
+
+
+async def test_current_version_is_the_served_one_under_the_tag_of_its_promotion(
+    client: httpx.AsyncClient, second: Checkpoint
+) -> None:
+    first = await client.get("/versions/current")
+    assert (first.json(), first.headers["etag"]) == ((await client.get("/versions/1")).json(), '"1"')
+    promoted = await client.put("/versions/current", json={"version": 2})
+    current = await client.get("/versions/current")
+    assert current.json()["digest"] == second.digest
+    assert current.headers["etag"] == promoted.headers["etag"] == f'"{promoted.json()["id"]}"'
+    assert current.headers["etag"] != first.headers["etag"]
+
+
+async def test_promotion_goes_through_if_nothing_moved(client: httpx.AsyncClient, second: Checkpoint) -> None:
+    tag = (await client.get("/versions/current")).headers["etag"]
+    for version in (2, 1, 2):
+        response = await client.put("/versions/current", json={"version": version}, headers={"If-Match": tag})
+        assert response.status_code == 200
+        tag = response.headers["etag"]
+    again = await client.put("/versions/current", json={"version": 2}, headers={"If-Match": tag})
+    assert (again.status_code, again.headers["etag"]) == (200, tag)
+
+
+@pytest.mark.usefixtures("second")
+@pytest.mark.parametrize(
+    "tag", ['"7"', '"0"', '""', '"x"', "", "x", 'W/"1"', '"1" "2"', '"-1"', '"99999999999"', '"²"']
+)
+async def test_promotion_is_refused_if_another_came_meanwhile(client: httpx.AsyncClient, tag: str) -> None:
+    headers = {b"If-Match": tag.encode()}
+    response = await client.put("/versions/current", json={"version": 2}, headers=headers)
+    assert response.status_code == 412
+    assert response.json()["type"] == "/problems/another-version-was-promoted-meanwhile"
+    assert "GET /versions/current" in response.json()["detail"]
+    assert (await client.get("/versions/current")).json()["version"] == 1
+
+
+@pytest.mark.usefixtures("second")
+@pytest.mark.parametrize("tag", ["*", " * "])
+async def test_promotion_that_matches_anything_goes_through(client: httpx.AsyncClient, tag: str) -> None:
+    assert (await client.put("/versions/current", json={"version": 2}, headers={"If-Match": tag})).is_success
+    assert (await client.get("/versions/current")).json()["version"] == 2
+
+
+@pytest.mark.usefixtures("second")
+async def test_of_two_that_promote_on_the_same_knowledge_one_wins(client: httpx.AsyncClient) -> None:
+    headers = {"If-Match": (await client.get("/versions/current")).headers["etag"]}
+    answers = [await client.put("/versions/current", json={"version": 2}, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 412]
+
+
+async def test_damaged_test_images_are_no_mistake_of_the_uploaders(
+    settings: Settings, shipped: Checkpoint, small_mnist_dir: Path, tmp_path: Path
+) -> None:
+    """The upload is refused in words, as what it is: the server cannot measure now."""
+    mnist_dir = Path(shutil.copytree(small_mnist_dir, tmp_path / "mnist"))
+    (mnist_dir / TEST_LABELS).write_bytes(b"damaged")
+    async with connect(settings.model_copy(update={"mnist_dir": mnist_dir})) as client:
+        response = await client.post("/versions", content=retrained(shipped, 2).content)
+        assert response.status_code == 503
+        assert TEST_LABELS in response.json()["detail"]

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from tests.training.networks import random_parameters
+from training.checkpoint import CheckpointError
+from training.records import Snapshot
+from training.state import TrainingState
+
+STATE = TrainingState(step=300, elapsed_s=1.25, parameters=random_parameters())
+
+
+def snapshot_with(**tensors: NDArray[np.generic]) -> Snapshot:
+    return Snapshot(300, safetensors.numpy.save({**STATE.parameters, "elapsed_s": np.array(1.25), **tensors}))
+
+
+def test_state_comes_back_from_its_snapshot_bit_for_bit() -> None:
+    again = TrainingState.from_snapshot(STATE.to_snapshot())
+    assert (again.step, again.elapsed_s) == (300, 1.25)
+    assert {name: array.tobytes() for name, array in again.parameters.items()} == {
+        name: array.tobytes() for name, array in STATE.parameters.items()
+    }
+
+
+@pytest.mark.parametrize("share", [0.0, 0.0001, 0.5, 0.999999])
+def test_truncated_snapshot_is_refused(share: float) -> None:
+    whole = STATE.to_snapshot()
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
+        TrainingState.from_snapshot(Snapshot(300, whole.state[: int(len(whole.state) * share)]))
+
+
+def test_snapshot_that_is_something_else_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
+        TrainingState.from_snapshot(Snapshot(300, b"\x80\x04pickle"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_snapshot_that_is_not_finite_is_refused(value: float) -> None:
+    parameters = random_parameters()
+    parameters["biases/b2"][3] = value
+    with pytest.raises(CheckpointError, match="biases/b2 holds values that are not finite"):
+        TrainingState.from_snapshot(snapshot_with(**parameters))
+
+
+def test_snapshot_of_another_network_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="weights/out has shape"):
+        TrainingState.from_snapshot(snapshot_with(**{"weights/out": np.zeros((256, 11), np.float32)}))
+    with pytest.raises(CheckpointError, match="weights/h3"):
+        TrainingState.from_snapshot(snapshot_with(**{"weights/h3": np.zeros((1, 1), np.float32)}))
+
+
+def test_snapshot_without_its_time_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="elapsed_s is missing"):
+        TrainingState.from_snapshot(Snapshot(300, safetensors.numpy.save(dict(STATE.parameters))))
+    with pytest.raises(CheckpointError, match="elapsed_s is missing"):
+        TrainingState.from_snapshot(snapshot_with(elapsed_s=np.zeros(2)))
