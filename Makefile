@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install serve test check train bench pictures image lock clean
+.PHONY: install serve test check train bench reliability pictures image lock clean
 
 install: $(INSTALLED)  ## make .venv and install the lock into it
 
@@ -34,6 +34,12 @@ train: $(INSTALLED)  ## train the network that ships: training/pretrained.safete
 
 bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.hot_swap
+
+SEED ?= 1
+COUNT ?= 200
+reliability: $(INSTALLED)  ## kill servers and trainers at random, and count what is lost (about 25 minutes)
+	$(BIN)/python -m tests.reliability --seed $(SEED) --count $(COUNT)
 
 pictures: $(INSTALLED)  ## draw the README's sample digits and its picture again
 	$(BIN)/python -m tests.digits
@@ -46,11 +52,11 @@ image:  ## build both images with Docker
 
 lock:  ## resolve the newest versions again; needs uv
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade \
-	  --extra train --group dev --python-version 3.11 pyproject.toml -o requirements.lock
+	  --extra train --extra postgres --group dev --python-version 3.11 pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --constraint requirements.lock --extra train --python-version 3.11 pyproject.toml -o requirements-trainer.lock
+	  --constraint requirements.lock --extra train --extra postgres --python-version 3.11 pyproject.toml -o requirements-trainer.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --constraint requirements.lock --python-version 3.11 pyproject.toml -o requirements-server.lock
+	  --constraint requirements.lock --extra postgres --python-version 3.11 pyproject.toml -o requirements-server.lock
 
 clean:  ## remove what the other targets made
 	rm -rf .venv dist .coverage .mypy_cache .ruff_cache .pytest_cache

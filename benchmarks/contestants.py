@@ -13,6 +13,7 @@ from training import checkpoint, dataset, loop
 from training.model import initial_biases, initial_weights, neural_net, run_optimization
 from training.recipe import TUTORIAL
 from training.records import Progress
+from training.state import TrainingState
 
 REPEATS = 200
 STEPS = 300
@@ -74,5 +75,5 @@ def repeated(run: Callable[[], object]) -> Callable[[], None]:
     return many
 
 
-def ignore(progress: Progress) -> None:
+def ignore(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
     """Take no notice."""
