@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
+from tests.postgres import Postgres
 from training.database import Database
 from training.tables import promotions, run_progress, runs
 
@@ -113,6 +114,23 @@ def test_moment_of_any_time_zone_comes_back_as_the_same_moment_in_utc(database: 
     assert row.requested_at == moment
     assert row.requested_at.utcoffset() == timedelta(0)
     assert row.finished_at is None
+
+
+def test_moment_comes_back_in_utc_from_a_postgresql_of_another_time_zone(postgres: Postgres, postgres_url: str) -> None:
+    # given
+    name = postgres_url.rpartition("/")[2]
+    postgres.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Kathmandu'")
+    database = Database(postgres_url)
+    moment = datetime(2024, 7, 1, 12, tzinfo=UTC)
+    # when
+    with database.write() as connection:
+        connection.execute(insert(runs).values(a_run(requested_at=moment)))
+    with database.read() as connection:
+        row = connection.execute(select(runs)).one()
+    database.close()
+    # then
+    assert row.requested_at == moment
+    assert row.requested_at.utcoffset() == timedelta(0)
 
 
 def test_id_of_a_deleted_run_is_not_used_again(database: Database) -> None:

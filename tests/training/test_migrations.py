@@ -146,6 +146,17 @@ def newer(registry: Registry, store: StoreSettings) -> StoreSettings:
     return store
 
 
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_refused_database_is_left_without_a_connection(newer: StoreSettings) -> None:
+    with pytest.raises(SchemaError) as refused:
+        Registry(newer.registry_url)
+    with connect(newer.registry_url) as connection:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        opened = connection.scalar(text(others))
+    assert refused.value
+    assert opened == 1  # the fixture's registry
+
+
 def test_database_of_a_newer_release_is_refused_and_left_alone(newer: StoreSettings) -> None:
     with pytest.raises(SchemaError, match=r"is at revision 0099, made by a newer Inkling; .*: upgrade Inkling"):
         Registry(newer.registry_url)

@@ -33,7 +33,7 @@ from training.settings import StoreSettings
 SHORT = TUTORIAL.with_overrides({"training_steps": 200})
 LONG_S = 600.0
 OWNER = "tests"
-PROCESSES = 8
+PROCESSES = 4
 spawn = multiprocessing.get_context("spawn")
 
 
