@@ -23,6 +23,7 @@ from training.records import Claim, Decision, Progress, Snapshot
 from training.registry import Registry
 
 STREAMS = 20
+REQUESTERS = 4
 EXIT_S = 10.0
 
 
@@ -274,7 +275,7 @@ def stop_under_load(server: Server) -> float:
         AssertionError: a stream or an answer broke off, or the exit code is not 0.
     """
     stopped = threading.Event()
-    opened = threading.Barrier(STREAMS + 1)
+    opened = threading.Barrier(STREAMS + REQUESTERS + 1)
     begun: set[int] = set()
 
     def watch() -> list[Event]:
@@ -295,16 +296,18 @@ def stop_under_load(server: Server) -> float:
                         begun.add(threading.get_ident())
                         response.read()
                         begun.remove(threading.get_ident())
-                        answered += 1
+                    answered += 1
+                    if answered == 1:
+                        opened.wait(30)
             except httpx.TransportError:
                 if not stopped.is_set() or threading.get_ident() in begun:
                     raise  # the server runs, or an answer that has begun is not ended
         return answered
 
     with ExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor(STREAMS + 4))
+        threads = stack.enter_context(ThreadPoolExecutor(STREAMS + REQUESTERS))
         streams = [threads.submit(watch) for _ in range(STREAMS)]
-        requests = [threads.submit(ask) for _ in range(4)]
+        requests = [threads.submit(ask) for _ in range(REQUESTERS)]
         opened.wait(30)
         stopped.set()
         started = time.monotonic()
