@@ -1,4 +1,4 @@
-"""The OpenAPI document: every error of every call, with an example of each."""
+"""The OpenAPI document: the bodies that carry images, and every error of every call, with an example of each."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,10 +6,51 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.errors import TABLE, slug
+from app.images import MEDIA_TYPES
 from app.schemas import Predictions, Problem
 
 PROBLEM = "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}
+
+IMAGE_BODIES: dict[str, dict[str, Any]] = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {"type": "array", "items": BINARY, "description": "one image file a part"}},
+        }
+    },
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "required": ["images"],
+            "properties": {
+                "images": {
+                    "type": "array",
+                    "items": {},
+                    "description": "(28, 28), (n, 28, 28) or (n, 784), 0 to 255",
+                }
+            },
+        },
+        "examples": {"one blank image": {"value": {"images": [[[0] * 28] * 28]}}},
+    },
+    **{media_type: {"schema": BINARY} for media_type in MEDIA_TYPES if media_type.startswith("image/")},
+    "application/octet-stream": {"schema": {**BINARY, "description": "uint8, 784 bytes an image"}},
+    "application/x-npy": {"schema": {**BINARY, "description": "uint8 (28, 28), (n, 28, 28) or (n, 784)"}},
+}
+"""The request bodies of every call that reads images, by Content-Type; `app.images` reads them."""
+
+ANSWER_HEADERS: dict[str, dict[str, Any]] = {
+    "X-Model-Version": {
+        "schema": {"type": "integer"},
+        "description": "the version that answered",
+    },
+    "Server-Timing": {
+        "schema": {"type": "string"},
+        "description": "milliseconds of decode and model",
+    },
+}
+"""Of every answer that the network gives."""
 
 
 def problems(*kinds: type[Exception], instance: str = "/predict") -> dict[int | str, dict[str, Any]]:

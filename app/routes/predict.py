@@ -2,7 +2,7 @@
 
 import io
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import orjson
@@ -21,9 +21,9 @@ from app.errors import (
     TooLargeError,
     UnavailableError,
 )
-from app.images import FORMATS, MEDIA_TYPES, read_images
+from app.images import FORMATS, read_images
 from app.metrics import quality
-from app.openapi import BINARY, problems
+from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
 from app.services import Injected, Services
 
 router = APIRouter(tags=["predict"])
@@ -32,7 +32,6 @@ NPY = "application/x-npy"
 INLINE_BODY_BYTES = 64 << 10
 """A body up to this size is read in less time than handing it to a thread takes."""
 
-_BLANK = [[0] * 28] * 28
 _ANSWER = {
     "version": 1,
     "predictions": [
@@ -43,38 +42,12 @@ _ANSWER = {
         }
     ],
 }
-_BODIES: dict[str, dict[str, Any]] = {
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "required": ["file"],
-            "properties": {"file": {"type": "array", "items": BINARY, "description": "one image file a part"}},
-        }
-    },
-    "application/json": {
-        "schema": {
-            "type": "object",
-            "required": ["images"],
-            "properties": {
-                "images": {
-                    "type": "array",
-                    "items": {},
-                    "description": "(28, 28), (n, 28, 28) or (n, 784), 0 to 255",
-                }
-            },
-        },
-        "examples": {"one blank image": {"value": {"images": [_BLANK]}}},
-    },
-    **{media_type: {"schema": BINARY} for media_type in MEDIA_TYPES if media_type.startswith("image/")},
-    "application/octet-stream": {"schema": {**BINARY, "description": "uint8, 784 bytes an image"}},
-    NPY: {"schema": {**BINARY, "description": "uint8 (28, 28), (n, 28, 28) or (n, 784)"}},
-}
 
 
 @router.post(
     "/predict",
     response_class=Response,
-    openapi_extra={"requestBody": {"required": True, "content": _BODIES}},
+    openapi_extra={"requestBody": {"required": True, "content": IMAGE_BODIES}},
     responses={
         200: {
             "description": "The digits, in the order of the images",
@@ -85,16 +58,7 @@ _BODIES: dict[str, dict[str, Any]] = {
                 },
                 NPY: {"schema": {**BINARY, "description": "probabilities, float32 (n, 10)"}},
             },
-            "headers": {
-                "X-Model-Version": {
-                    "schema": {"type": "integer"},
-                    "description": "the version that answered",
-                },
-                "Server-Timing": {
-                    "schema": {"type": "string"},
-                    "description": "milliseconds of decode and model",
-                },
-            },
+            "headers": ANSWER_HEADERS,
         },
         **problems(
             BodyError,
