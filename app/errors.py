@@ -35,6 +35,10 @@ class ImageError(RequestError):
     """What was sent is not an image, or not one of 28x28 pixels."""
 
 
+class CountError(RequestError):
+    """The call takes exactly one image, and the body holds another number; the detail says how many."""
+
+
 class BodyError(RequestError):
     """The body is not what its Content-Type says."""
 
@@ -44,7 +48,7 @@ class TooLargeError(RequestError):
 
 
 class MediaTypeError(RequestError):
-    """The Content-Type is none of those that /predict takes."""
+    """The Content-Type is none of those that the call takes."""
 
 
 class FieldError(RequestError):
@@ -79,6 +83,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     MediaTypeError: (415, "This format is not taken"),
     FieldError: (422, "A field is wrong"),
     ImageError: (422, "Not an image of a digit"),
+    CountError: (422, "One image is expected"),
     CheckpointError: (422, "Not a checkpoint of this network"),
     IdempotencyKeyError: (422, "The idempotency key was used for something else"),
     QueueFullError: (429, "Too many runs wait"),

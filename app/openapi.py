@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from app.errors import TABLE, slug
 from app.images import MEDIA_TYPES
-from app.schemas import Predictions, Problem
+from app.schemas import Explanation, Predictions, Problem
 
 PROBLEM = "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}
@@ -84,7 +84,7 @@ def install(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        for model in (Problem, Predictions):
+        for model in (Problem, Predictions, Explanation):
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             document["components"]["schemas"].update({**schema.pop("$defs"), model.__name__: schema})
         return document

@@ -25,6 +25,17 @@ class Predictions(BaseModel):
     predictions: list[Prediction] = Field(description="in the order of the images")
 
 
+class Explanation(BaseModel):
+    version: int = Field(description="the version of the network that answered")
+    digit: int = Field(description="the digit explained, 0 to 9")
+    prediction: Prediction
+    logit: float = Field(description="of the digit, in nats: what the softmax takes")
+    baseline_logit: float = Field(description="of the digit on the blank image")
+    contributions: list[list[float]] = Field(
+        description="of the pixels, 28 rows of 28; above 0 for the digit; they add up to logit - baseline_logit"
+    )
+
+
 def _optional(name: str) -> Any:
     field = Recipe.model_fields[name]
     return (Annotated[field.annotation, *field.metadata] | None, Field(None, description=field.description))

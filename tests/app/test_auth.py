@@ -65,7 +65,8 @@ async def test_predictions_and_reads_are_open(keyed: Settings) -> None:
         for path in READS:
             assert (await client.get(path, headers={"Origin": "https://example.org"})).is_success
         headers = {"Content-Type": "application/octet-stream", "Origin": "https://example.org"}
-        assert (await client.post("/predict", content=bytes(784), headers=headers)).is_success
+        for path in ("/predict", "/explain"):
+            assert (await client.post(path, content=bytes(784), headers=headers)).is_success
 
 
 @pytest.mark.anyio

@@ -98,6 +98,7 @@ CASES: dict[str, tuple[int, Ask, dict[str, Any]]] = {
     "type that is not taken": (415, post("/predict", b"x", "text/plain"), {}),
     "form where JSON is expected": (415, post("/train", b"a=b", "application/x-www-form-urlencoded"), {}),
     "not an image": (422, post("/predict", b"x", PNG), {}),
+    "more images than one": (422, post("/explain", bytes(2 * 784), RAW), {}),
     "not a checkpoint": (422, post("/versions", b"x", RAW), {}),
     "unknown value of a parameter": (422, post("/predict?fit=loosely", bytes(784), RAW), {}),
     "parameter out of bounds": (422, get("/train?limit=0"), {}),

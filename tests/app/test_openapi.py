@@ -3,6 +3,7 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import schemathesis
 from fastapi import FastAPI
@@ -45,6 +46,7 @@ def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]
 def test_every_call_of_the_contract_is_documented(document: dict[str, Any]) -> None:
     assert {name for name, _ in operations(document)} == {
         "POST /predict",
+        "POST /explain",
         "POST /train",
         "GET /train",
         "GET /train/{run_id}",
@@ -128,6 +130,7 @@ def test_every_error_is_documented_with_an_example_of_its_shape(document: dict[s
     ("operation", "statuses"),
     [
         ("POST /predict", {400, 413, 415, 422, 501, 503}),
+        ("POST /explain", {400, 413, 415, 422, 503}),
         ("POST /train", {400, 401, 403, 413, 415, 422, 429, 503}),
         ("GET /train/{run_id}", {404, 422}),
         ("DELETE /train/{run_id}", {401, 403, 404, 409, 422}),
@@ -187,6 +190,17 @@ async def test_examples_of_json_bodies_work_when_sent(client: httpx.AsyncClient,
             assert response.is_success, (name, response.text)
             sent += 1
     assert sent >= 3  # /predict, /train, /versions/current
+
+
+@pytest.mark.anyio
+async def test_answer_of_explain_has_the_documented_form(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    content = document["paths"]["/explain"]["post"]["responses"]["200"]["content"]["application/json"]
+    headers = {"Content-Type": "application/octet-stream"}
+    answer, example = (await client.post("/explain", content=bytes(784), headers=headers)).json(), content["example"]
+    assert answer.keys() == example.keys() == set(resolved(document, content["schema"])["required"])
+    assert answer["prediction"].keys() == example["prediction"].keys()
+    assert np.shape(answer["contributions"]) == np.shape(example["contributions"]) == (28, 28)
+    assert np.sum(example["contributions"]) == example["logit"] - example["baseline_logit"]
 
 
 @pytest.mark.anyio
@@ -250,7 +264,12 @@ def fuzz(settings: Settings, *, events_only: bool) -> set[tuple[str, int]]:
 @pytest.mark.filterwarnings("default")  # schemathesis's own affairs
 def test_generated_requests_meet_no_mistake_and_no_undocumented_answer(settings: Settings) -> None:
     answers = fuzz(settings, events_only=False)
-    assert {("POST /predict", 200), ("POST /train", 202), ("PUT /versions/current", 200)} <= answers
+    assert {
+        ("POST /predict", 200),
+        ("POST /explain", 200),
+        ("POST /train", 202),
+        ("PUT /versions/current", 200),
+    } <= answers
     assert {("POST /versions", 422), ("GET /versions/current", 200)} <= answers
 
 

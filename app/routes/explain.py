@@ -1,0 +1,129 @@
+"""POST /explain: why an image is read as it is, as numbers and as a picture."""
+
+import io
+import time
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Query, Request
+from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from app.classifier import Classifier
+from app.errors import BodyError, CountError, FieldError, ImageError, MediaTypeError, TooLargeError, UnavailableError
+from app.explain import Explanation, explain
+from app.images import read_images
+from app.metrics import quality
+from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
+from app.services import Injected, Services
+
+router = APIRouter(tags=["predict"])
+
+PNG = "image/png"
+
+_ANSWER: dict[str, Any] = {
+    "version": 1,
+    "digit": 7,
+    "prediction": {
+        "digit": 7,
+        "confidence": 0.998,
+        "probabilities": [0.0, 0.0, 0.001, 0.001, 0.0, 0.0, 0.0, 0.998, 0.0, 0.0],
+    },
+    "logit": 9.5,
+    "baseline_logit": 3.5,
+    "contributions": [[0.0] * 28] * 7 + [[0.0] * 8 + [0.5] * 12 + [0.0] * 8] + [[0.0] * 28] * 20,
+}
+
+
+@router.post(
+    "/explain",
+    response_class=Response,
+    openapi_extra={"requestBody": {"required": True, "content": IMAGE_BODIES}},
+    responses={
+        200: {
+            "description": "What every pixel adds to the digit's logit",
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/Explanation"},
+                    "example": _ANSWER,
+                },
+                PNG: {"schema": {**BINARY, "description": "the heat map: red ink speaks for the digit, blue against"}},
+            },
+            "headers": ANSWER_HEADERS,
+        },
+        **problems(
+            BodyError,
+            TooLargeError,
+            MediaTypeError,
+            ImageError,
+            CountError,
+            FieldError,
+            UnavailableError,
+            instance="/explain",
+        ),
+    },
+    summary="Explain the reading of an image",
+    description=(
+        "One image, in any body that /predict takes. Every pixel gets what it adds to the digit's logit, in nats, by "
+        "integrated gradients from the blank image (https://arxiv.org/abs/1703.01365). The contributions add up to "
+        "`logit - baseline_logit`; those of one digit less those of another, to what the ink does to the log of their "
+        "odds: why 7 and not 9. `Accept: image/png` answers them as a heat map."
+    ),
+)
+async def explain_image(
+    request: Request,
+    services: Injected,
+    digit: Annotated[int | None, Query(ge=0, le=9, description="the digit to explain; default: the one read")] = None,
+    fit: Annotated[Literal["strict"], Query(description="28x28, light ink on a dark ground")] = "strict",
+) -> Response:
+    body = await request.body()
+    return await run_in_threadpool(_answer, body, digit, request, services)  # 0.4 ms as numbers, 11 ms as a picture
+
+
+def _answer(body: bytes, digit: int | None, request: Request, services: Services) -> Response:
+    started = time.perf_counter()
+    classifier = services.serving.classifier
+    images = read_images(body, request.headers.get("content-type", ""), services.limits)
+    if len(images) != 1:
+        raise CountError(f"the body holds {len(images)} images, expected 1; explain them one by one")
+    decoded = time.perf_counter()
+    (probabilities,) = classifier.probabilities(images)  # (10,)
+    explanation = explain(classifier, images[0], int(probabilities.argmax()) if digit is None else digit)
+    ended = time.perf_counter()
+    services.metrics.count_images(1)
+    accept = request.headers.get("accept", "")
+    wants_png = quality(accept, PNG) > quality(accept, "application/json")
+    return Response(
+        _png(images[0], explanation, probabilities) if wants_png else _json(explanation, probabilities, classifier),
+        media_type=PNG if wants_png else "application/json",
+        headers={
+            "X-Model-Version": str(classifier.version),
+            "Server-Timing": f"decode;dur={(decoded - started) * 1e3:.3f}, model;dur={(ended - decoded) * 1e3:.3f}",
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _json(explanation: Explanation, probabilities: NDArray[np.float32], classifier: Classifier) -> bytes:
+    digit = int(probabilities.argmax())
+    return orjson.dumps(
+        {
+            "version": classifier.version,
+            "digit": explanation.digit,
+            "prediction": {"digit": digit, "confidence": probabilities[digit], "probabilities": probabilities},
+            "logit": explanation.logit,
+            "baseline_logit": explanation.baseline_logit,
+            "contributions": explanation.contributions,
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+
+
+def _png(image: NDArray[np.uint8], explanation: Explanation, probabilities: NDArray[np.float32]) -> bytes:
+    from app.heat_map import draw_heat_map  # noqa: PLC0415  fonts: 0.14 s that the server need not wait for
+
+    file = io.BytesIO()
+    draw_heat_map(image, explanation, probabilities).save(file, format="PNG")
+    return file.getvalue()
