@@ -41,9 +41,10 @@ COUNT ?= 200
 reliability: $(INSTALLED)  ## kill servers and trainers at random, and count what is lost (about 25 minutes)
 	$(BIN)/python -m tests.reliability --seed $(SEED) --count $(COUNT)
 
-pictures: $(INSTALLED)  ## draw the README's sample digits and its picture again
+pictures: $(INSTALLED)  ## draw the README's sample digits and its pictures again
 	$(BIN)/python -m tests.digits
 	$(BIN)/inkling predict docs/digits/*.png --plot docs/predictions.png
+	$(BIN)/inkling explain docs/digits/8.png --plot docs/explanation.png
 
 IMAGE ?= inkling
 image:  ## build both images with Docker

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.auth import resolve_key
 from app.classifier import Classifier
 from app.errors import RequestError
+from app.explain import explain
 from app.images import decode
 from app.settings import PREFIX, Settings, unknown_variables
 from training import checkpoint, dataset
@@ -87,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     predict = add("predict", "read the digits on image files")
     predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
     predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
-    for command in (predict, add("evaluate", "measure the accuracy on the MNIST test images")):
+    why = add("explain", "draw which ink of an image file speaks for a digit, and which against")
+    why.add_argument("file", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
+    why.add_argument("--digit", type=int, choices=range(10), help="the digit to explain (default: the one read)")
+    why.add_argument("--plot", type=Path, metavar="PNG", required=True, help="draw the heat map into this file")
+    for command in (predict, why, add("evaluate", "measure the accuracy on the MNIST test images")):
         command.add_argument(
             "--checkpoint",
             type=Path,
@@ -157,6 +162,23 @@ def _predict(arguments: argparse.Namespace, settings: Settings) -> int:
 
         captions = [f"Model prediction: {digit} ({p:.2f})" for digit, p in zip(digits, confidences, strict=True)]
         plot_predictions(images, captions).save(arguments.plot, format="PNG")
+    return 0
+
+
+def _explain(arguments: argparse.Namespace, settings: Settings) -> int:
+    from app.heat_map import draw_heat_map  # noqa: PLC0415  fonts, as above
+
+    classifier = _classifier(arguments, settings)
+    image = decode(arguments.file.read_bytes(), settings.max_pixels, str(arguments.file))
+    (probabilities,) = classifier.probabilities(image[np.newaxis])  # (10,)
+    read = int(probabilities.argmax())
+    explanation = explain(classifier, image, read if arguments.digit is None else arguments.digit)
+    print(f"{arguments.file}: {read} ({probabilities[read]:.3f})")
+    print(
+        f"the ink moves the logit of {explanation.digit} by {explanation.logit - explanation.baseline_logit:+.2f},"
+        f" from {explanation.baseline_logit:.2f} to {explanation.logit:.2f}"
+    )
+    draw_heat_map(image, explanation, probabilities).save(arguments.plot, format="PNG")
     return 0
 
 

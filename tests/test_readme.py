@@ -43,6 +43,7 @@ def test_every_curl_line_works(server: Server, tmp_path: Path) -> None:
         _run(line, server, tmp_path)
 
     assert (tmp_path / "inkling-1.safetensors").stat().st_size > 500_000
+    assert (tmp_path / "why-3.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "probabilities.npy").stat().st_size == 128 + 40
 
 

@@ -80,6 +80,8 @@ def execute(settings: Settings, statement: str) -> None:
         ([], "COMMAND"),
         (["sing"], "invalid choice: 'sing'"),
         (["predict"], "FILE"),
+        (["explain", "x.png"], "--plot"),
+        (["explain", "x.png", "--plot", "y.png", "--digit", "10"], "argument --digit: invalid choice"),
         (["predict", "--fit", "x.png"], "--fit"),
         (["promote"], "version"),
         (["promote", "new"], "argument version: invalid"),
@@ -112,6 +114,7 @@ def test_help_names_every_command() -> None:
         "train",
         "worker",
         "predict",
+        "explain",
         "evaluate",
         "versions",
         "promote",
@@ -206,6 +209,48 @@ def test_predict_says_when_its_plot_cannot_be_written(
     assert process.returncode == 1
     assert "nowhere" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+# explain
+
+
+def test_explain_draws_why_the_digit_was_read(files: list[Path], tmp_path: Path) -> None:
+    plot = tmp_path / "why.picture"
+    process = inkling("explain", files[5], "--plot", plot)
+    assert (process.returncode, process.stderr) == (0, "")
+    prediction, logits = process.stdout.splitlines()
+    assert inkling("predict", files[5]).stdout == f"{prediction}\n"
+    number = r"-?\d+\.\d\d"
+    match = re.fullmatch(rf"the ink moves the logit of 5 by [+]?({number}), from ({number}) to ({number})", logits)
+    assert match
+    assert float(match[1]) == pytest.approx(float(match[3]) - float(match[2]), abs=0.011)
+    with Image.open(plot) as picture:
+        assert (picture.format, picture.mode) == ("PNG", "RGB")
+    assert not (tmp_path / "var").exists()  # explaining makes no registry
+
+
+def test_explain_draws_another_digit_by_another_checkpoint(
+    capsys: pytest.CaptureFixture[str], files: list[Path], shipped: Checkpoint, tmp_path: Path
+) -> None:
+    (tmp_path / "other.safetensors").write_bytes(retrained(shipped, 2).content)
+    pictures = []
+    for arguments in ([], ["--digit", "3"], ["--checkpoint", tmp_path / "other.safetensors", "--digit", "3"]):
+        process = inkling_here(capsys, "explain", files[5], "--plot", tmp_path / "why.png", *arguments)
+        assert (process.returncode, process.stderr) == (0, "")
+        assert ("the logit of 3" in process.stdout) == bool(arguments)
+        pictures.append((tmp_path / "why.png").read_bytes())
+    assert len(set(pictures)) == 3
+
+
+def test_explain_names_the_file_it_cannot_read(
+    capsys: pytest.CaptureFixture[str], files: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "text.png").write_text("not an image")
+    plot = tmp_path / "why.png"
+    check_error(inkling_here(capsys, "explain", tmp_path / "none.png", "--plot", plot), 1, "error: ", "none.png")
+    process = inkling_here(capsys, "explain", tmp_path / "text.png", "--plot", plot)
+    check_error(process, 1, "text.png (12 bytes) is not an image")
+    assert not plot.exists()
 
 
 # evaluate
