@@ -38,7 +38,8 @@ class Explanation(BaseModel):
 
 def _optional(name: str) -> Any:
     field = Recipe.model_fields[name]
-    return (Annotated[field.annotation, *field.metadata] | None, Field(None, description=field.description))
+    bounded: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return (bounded | None, Field(None, description=field.description))
 
 
 if TYPE_CHECKING:

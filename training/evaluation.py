@@ -29,12 +29,20 @@ class Evaluation(BaseModel):
     interval_95: tuple[float, float] = Field(description="95 % Wilson score interval of the accuracy")
     loss: float = Field(description="mean cross-entropy, in nats an image")
     calibration_error: float = Field(description="expected calibration error over 15 bins of confidence")
+    uncalibrated_error: float | None = Field(
+        None, description="the same before its temperature was fitted; null where it was not measured"
+    )
     digits: list[DigitScore]
     confusion_matrix: list[list[int]] = Field(description="[true digit][digit read] -> images")
 
 
-def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> Evaluation:
-    """Score probabilities, float32 (n, 10) with rows summing to 1, against labels (n,), n at least 1."""
+def evaluate(
+    probabilities: NDArray[np.float32], labels: NDArray[np.uint8], uncalibrated: NDArray[np.float32] | None = None
+) -> Evaluation:
+    """Score probabilities, float32 (n, 10) with rows summing to 1, against labels (n,), n at least 1.
+
+    `uncalibrated` are the probabilities before the temperature, to tell what it changed.
+    """
     predicted = probabilities.argmax(axis=1)
     total = len(labels)
     correct = int((predicted == labels).sum())
@@ -48,6 +56,7 @@ def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> E
         interval_95=wilson_interval(correct, total),
         loss=float(-np.log(np.clip(likelihood, 1e-9, 1.0)).mean()),
         calibration_error=expected_calibration_error(probabilities, labels),
+        uncalibrated_error=None if uncalibrated is None else expected_calibration_error(uncalibrated, labels),
         digits=_digit_scores(confusion),
         confusion_matrix=confusion.tolist(),
     )

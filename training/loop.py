@@ -10,19 +10,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from training.calibration import fit_temperature
 from training.checkpoint import Card, Checkpoint, save, verify
 from training.dataset import NUM_CLASSES, Dataset, Split
 from training.evaluation import evaluate
-from training.model import (
-    NUM_FEATURES,
-    Variables,
-    accuracy,
-    cross_entropy,
-    initial_biases,
-    initial_weights,
-    neural_net,
-    run_optimization,
-)
+from training.learner import Learner, scale
+from training.model import NUM_FEATURES, accuracy, logits
 from training.recipe import Recipe
 from training.records import Progress
 from training.state import Parameters, TrainingState
@@ -49,17 +42,16 @@ def train(
         DivergedError: the loss is not finite, or runs away.
     """
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
-    weights, biases = initial_weights(recipe.seed), initial_biases()
+    learner = Learner(recipe)
     step, elapsed_s = 0, 0.0
     if resume:
         step, elapsed_s = resume.step, resume.elapsed_s
-        _assign(resume.parameters, weights, biases)
-    run_steps = _compile_steps(weights, biases, recipe.learning_rate)
+        learner.restore(resume)
     images, labels = _flat(train_split)
     held_out = _flat(validation_split) if len(validation_split) else None
     started = time.perf_counter() - elapsed_s
     for indices in _index_batches(recipe, len(train_split), skip=step):
-        loss, batch_accuracy = (float(value) for value in run_steps(indices, images, labels))
+        loss, batch_accuracy = learner.run_steps(indices, step, images, labels)
         step += len(indices)
         _check_loss(loss, step, recipe)
         if step % recipe.display_step:
@@ -68,38 +60,51 @@ def train(
             step=step,
             loss=loss,
             accuracy=batch_accuracy,
-            validation_accuracy=_held_out_accuracy(held_out, weights, biases),
+            validation_accuracy=_held_out_accuracy(held_out, learner.result()),
             elapsed_s=time.perf_counter() - started,
         )
-        on_progress(progress, partial(_copy_state, progress, weights, biases))
-    return _parameters(weights, biases)
+        on_progress(progress, partial(learner.copy_state, step, progress.elapsed_s))
+    return learner.result()
 
 
 def checkpoint_of(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> Checkpoint:
-    """Evaluate a trained network on the test images and return it as a checkpoint.
+    """Calibrate a trained network on the held-out images, evaluate it on the test images, and return its checkpoint.
 
     Raises:
         CheckpointError: a parameter is not finite.
     """
     verify(parameters)  # before the evaluation, which cannot score what is not a number
-    probabilities = predict(dataset.test.images, parameters)
+    _, validation = dataset.hold_out(recipe.validation_size)
+    temperature = 1.0
+    if len(validation):
+        temperature = fit_temperature(predict_logits(validation.images, parameters), validation.labels)
+    test = dataset.test
     card = Card(
         recipe=recipe,
         dataset=dataset.name,
         dataset_digest=dataset.digest,
-        evaluation=evaluate(probabilities, dataset.test.labels),
+        evaluation=evaluate(
+            predict(test.images, parameters, temperature), test.labels, uncalibrated=predict(test.images, parameters)
+        ),
+        temperature=temperature,
         libraries={name: version(name) for name in ("tensorflow", "keras", "numpy")},
     )
     return save(parameters, card)
 
 
-def predict(images: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.float32]:
+def predict(images: NDArray[np.uint8], parameters: Parameters, temperature: float = 1.0) -> NDArray[np.float32]:
     """Return the probabilities (n, 10) that the network gives images (n, 28, 28)."""
+    probabilities: NDArray[np.float32] = tf.nn.softmax(predict_logits(images, parameters) / temperature).numpy()
+    return probabilities
+
+
+def predict_logits(images: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.float32]:
+    """Return the logits (n, 10), before the temperature, that the network gives images (n, 28, 28)."""
     weights = {name: tf.constant(parameters[f"weights/{name}"]) for name in ("h1", "h2", "out")}
     biases = {name: tf.constant(parameters[f"biases/{name}"]) for name in ("b1", "b2", "out")}
-    x = _scale(tf.reshape(images, [-1, NUM_FEATURES]))
-    probabilities: NDArray[np.float32] = neural_net(x, weights, biases).numpy()
-    return probabilities
+    x = scale(tf.reshape(images, [-1, NUM_FEATURES]))
+    values: NDArray[np.float32] = logits(x, weights, biases).numpy()
+    return values
 
 
 def _check_loss(loss: float, step: int, recipe: Recipe) -> None:
@@ -126,34 +131,11 @@ def _index_batches(recipe: Recipe, size: int, skip: int) -> Iterator[tf.Tensor]:
     yield from steps.batch(recipe.display_step).prefetch(1)
 
 
-def _compile_steps(weights: Variables, biases: Variables, learning_rate: float) -> tf.types.experimental.Callable:
-    """Return a function that takes many steps in one call, and returns the last one's loss and accuracy.
-
-    One XLA call for a hundred steps costs 1.5 s to compile and saves the 0.1 ms or more that entering each step costs.
-    """
-
-    @tf.function(jit_compile=True)
-    def run_steps(indices: tf.Tensor, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return _scale(tf.gather(images, indices[step])), tf.gather(labels, indices[step])
-
-        for step in tf.range(tf.shape(indices)[0]):
-            batch_x, batch_y = batch(step)
-            run_optimization(batch_x, batch_y, weights, biases, learning_rate)
-        batch_x, batch_y = batch(-1)
-        pred = neural_net(batch_x, weights, biases)
-        return cross_entropy(pred, batch_y), accuracy(pred, batch_y)
-
-    return run_steps
-
-
-def _held_out_accuracy(
-    held_out: tuple[tf.Tensor, tf.Tensor] | None, weights: Variables, biases: Variables
-) -> float | None:
+def _held_out_accuracy(held_out: tuple[tf.Tensor, tf.Tensor] | None, parameters: Parameters) -> float | None:
     if held_out is None:
         return None
     images, labels = held_out
-    return float(accuracy(neural_net(_scale(images), weights, biases), labels))
+    return float(accuracy(predict(images, parameters), labels))
 
 
 def _flat(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
@@ -162,21 +144,3 @@ def _flat(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _scale(pixels: tf.Tensor) -> tf.Tensor:
     return tf.cast(pixels, tf.float32) / 255.0
-
-
-def _copy_state(progress: Progress, weights: Variables, biases: Variables) -> TrainingState:
-    return TrainingState(progress.step, progress.elapsed_s, _parameters(weights, biases))
-
-
-def _assign(parameters: Parameters, weights: Variables, biases: Variables) -> None:
-    for kind, variables in (("weights", weights), ("biases", biases)):
-        for name, variable in variables.items():
-            variable.assign(parameters[f"{kind}/{name}"])
-
-
-def _parameters(weights: Variables, biases: Variables) -> Parameters:
-    return {
-        f"{kind}/{name}": variable.numpy()
-        for kind, variables in (("weights", weights), ("biases", biases))
-        for name, variable in variables.items()
-    }

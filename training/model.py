@@ -36,6 +36,15 @@ def initial_biases() -> Variables:
     }
 
 
+def named(weights: Variables, biases: Variables) -> Variables:
+    """Return all variables, by their names in the checkpoint file."""
+    return {
+        f"{kind}/{name}": variable
+        for kind, variables in (("weights", weights), ("biases", biases))
+        for name, variable in variables.items()
+    }
+
+
 def neural_net(x: tf.Tensor, weights: Variables, biases: Variables) -> tf.Tensor:
     """Return class probabilities, float32 (batch, 10), each row summing to 1.
 
@@ -44,12 +53,16 @@ def neural_net(x: tf.Tensor, weights: Variables, biases: Variables) -> tf.Tensor
         weights: h1 (784, 128), h2 (128, 256), out (256, 10).
         biases: b1 (128,), b2 (256,), out (10,).
     """
+    return tf.nn.softmax(logits(x, weights, biases))
+
+
+def logits(x: tf.Tensor, weights: Variables, biases: Variables) -> tf.Tensor:
+    """Return what `neural_net` takes the softmax of, float32 (batch, 10), in nats."""
     layer_1 = tf.add(tf.matmul(x, weights["h1"]), biases["b1"])  # (batch, 128)
     layer_1 = tf.nn.sigmoid(layer_1)
     layer_2 = tf.add(tf.matmul(layer_1, weights["h2"]), biases["b2"])  # (batch, 256)
     layer_2 = tf.nn.sigmoid(layer_2)
-    out_layer = tf.matmul(layer_2, weights["out"]) + biases["out"]  # (batch, 10)
-    return tf.nn.softmax(out_layer)
+    return tf.matmul(layer_2, weights["out"]) + biases["out"]  # (batch, 10)
 
 
 def cross_entropy(y_pred: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
@@ -64,6 +77,11 @@ def cross_entropy(y_pred: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
     y_true = tf.one_hot(y_true, depth=NUM_CLASSES)  # (batch, 10)
     y_pred = tf.clip_by_value(y_pred, 1e-9, 1.0)  # log(0) is -inf
     return -tf.reduce_sum(y_true * tf.math.log(y_pred))  # ()
+
+
+def cross_entropy_of_logits(y_logits: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
+    """Return the cross-entropy summed over the batch, in nats, of logits (batch, 10): exact however sure they are."""
+    return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(y_true, y_logits))  # ()
 
 
 def accuracy(y_pred: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,6 @@
 """The state of an unfinished training: what it needs to go on as if nothing had happened."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import safetensors.numpy
@@ -12,17 +12,24 @@ from training.records import Snapshot
 
 Parameters = dict[str, NDArray[np.float32]]
 
+SLOTS = ("first_moments/", "second_moments/", "averages/")
+
 
 @dataclass(frozen=True)
 class TrainingState:
-    """After `step` steps. The order of the images follows from the recipe's seed and the step, so it is not kept."""
+    """After `step` steps. The order of the images follows from the recipe's seed and the step, so it is not kept.
+
+    `slots` is what moves beside the parameters, Adam's moments and the averages: `first_moments/weights/h1` and so on,
+    each of its parameter's shape.
+    """
 
     step: int
     elapsed_s: float
     parameters: Parameters
+    slots: Parameters = field(default_factory=dict)
 
     def to_snapshot(self) -> Snapshot:
-        tensors = {**self.parameters, "elapsed_s": np.array(self.elapsed_s)}
+        tensors = {**self.parameters, **self.slots, "elapsed_s": np.array(self.elapsed_s)}
         return Snapshot(self.step, safetensors.numpy.save(tensors))
 
     @classmethod
@@ -36,5 +43,8 @@ class TrainingState:
         elapsed_s = tensors.pop("elapsed_s", None)
         if elapsed_s is None or elapsed_s.shape != ():
             raise CheckpointError("elapsed_s is missing")
+        slots = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(SLOTS)}
         checkpoint.verify(tensors)
-        return cls(snapshot.step, float(elapsed_s), tensors)
+        for slot in {name.partition("/")[0] for name in slots}:
+            checkpoint.verify({name.partition("/")[2]: slots[name] for name in slots if name.startswith(f"{slot}/")})
+        return cls(snapshot.step, float(elapsed_s), tensors, slots)

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from tests.training.networks import Parameters, parameters_that_read, random_par
 from training.checkpoint import CheckpointError, load
 from training.dataset import Dataset, DatasetError, Split, read_folder
 from training.evaluation import evaluate
-from training.recipe import TUTORIAL, Recipe
-from training.records import Progress
+from training.recipe import ACCURATE, TUTORIAL, Recipe
+from training.records import Progress, Snapshot
+from training.state import TrainingState
 
 pytestmark = pytest.mark.train
 
@@ -235,6 +237,64 @@ def test_training_that_diverges_after_the_last_display_step_says_so(data: Datase
         train(recipe, data)
 
 
+# the accurate recipe
+
+BRISK = ACCURATE.with_overrides(
+    {"training_steps": 300, "warmup_steps": 20, "display_step": 50, "validation_size": 500, "average_decay": 0.9}
+)
+
+
+@pytest.fixture(scope="module")
+def brisk(data: Dataset) -> Trained:
+    return train(BRISK, data)
+
+
+def test_accurate_recipe_learns_more_in_its_time(data: Dataset, trained: Trained, brisk: Trained) -> None:
+    def right(parameters: Parameters) -> float:
+        return float((read_by_reference(data.test.images, parameters).argmax(axis=1) == data.test.labels).mean())
+
+    assert right(brisk.parameters) > max(0.9, right(trained.parameters))
+
+
+def test_accurate_training_resumes_bit_for_bit(data: Dataset, brisk: Trained) -> None:
+    from training import loop
+
+    # given: a training that ends in its middle, after a snapshot
+    class EnoughError(Exception):
+        pass
+
+    snapshots: list[Snapshot] = []
+
+    def stop(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
+        if progress.step == 150:
+            snapshots.append(copy_state().to_snapshot())
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        loop.train(BRISK, data, stop)
+    # when
+    lines: list[Progress] = []
+    state = TrainingState.from_snapshot(snapshots[0])
+    parameters = loop.train(BRISK, data, lambda progress, _: lines.append(progress), state)
+    # then
+    assert_same_bytes(parameters, brisk.parameters)
+    assert [line.step for line in lines] == [200, 250, 300]
+
+
+def test_state_of_another_kind_of_recipe_is_refused(data: Dataset) -> None:
+    from training import loop
+
+    state = TrainingState(50, 1.0, random_parameters())
+    with pytest.raises(CheckpointError, match=r"the state holds \[\], expected \['averages/biases/b1'"):
+        loop.train(BRISK, data, lambda progress, _: None, state)
+
+
+def test_validation_accuracy_is_of_the_averages_that_the_training_returns(data: Dataset, brisk: Trained) -> None:
+    _, validation = data.hold_out(500)
+    right = read_by_reference(validation.images, brisk.parameters).argmax(axis=1) == validation.labels
+    assert brisk.lines[-1].validation_accuracy == pytest.approx(right.mean(), abs=1.5 / 500)
+
+
 # predictions and the checkpoint
 
 
@@ -256,9 +316,30 @@ def test_checkpoint_is_of_the_parameters_and_scored_on_the_test_images(data: Dat
     card = load(checkpoint.content).card
     assert_same_bytes(checkpoint.parameters, trained.parameters)
     assert (card.recipe, card.dataset, card.dataset_digest) == (SMALL, "custom", data.digest)
-    assert card.evaluation == evaluate(loop.predict(data.test.images, trained.parameters), data.test.labels)
+    probabilities = loop.predict(data.test.images, trained.parameters, card.temperature)
+    uncalibrated = loop.predict(data.test.images, trained.parameters)
+    assert card.evaluation == evaluate(probabilities, data.test.labels, uncalibrated)
     assert card.evaluation.total == 500
     assert card.libraries.keys() == {"tensorflow", "keras", "numpy"}
+
+
+def test_temperature_makes_the_held_out_labels_most_likely(data: Dataset, trained: Trained) -> None:
+    from training import loop
+
+    held_out = data.hold_out(500)[1]
+
+    def loss(temperature: float) -> float:
+        return evaluate(loop.predict(held_out.images, trained.parameters, temperature), held_out.labels).loss
+
+    fitted = loop.checkpoint_of(trained.parameters, SMALL, data).card.temperature
+    assert loss(fitted) < min(loss(fitted * 0.9), loss(fitted * 1.1), loss(1.0))
+
+
+def test_without_held_out_images_the_temperature_is_one(data: Dataset, trained: Trained) -> None:
+    from training import loop
+
+    recipe = SMALL.with_overrides({"validation_size": 0})
+    assert loop.checkpoint_of(trained.parameters, recipe, data).card.temperature == 1.0
 
 
 def test_score_of_a_network_that_reads_one_digit_is_that_digits_share(data: Dataset) -> None:

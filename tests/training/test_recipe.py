@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from training.recipe import MAX_PROGRESS_LINES, OVERRIDABLE, RECIPES, TUTORIAL, Recipe
+from training.recipe import ACCURATE, MAX_PROGRESS_LINES, OVERRIDABLE, RECIPES, TUTORIAL, Recipe
 
 BOUNDS: dict[str, tuple[int, int]] = {
     "batch_size": (1, 8192),
@@ -14,6 +14,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "display_step": (1, 1000),
     "shuffle_buffer": (1, 60_000),
     "validation_size": (0, 30_000),
+    "warmup_steps": (0, 100_000),
     "seed": (0, 2**31 - 1),
 }
 
@@ -21,14 +22,37 @@ BOUNDS: dict[str, tuple[int, int]] = {
 def test_tutorial_recipe_has_the_published_values() -> None:
     assert TUTORIAL.model_dump() == {
         "name": "tutorial",
+        "optimizer": "sgd",
         "learning_rate": 0.001,
+        "warmup_steps": 0,
+        "decay": "none",
         "batch_size": 256,
         "training_steps": 3000,
         "display_step": 100,
         "shuffle_buffer": 5000,
         "validation_size": 5000,
+        "average_decay": 0,
+        "rotation": 0,
+        "scale": 0,
+        "shear": 0,
+        "shift": 0,
+        "elastic": 0,
+        "thickness": 0,
+        "fade": 0,
+        "damaged": 0,
         "seed": 0,
     }
+
+
+def test_recipe_from_before_the_accurate_one_is_the_tutorial() -> None:
+    names = ("name", "learning_rate", "batch_size", "training_steps", "display_step", "shuffle_buffer")
+    kept = {name: value for name, value in TUTORIAL.model_dump().items() if name in (*names, "validation_size", "seed")}
+    assert Recipe.model_validate(kept) == TUTORIAL
+
+
+def test_only_a_recipe_with_changes_is_augmented() -> None:
+    assert (TUTORIAL.is_augmented, ACCURATE.is_augmented) == (False, True)
+    assert TUTORIAL.with_overrides({"damaged": 0.1}).is_augmented
 
 
 def test_every_preset_bears_its_own_name() -> None:
@@ -105,6 +129,8 @@ def test_lines_of_progress_are_bounded() -> None:
         batch_size=st.integers(1, 8192),
         training_steps=st.integers(1, 2000),
         validation_size=st.integers(0, 30_000),
+        average_decay=st.floats(0, 1, exclude_max=True),
+        elastic=st.floats(0, 2),
         seed=st.integers(0, 2**31 - 1),
     )
 )

@@ -11,6 +11,11 @@ from training.state import TrainingState
 STATE = TrainingState(step=300, elapsed_s=1.25, parameters=random_parameters())
 
 
+SLOTS = {
+    f"{slot}/{name}": array for slot in ("averages", "first_moments") for name, array in random_parameters(1).items()
+}
+
+
 def snapshot_with(**tensors: NDArray[np.generic]) -> Snapshot:
     return Snapshot(300, safetensors.numpy.save({**STATE.parameters, "elapsed_s": np.array(1.25), **tensors}))
 
@@ -21,6 +26,23 @@ def test_state_comes_back_from_its_snapshot_bit_for_bit() -> None:
     assert {name: array.tobytes() for name, array in again.parameters.items()} == {
         name: array.tobytes() for name, array in STATE.parameters.items()
     }
+
+
+def test_what_moves_beside_the_parameters_comes_back_too() -> None:
+    state = TrainingState(300, 1.25, STATE.parameters, SLOTS)
+    again = TrainingState.from_snapshot(state.to_snapshot())
+    assert again.parameters.keys() == STATE.parameters.keys()
+    assert {name: array.tobytes() for name, array in again.slots.items()} == {
+        name: array.tobytes() for name, array in SLOTS.items()
+    }
+
+
+def test_snapshot_with_slots_of_another_network_is_refused() -> None:
+    with pytest.raises(CheckpointError, match=r"biases/b1 has shape \(5,\)"):
+        TrainingState.from_snapshot(snapshot_with(**{**SLOTS, "averages/biases/b1": np.zeros(5, np.float32)}))
+    some = {name: array for name, array in SLOTS.items() if name != "averages/biases/b1"}
+    with pytest.raises(CheckpointError, match="expected"):
+        TrainingState.from_snapshot(snapshot_with(**some))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.0001, 0.5, 0.999999])
