@@ -98,10 +98,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _describe_recipe() -> str:
+    presets = {name: recipe.model_dump() for name, recipe in RECIPES.items()}
     lines = [
-        f"  {name:<16} {field.description} (tutorial: {field.default})"
-        for name, field in Recipe.model_fields.items()
-        if name in OVERRIDABLE
+        f"  {field:<16} {Recipe.model_fields[field].description} "
+        f"({', '.join(f'{name}: {values[field]}' for name, values in presets.items())})"
+        for field in OVERRIDABLE
     ]
     return "\n".join(["fields of a recipe, for --set:", *lines])
 
