@@ -13,7 +13,7 @@ from tests.training.networks import make_checkpoint
 from tests.training.processes import DEADLINE_S, run_training, start_training, wait_until, without_module
 from training.__main__ import main
 from training.checkpoint import load
-from training.recipe import OVERRIDABLE, TUTORIAL, Recipe
+from training.recipe import ACCURATE, OVERRIDABLE, TUTORIAL, Recipe
 from training.registry import Registry
 from training.settings import StoreSettings
 
@@ -135,7 +135,8 @@ def test_help_explains_every_field_of_a_recipe(capsys: pytest.CaptureFixture[str
     assert ended.value.code == 0
     for name in OVERRIDABLE:
         field = Recipe.model_fields[name]
-        assert re.search(rf"{name} +{re.escape(field.description or '')} \(tutorial: {field.default}\)", said)
+        values = f"(tutorial: {field.default}, accurate: {getattr(ACCURATE, name)})"
+        assert re.search(rf"{name} +{re.escape(f'{field.description} {values}')}", said)
 
 
 def test_help_names_both_commands(capsys: pytest.CaptureFixture[str]) -> None:
