@@ -28,7 +28,8 @@ def test_probabilities_equal_those_of_training(
     from training.loop import predict
 
     images = np.concatenate([digits, noise])
-    np.testing.assert_allclose(classifier.probabilities(images), predict(images, shipped.parameters), atol=1e-5)
+    expected = predict(images, shipped.parameters, shipped.card.temperature)
+    np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 10, 100, 1025, 3000])
@@ -79,7 +80,10 @@ def test_temperature_divides_the_logits(shipped: Checkpoint, digits: NDArray[np.
         ratio: NDArray[np.float32] = probabilities - probabilities[:, :1]
         return ratio
 
-    plain, tempered = Classifier(shipped, 1), Classifier(with_temperature(shipped, temperature), 2)
+    plain, tempered = (
+        Classifier(with_temperature(shipped, 1.0), 1),
+        Classifier(with_temperature(shipped, temperature), 2),
+    )
     np.testing.assert_allclose(log_ratio(tempered), log_ratio(plain) / temperature, rtol=1e-3, atol=1e-3)
 
 
