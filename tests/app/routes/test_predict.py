@@ -15,6 +15,8 @@ from tests.app.bodies import JSON, MULTIPART, NPY, PNG, RAW, image_file, images_
 from tests.app.services import connect
 from tests.servers import Server
 from training import dataset
+from training.checkpoint import Checkpoint
+from training.evaluation import evaluate
 
 pytestmark = pytest.mark.anyio
 
@@ -166,3 +168,15 @@ async def test_real_digits_are_read_alike_in_every_type(client: httpx.AsyncClien
     np.testing.assert_array_equal(await read(client, npy_file(images), NPY), forms)
     one_by_one = np.concatenate([await read(client, image_file(image), PNG) for image in images])
     np.testing.assert_allclose(one_by_one, forms, rtol=0, atol=1e-6)
+
+
+@pytest.mark.mnist
+async def test_shipped_network_reads_the_test_images_and_its_confidence_means_what_it_says(
+    client: httpx.AsyncClient, shipped: Checkpoint, real_mnist_dir: Path
+) -> None:
+    test = dataset.read_folder(real_mnist_dir).test
+    probabilities = await read(client, test.images.tobytes(), RAW)
+    evaluation = evaluate(probabilities.astype(np.float32), test.labels)
+    assert evaluation.correct >= 9_930
+    assert evaluation.calibration_error <= 0.005
+    assert abs(evaluation.correct - shipped.card.evaluation.correct) <= 1
