@@ -21,8 +21,8 @@ from app.errors import RequestError
 from app.images import decode
 from app.settings import PREFIX, Settings, unknown_variables
 from training import checkpoint, dataset
-from training.checkpoint import CheckpointError
-from training.dataset import DatasetError
+from training.checkpoint import Checkpoint, CheckpointError
+from training.dataset import DatasetError, Split
 from training.evaluation import evaluate
 from training.records import RegistryError
 from training.registry import Registry
@@ -87,7 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     predict = add("predict", "read the digits on image files")
     predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
     predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
-    for command in (predict, add("evaluate", "measure the accuracy on the MNIST test images")):
+    measuring = add("evaluate", "measure the accuracy on the MNIST test images")
+    measuring.add_argument(
+        "--report", type=Path, metavar="FILE.md", help="measure all else too, and write the model card and its pictures"
+    )
+    measuring.add_argument(
+        "--compare", type=Path, metavar="FILE", help="a checkpoint to tell of beside it in the report"
+    )
+    for command in (predict, measuring):
         command.add_argument(
             "--checkpoint",
             type=Path,
@@ -161,6 +168,9 @@ def _predict(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.compare and not arguments.report:
+        print("error: --compare needs --report", file=sys.stderr)
+        return 2
     classifier = _classifier(arguments, settings)
     test = dataset.load(settings.mnist_dir, settings.data_dir).test
     evaluation = evaluate(classifier.probabilities(test.images), test.labels)
@@ -170,7 +180,19 @@ def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
     print(f"loss: {evaluation.loss:.4f} nats an image, calibration error: {evaluation.calibration_error:.4f}")
     for score in evaluation.digits:
         print(f"digit {score.digit}: precision {score.precision:.4f}, recall {score.recall:.4f}, {score.count} images")
+    if arguments.report:
+        _report(arguments.report, classifier.checkpoint, arguments.compare, test)
     return 0
+
+
+def _report(path: Path, measured: Checkpoint, compare: Path | None, test: Split) -> None:
+    from app.report.card import write_card  # noqa: PLC0415  the server never writes one
+    from app.report.measurements import measure  # noqa: PLC0415
+
+    compared = checkpoint.load(compare.read_bytes()) if compare else None
+    files = write_card(path, measure(measured, compared, test, tell=lambda line: print(line, file=sys.stderr)))
+    size = sum(file.stat().st_size for file in files)
+    print(f"{path}: the model card and {len(files) - 1} pictures, {size} bytes")
 
 
 def _versions(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""Pictures that hold no single digit: what a service of digits is sent all the same, and should not answer with a digit."""
+"""Pictures that hold no single digit: what a service of digits is sent all the same, and should not read as one."""
 
 import string
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def _faint_noise(random: np.random.Generator, digits: Picture) -> Picture:
     """Return paper as a camera sees it: light that varies by 0.1, grain of 1 to 5 levels of 255."""
     light = smooth_noise(random, 1, cells=2, side=SIDE)[0] * 25 + random.uniform(120, 220)
     grain = random.normal(0, random.uniform(1, 5), (SIDE, SIDE))
-    return np.clip(light + grain, 0, 255).astype(np.uint8)
+    return to_bytes((light + grain) / 255)
 
 
 def _noise(random: np.random.Generator, digits: Picture) -> Picture:
@@ -56,7 +56,7 @@ def _noise(random: np.random.Generator, digits: Picture) -> Picture:
     if kind == 0:
         return random.integers(0, 256, (side, side), np.uint8)
     if kind == 1:
-        return np.clip(random.normal(128, 60, (side, side)), 0, 255).astype(np.uint8)
+        return to_bytes(random.normal(0.5, 0.25, (side, side)))
     return np.where(random.random((side, side)) < random.uniform(0.05, 0.3), INK, PAPER).astype(np.uint8)
 
 
@@ -108,7 +108,7 @@ def _scene(random: np.random.Generator, digits: Picture) -> Picture:
     if kind == 0:
         angle = random.uniform(0, 2 * np.pi)
         slope = np.cos(angle) * x + np.sin(angle) * y
-        return ((slope - slope.min()) / np.ptp(slope) * 255).astype(np.uint8)
+        return to_bytes((slope - slope.min()) / np.ptp(slope))
     if kind == 1:
         cell = int(random.integers(10, 60))
         return np.where((x // cell + y // cell) % 2, PAPER, INK).astype(np.uint8)
