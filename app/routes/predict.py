@@ -1,11 +1,14 @@
 """POST /predict: images in, digits out."""
 
+import dataclasses
 import io
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import orjson
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
@@ -17,13 +20,15 @@ from app.errors import (
     FieldError,
     ImageError,
     MediaTypeError,
-    NotImplementedYetError,
+    NoDigitError,
     TooLargeError,
     UnavailableError,
 )
 from app.images import FORMATS, MEDIA_TYPES, read_images
 from app.metrics import quality
+from app.normalise import Normalised, normalise
 from app.openapi import BINARY, problems
+from app.pictures import data_uri, read_pictures
 from app.services import Injected, Services
 
 router = APIRouter(tags=["predict"])
@@ -59,7 +64,7 @@ _BODIES: dict[str, dict[str, Any]] = {
                 "images": {
                     "type": "array",
                     "items": {},
-                    "description": "(28, 28), (n, 28, 28) or (n, 784), 0 to 255",
+                    "description": "(28, 28), (n, 28, 28) or (n, 784), 0 to 255; with fit=mnist any (n, h, w)",
                 }
             },
         },
@@ -67,7 +72,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     },
     **{media_type: {"schema": BINARY} for media_type in MEDIA_TYPES if media_type.startswith("image/")},
     "application/octet-stream": {"schema": {**BINARY, "description": "uint8, 784 bytes an image"}},
-    NPY: {"schema": {**BINARY, "description": "uint8 (28, 28), (n, 28, 28) or (n, 784)"}},
+    NPY: {"schema": {**BINARY, "description": "uint8, shaped as the numbers of JSON"}},
 }
 
 
@@ -92,7 +97,7 @@ _BODIES: dict[str, dict[str, Any]] = {
                 },
                 "Server-Timing": {
                     "schema": {"type": "string"},
-                    "description": "milliseconds of decode and model",
+                    "description": "milliseconds of decode and model; with fit=mnist decode includes the normalisation",
                 },
             },
         },
@@ -102,7 +107,7 @@ _BODIES: dict[str, dict[str, Any]] = {
             MediaTypeError,
             ImageError,
             FieldError,
-            NotImplementedYetError,
+            NoDigitError,
             UnavailableError,
         ),
     },
@@ -110,6 +115,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     description=(
         "One or more images of one digit each: "
         f"a form with parts named `file`, one image file ({', '.join(FORMATS)}), JSON, raw bytes, or a `.npy` array. "
+        "`fit=mnist` takes pictures of any size and polarity, and answers 422 where it finds no single digit. "
         "`Accept: application/x-npy` answers the probabilities alone, as float32 (n, 10)."
     ),
 )
@@ -118,14 +124,20 @@ async def predict(
     services: Injected,
     fit: Annotated[
         Literal["strict", "mnist"],
-        Query(description="`strict`: 28x28, light ink on a dark ground; `mnist`: any picture of a digit (planned)"),
+        Query(
+            description="`strict`: 28x28, light ink on a dark ground; "
+            "`mnist`: any picture of one digit, made into what MNIST's makers would have made of it"
+        ),
     ] = "strict",
+    return_image: Annotated[
+        bool, Query(description="with fit=mnist: answer the 28x28 pictures that the network read, too")
+    ] = False,
 ) -> Response:
-    if fit == "mnist":
-        raise NotImplementedYetError(
-            "fit=mnist is not implemented yet; send 28x28 pixels, light ink on a dark ground, with fit=strict"
-        )
+    if return_image and fit == "strict":
+        raise FieldError("return_image=true needs fit=mnist: with fit=strict the network reads the images as sent")
     body = await request.body()
+    if fit == "mnist":
+        return await run_sync(_answer_any, body, request, services, return_image, limiter=services.normalising)
     if len(body) <= INLINE_BODY_BYTES:
         return _answer(body, request, services)
     return await run_in_threadpool(_answer, body, request, services)
@@ -133,8 +145,36 @@ async def predict(
 
 def _answer(body: bytes, request: Request, services: Services) -> Response:
     started = time.perf_counter()
-    classifier = services.serving.classifier
     images = read_images(body, request.headers.get("content-type", ""), services.limits)
+    return _read_digits(images, (), started, request, services)
+
+
+def _answer_any(body: bytes, request: Request, services: Services, return_image: bool) -> Response:
+    started = time.perf_counter()
+    normalised: list[Normalised] = []
+    for i, picture in enumerate(read_pictures(body, request.headers.get("content-type", ""), services.limits), 1):
+        try:
+            normalised.append(normalise(picture))
+        except NoDigitError as error:
+            raise NoDigitError(f"image {i}: {error}") from error
+    reports = [_report(item, return_image) for item in normalised]
+    return _read_digits(np.stack([item.pixels for item in normalised]), reports, started, request, services)
+
+
+def _report(normalised: Normalised, return_image: bool) -> dict[str, Any]:
+    image = {"image": data_uri(normalised.pixels)} if return_image else {}
+    return {**dataclasses.asdict(normalised.report), **image}
+
+
+def _read_digits(
+    images: NDArray[np.uint8],
+    reports: Sequence[dict[str, Any]],
+    started: float,
+    request: Request,
+    services: Services,
+) -> Response:
+    """Answer what is on images (n, 28, 28); `reports`, one an image or none at all, tell how they were normalised."""
+    classifier = services.serving.classifier
     decoded = time.perf_counter()
     probabilities = classifier.probabilities(images)
     ended = time.perf_counter()
@@ -142,7 +182,7 @@ def _answer(body: bytes, request: Request, services: Services) -> Response:
     accept = request.headers.get("accept", "")
     wants_npy = quality(accept, NPY) > quality(accept, "application/json")
     return Response(
-        _npy(probabilities) if wants_npy else _json(probabilities, classifier),
+        _npy(probabilities) if wants_npy else _json(probabilities, classifier, reports),
         media_type=NPY if wants_npy else "application/json",
         headers={
             "X-Model-Version": str(classifier.version),
@@ -152,12 +192,14 @@ def _answer(body: bytes, request: Request, services: Services) -> Response:
     )
 
 
-def _json(probabilities: NDArray[np.float32], classifier: Classifier) -> bytes:
+def _json(probabilities: NDArray[np.float32], classifier: Classifier, reports: Sequence[dict[str, Any]]) -> bytes:
     digits = probabilities.argmax(axis=1).tolist()
-    predictions = [
+    predictions: list[dict[str, Any]] = [
         {"digit": digit, "confidence": row[digit], "probabilities": row}
         for digit, row in zip(digits, probabilities, strict=True)
     ]
+    for prediction, report in zip(predictions, reports, strict=False):  # none with fit=strict
+        prediction["normalised"] = report
     return orjson.dumps({"version": classifier.version, "predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
