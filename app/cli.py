@@ -98,11 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
     measuring = add("evaluate", "measure the accuracy on the MNIST test images")
     measuring.add_argument(
-        "--report", type=Path, metavar="FILE.md", help="measure all else too, and write the model card and its pictures"
+        "--report", type=Path, metavar="FILE.md", help="measure all else too, and write the model card"
     )
-    measuring.add_argument(
-        "--compare", type=Path, metavar="FILE", help="a checkpoint to tell of beside it in the report"
-    )
+    measuring.add_argument("--compare", type=Path, metavar="FILE", help="a checkpoint to tell of beside it in the card")
     for command in (predict, measuring):
         command.add_argument(
             "--checkpoint",

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.report.changes import CHANGES
 from app.report.figures import figures
-from app.report.measurements import UNCHANGED, ChangeScore, Measurements
+from app.report.markdown import bold, counted, paragraph, table
+from app.report.measurements import ChangeScore, Measurements, Strokes
 from app.report.nondigits import KINDS
 from app.report.pictures import png
 from app.report.readings import REFUSED
@@ -16,8 +18,8 @@ from training.dataset import CANONICAL_COUNTS, NUM_CLASSES, TEST_IMAGES, TRAIN_I
 from training.evaluation import Evaluation, wilson_interval
 from training.recipe import RECIPES, Recipe
 
-CONFIDENCES = (0.5, 0.8)
-"""Where the answers to pictures without a digit are split: unsure, doubtful, sure."""
+UNSURE, SURE = 0.5, 0.8
+"""Confidences at which the answers to pictures without a digit are split."""
 
 
 def write_card(path: Path, measured: Measurements) -> list[Path]:
@@ -57,7 +59,8 @@ def card(measured: Measurements, folder: str, pictures: Sequence[str]) -> str:
         picture("misread", "Test digits with their label, what was read instead, and the confidence"),
         _drawn_failures(measured),
         picture("strokes_misread", "Drawn digits that were misread, each beside what the network saw"),
-        "## Trials\n\nWhat was tried, on which images each choice was made, and what did not help: [trials.md](trials.md).",
+        "## Trials",
+        "What was tried, on which images each choice was made, and what did not help: [trials.md](trials.md).",
         f"## The file\n\nSHA-256 `{measured.checkpoint.digest}`, {len(measured.checkpoint.content):,} bytes.",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -65,41 +68,45 @@ def card(measured: Measurements, folder: str, pictures: Sequence[str]) -> str:
 
 def _purpose(measured: Measurements) -> str:
     evaluation = measured.scored.evaluation
+    summary = paragraph(f"""
+        The network that the recipe `{measured.checkpoint.card.recipe.name}` trained. It reads one handwritten digit,
+        0 to 9, on a picture of 28x28 pixels. It is the perceptron of TensorFlow's tutorial: 784-128-256-10 with
+        sigmoids, 136,074 parameters. Of the {evaluation.total:,} test images it reads {evaluation.correct:,} right:
+        {_interval(evaluation)}.""")
     return f"""# Model card
 
-The network that was trained by the recipe `{measured.checkpoint.card.recipe.name}`: it reads one handwritten digit, 0 to
-9, on a picture of 28x28 pixels. It is the perceptron of TensorFlow's tutorial, 784-128-256-10 with sigmoids, 136,074
-parameters. Of the {evaluation.total:,} test images it reads {evaluation.correct:,} right: {_interval(evaluation)}.
+{summary}
 
-*Made by `inkling evaluate --report`; every figure below is measured on this very file.*
+*Made by `inkling evaluate --report`. Every figure below was measured on this very file.*
 
-## For what it is
+## What it is for
 
-For learning how a network, its training and its serving work; for demonstrations and tests; for single digits that
-people write or draw, where a person looks at the doubtful ones. Send `fit=mnist` with any picture but MNIST's own.
+It is for learning how a network, its training and its serving work, for demonstrations and for tests. It reads single
+digits that people write or draw, where a person looks at the doubtful ones. Send `fit=mnist` with any picture that is
+not MNIST's own.
 
-## For what it is not
+## What it is not for
 
 - Nothing where a misread digit costs money or harms somebody: no cheques, ballots, meters or medicine.
-- No numbers of several digits, letters, or digits of other scripts than 0123456789. It knows ten classes and no
-  eleventh: a letter that `fit=mnist` lets through is answered as a digit.
+- No numbers of several digits, no letters, no digits of other scripts. It knows ten classes and no eleventh: a letter
+  that `fit=mnist` lets through is answered as a digit.
 - No defence against pictures that are made to deceive it."""
 
 
 def _data(measured: Measurements) -> str:
     card = measured.checkpoint.card
     if card.dataset != "mnist":
-        source = f"Images of its trainer's own (`{card.dataset}`), {len(measured.test):,} of them to test on."
+        source = f"Images of its trainer's own (`{card.dataset}`); {len(measured.test):,} of them to test on."
     else:
-        total = CANONICAL_COUNTS[TRAIN_IMAGES]
-        held_out = card.recipe.validation_size
-        source = f"""[MNIST](http://yann.lecun.com/exdb/mnist/) by LeCun, Cortes and Burges: {total:,} images to train on and
-{CANONICAL_COUNTS[TEST_IMAGES]:,} to test on, 28x28 pixels. Employees of the US Census Bureau and US high-school students wrote the digits, on
-forms, before 1995; nobody wrote for both parts. So the hands are American, the pens alike and the scans clean: a 1 with a
-long flag, a 7 with a bar and a digit drawn by a finger are rarer than in the world.
-
-{total - held_out:,} images were trained on. The last {held_out:,} were held out, to choose by and to fit the temperature on."""
-    return f"## The data\n\n{source}\n\nSHA-256 over the files': `{card.dataset_digest}`."
+        total, held_out = CANONICAL_COUNTS[TRAIN_IMAGES], card.recipe.validation_size
+        source = paragraph(f"""
+            [MNIST](http://yann.lecun.com/exdb/mnist/) by LeCun, Cortes and Burges: {total:,} images to train on and
+            {CANONICAL_COUNTS[TEST_IMAGES]:,} to test on, 28x28 pixels. Employees of the US Census Bureau and US
+            high-school students wrote the digits on forms, before 1995; nobody wrote for both parts. So the hands are
+            American, the pens alike and the scans clean. A 1 with a long flag, a 7 with a bar and a digit drawn by a
+            finger are rarer here than in the world. {total - held_out:,} images were trained on. The last
+            {held_out:,} were held out.""")
+    return f"## The data\n\n{source}\n\nSHA-256 over the files' own: `{card.dataset_digest}`."
 
 
 def _training(measured: Measurements) -> str:
@@ -113,174 +120,180 @@ def _training(measured: Measurements) -> str:
 
     {_command(card.recipe)}
 
-trains it again, with {libraries or "no library recorded"}.
+trains it again, with {libraries or "libraries that were not recorded"}.
 
-{_table(("recipe", "value", "meaning"), fields)}"""
+{table(("field", "value", "meaning"), fields)}"""
 
 
 def _command(recipe: Recipe) -> str:
-    preset = next((preset for name, preset in RECIPES.items() if name == recipe.name), None)
+    """Return the command that trains by this recipe: its preset, and what differs from it."""
+    preset = next((preset for name, preset in RECIPES.items() if name == recipe.name), Recipe())
     if recipe == preset:
         return f"make train RECIPE={recipe.name}"
-    base = preset or Recipe()
-    changes = [
-        f"--set {name}={getattr(recipe, name)}"
-        for name in Recipe.model_fields
-        if name != "name" and getattr(recipe, name) != getattr(base, name)
-    ]
-    return " ".join([f"inkling train --recipe {base.name}", *changes, "--out FILE"])
+    names = [name for name in Recipe.model_fields if name != "name" and getattr(recipe, name) != getattr(preset, name)]
+    changes = [f"--set {name}={getattr(recipe, name)}" for name in names]
+    return " ".join([f"inkling train --recipe {preset.name}", *changes, "--out FILE"])
 
 
 def _scores(evaluation: Evaluation) -> str:
+    summary = paragraph(f"""
+        On the {evaluation.total:,} test images, sent as they are: {evaluation.correct:,} right, accuracy
+        {_interval(evaluation)}, loss {evaluation.loss:.4f} nats an image.""")
     rows = [
         (str(score.digit), f"{score.count:,}", f"{score.precision:.4f}", f"{score.recall:.4f}")
         for score in evaluation.digits
     ]
     return f"""## Scores
 
-On the {evaluation.total:,} test images, as they are: {evaluation.correct:,} right, accuracy {_interval(evaluation)}, loss
-{evaluation.loss:.4f} nats an image.
+{summary}
 
-{_table(("digit", "images", "precision", "recall"), rows)}
+{table(("digit", "images", "precision", "recall"), rows)}
 
 Rows are what was written, columns what was read:"""
 
 
 def _calibration(measured: Measurements) -> str:
-    before, after = measured.untempered.evaluation, measured.scored.evaluation
+    temperature = measured.checkpoint.card.temperature
     rows = [
-        (title, f"{temperature:.4f}", f"{evaluation.calibration_error:.4f}", f"{evaluation.loss:.4f}")
-        for title, temperature, evaluation in (
-            ("before", 1.0, before),
-            ("after", measured.checkpoint.card.temperature, after),
-        )
+        (title, f"{value:.4f}", f"{scored.evaluation.calibration_error:.4f}", f"{scored.evaluation.loss:.4f}")
+        for title, value, scored in (("before", 1, measured.untempered), ("after", temperature, measured.scored))
     ]
+    what = (
+        "No temperature was fitted: the logits are left as they are."
+        if temperature == 1
+        else "The logits are divided by a temperature, fitted on the held-out images. It changes no answer."
+    )
+    summary = paragraph(f"""
+        {what} The expected calibration error is the mean gap between confidence and accuracy over 15 bins of
+        confidence ([Guo et al. 2017](https://arxiv.org/abs/1706.04599)).""")
     return f"""## Does the confidence mean what it says?
 
-The logits are divided by a temperature that was fitted on the held-out images (Guo et al. 2017,
-https://arxiv.org/abs/1706.04599). It changes no answer. The expected calibration error is the mean gap between
-confidence and accuracy over 15 bins of confidence.
+{summary}
 
-{_table(("", "temperature", "calibration error", "loss"), rows)}"""
+{table(("", "temperature", "calibration error", "loss"), rows)}
+
+A bar is the accuracy of the images in one bin, the figure on it their number. Good bars reach the dashed line:"""
 
 
 def _robustness(measured: Measurements) -> str:
     total = len(measured.test)
+    unchanged, *changes = measured.changes
     compared = measured.compared.card.recipe.name if measured.compared else None
     header = ["change", "as sent", "`fit=mnist`", "refused"]
     if compared:
-        header += [f"`{compared}` as sent", f"`{compared}` `fit=mnist`"]
-    changes = measured.changes[1:]
+        header += [f"`{compared}`, as sent", f"`{compared}`, `fit=mnist`"]
 
     def row(name: str, scores: list[ChangeScore]) -> list[str]:
-        columns = [[s.raw for s in scores], [s.fitted for s in scores]]
-        others = [[s.compared_raw or 0 for s in scores], [s.compared_fitted or 0 for s in scores]] if compared else []
-        shares = [f"{np.mean(column) / total:.4f}" for column in columns + others]
-        refused = f"{np.mean([s.refused for s in scores]) / total:.4f}"
-        return [name, *shares[:2], refused, *shares[2:]]
+        columns = [[s.raw for s in scores], [s.fitted for s in scores], [s.refused for s in scores]]
+        if compared:
+            columns += [[s.compared_raw or 0 for s in scores], [s.compared_fitted or 0 for s in scores]]
+        return [name, *(f"{np.mean(column) / total:.4f}" for column in columns)]
 
-    rows = [row(UNCHANGED, measured.changes[:1]), *(row(score.name, [score]) for score in changes)]
-    rows.append([f"**{cell}**" for cell in row("mean of the changes", changes)])
-    kinds = [(name, (change.__doc__ or "").splitlines()[0]) for name, change in CHANGES.items()]
+    rows = [row(score.name, [score]) for score in (unchanged, *changes)]
+    rows.append(bold(row("mean of the changes", changes)))
     worst = min(changes, key=lambda score: score.fitted)
+    summary = paragraph(f"""
+        All {total:,} test images under {len(changes)} changes that people's pictures have and MNIST does not: the share
+        read right, sent as they are and through `fit=mnist`. What `fit=mnist` refuses counts as wrong; a column says
+        how much that is. The hardest change through `fit=mnist` is {worst.name}: {worst.fitted / total:.4f}.""")
+    kinds = [(name, (change.__doc__ or "").splitlines()[0]) for name, change in CHANGES.items()]
+    source = paragraph("""
+        The kinds follow [MNIST-C](https://arxiv.org/abs/1906.02337). The strengths are ours, such that a person reads
+        nearly all. Greys are shares of the span from ground to ink, lengths are pixels of 28.""")
     return f"""## Pictures that are not clean
 
-All {total:,} test images under {len(changes)} changes that people's pictures have and MNIST does not; the share read right,
-sent as they are and through `fit=mnist`. A picture that `fit=mnist` refuses counts as wrong; the column says how many.
-The hardest change through `fit=mnist` is {worst.name}, {worst.fitted / total:.4f}.
+{summary}
 
-{_table(header, rows)}
+{table(header, rows)}
 
-The kinds follow [MNIST-C](https://arxiv.org/abs/1906.02337); the strengths are ours (`app/report/changes.py`), such that a
-person reads nearly all. Greys are shares of the span from ground to ink, lengths are pixels of 28.
+{source}
 
-{_table(("change", "what is done"), kinds)}"""
+{table(("change", "what is done"), kinds)}"""
 
 
 def _strokes(measured: Measurements) -> str:
     strokes = measured.strokes
-    total = len(strokes.drawings)
-    is_right = strokes.readings.digits == strokes.labels
-    compared = measured.compared.card.recipe.name if measured.compared else None
+    digits, labels, compared = strokes.readings.digits, strokes.labels, strokes.compared
 
-    def row(title: str, is_chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> list[str]:
-        count, right = int(is_chosen.sum()), int(is_right[is_chosen].sum())
+    def row(title: str, is_chosen: NDArray[np.bool_]) -> list[str]:
+        count, right = int(is_chosen.sum()), int((digits == labels)[is_chosen].sum())
         low, high = wilson_interval(right, count)
-        refused = int((strokes.readings.digits[is_chosen] == REFUSED).sum())
+        refused = int((digits == REFUSED)[is_chosen].sum())
         cells = [title, f"{count:,}", f"{right / count:.4f}", f"{low:.4f} to {high:.4f}", str(refused)]
-        if strokes.compared:
-            cells.append(f"{(strokes.compared.digits == strokes.labels)[is_chosen].mean():.4f}")
-        return cells
+        return [*cells, f"{(compared.digits == labels)[is_chosen].mean():.4f}"] if compared else cells
 
-    header = ["", "drawings", "accuracy", "95 % interval", "refused", *([f"`{compared}`"] if compared else [])]
-    rows = [
-        row(f"brush {brush:.2f}", strokes.brushes == brush) for brush in BRUSHES if (strokes.brushes == brush).any()
-    ]
-    rows += [row(f"digit {digit}", strokes.labels == digit) for digit in range(NUM_CLASSES) if digit in strokes.labels]
-    rows.append([f"**{cell}**" for cell in row("all", np.ones(total, np.bool_))])
-    return f"""## Digits that people draw
-
-{total:,} digits drawn as strokes by a seeded generator (`app/report/strokes.py`): several common shapes of each digit, varied
-as hands vary; a round brush of 0.05 to 0.2 of the digit's height; canvases of 140x140 to 400x300 pixels; dark on light
-and light on dark; any place and size. They are read through `fit=mnist`. Scanned digits, the test images, come to
-{measured.scored.evaluation.accuracy:.4f}.
-
-{_table(header, rows)}"""
+    header = ["", "drawings", "accuracy", "95 % interval", "refused"]
+    if measured.compared:
+        header.append(f"`{measured.compared.card.recipe.name}`")
+    brushes = [brush for brush in BRUSHES if (strokes.brushes == brush).any()]
+    rows = [row(f"brush {brush:.2f}", strokes.brushes == brush) for brush in brushes]
+    rows += [row(f"digit {digit}", labels == digit) for digit in range(NUM_CLASSES) if digit in labels]
+    rows.append(bold(row("all", np.ones(len(labels), np.bool_))))
+    summary = paragraph(f"""
+        {len(labels):,} digits drawn as strokes by a seeded generator: several common shapes of each digit, varied as
+        hands vary; a round brush of 0.05 to 0.2 of the digit's height; canvases of 140x140 to 400x300 pixels; dark on
+        light and light on dark; any place and size. They are read through `fit=mnist`. The scanned digits, MNIST's test
+        images, come to {measured.scored.evaluation.accuracy:.4f}.""")
+    return f"## Digits that people draw\n\n{summary}\n\n{table(header, rows)}"
 
 
 def _non_digits(measured: Measurements) -> str:
     readings = measured.non_digits.readings
     kinds = np.array([item.kind for item in measured.non_digits.pictures])
-    low, high = CONFIDENCES
-    is_answered = readings.digits != REFUSED
+    is_refused, confidences = readings.digits == REFUSED, readings.confidences
     splits = [
-        ~is_answered,
-        is_answered & (readings.confidences < low),
-        is_answered & (readings.confidences >= low) & (readings.confidences < high),
-        is_answered & (readings.confidences >= high),
+        is_refused,
+        ~is_refused & (confidences < UNSURE),
+        (confidences >= UNSURE) & (confidences < SURE),
+        confidences >= SURE,
     ]
-    rows = [
-        [kind, str((kinds == kind).sum()), *(str((split & (kinds == kind)).sum()) for split in splits)]
-        for kind in KINDS
-    ]
-    rows.append([f"**{cell}**" for cell in ("all", len(kinds), *(split.sum() for split in splits))])
-    header = ("", "pictures", "422", f"confidence < {low}", f"{low} to {high}", f"{high} and more")
-    sure = int(splits[3].sum())
-    return f"""## Pictures that hold no digit
 
-{len(kinds)} pictures without a single digit, through `fit=mnist`: how many were refused with 422, and how sure the answers to
-the others were. {_counted(sure, "picture", "pictures")} got a digit with a confidence of {high} or more; the network cannot say "none".
+    def row(title: str, is_chosen: NDArray[np.bool_]) -> list[str]:
+        return [title, str(is_chosen.sum()), *(str((split & is_chosen).sum()) for split in splits)]
 
-{_table(header, rows)}"""
+    rows = [row(kind, kinds == kind) for kind in KINDS]
+    rows.append(bold(row("all", np.ones(len(kinds), np.bool_))))
+    header = ("", "pictures", "422", f"confidence < {UNSURE}", f"{UNSURE} to {SURE}", f"{SURE} and more")
+    summary = paragraph(f"""
+        {len(kinds)} pictures without a single digit, through `fit=mnist`: how many were refused with 422, and how sure
+        the answers to the others were. {counted(int(splits[-1].sum()), "picture")} got a digit with a confidence of
+        {SURE} or more: the network cannot say "none".""")
+    return f"## Pictures that hold no digit\n\n{summary}\n\n{table(header, rows)}"
 
 
 def _failures(measured: Measurements) -> str:
     probabilities, labels = measured.scored.probabilities, measured.test.labels
     digits, confidences = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    is_wrong = digits != labels
-    high = CONFIDENCES[1]
-    sure = int((is_wrong & (confidences >= high)).sum())
-    doubtful = confidences < high
-    pairs = _pairs(labels[is_wrong], digits[is_wrong])
-    return f"""## Known failures
-
-It misreads {_counted(int(is_wrong.sum()), "test image", "test images")} of {len(labels):,}; most often {pairs}. Of these, {sure} come with a
-confidence of {high} or more, so that no threshold finds them; {int(doubtful.sum())} answers in all have less, and
-{int((doubtful & is_wrong).sum())} of those are wrong. The surest mistakes first, each with its label, what was read, and the confidence:"""
+    is_wrong, is_sure = digits != labels, confidences >= SURE
+    summary = paragraph(f"""
+        It misreads {counted(int(is_wrong.sum()), "test image")} of {len(labels):,}; most often
+        {_pairs(labels[is_wrong], digits[is_wrong])}. {int((is_wrong & is_sure).sum())} of the mistakes come with a
+        confidence of {SURE} or more: a threshold there does not find them. It would find the other
+        {int((is_wrong & ~is_sure).sum())}, among {int((~is_sure).sum())} doubtful answers. The surest mistakes come
+        first, each with its label, what was read, and the confidence:""")
+    return f"## Known failures\n\n{summary}"
 
 
 def _drawn_failures(measured: Measurements) -> str:
-    strokes = measured.strokes
-    digits, labels = strokes.readings.digits, strokes.labels
-    is_wrong = (digits != labels) & (digits != REFUSED)
-    return f"""Of the drawn digits it misreads {_counted(int(is_wrong.sum()), "drawing", "drawings")} of {len(labels):,}, most often
-{_pairs(labels[is_wrong], digits[is_wrong])}; {strokes.readings.refused} more were refused. The surest mistakes first, each
-beside what `fit=mnist` made of it:"""
+    readings, labels = measured.strokes.readings, measured.strokes.labels
+    is_wrong = (readings.digits != labels) & (readings.digits != REFUSED)
+    return paragraph(f"""
+        Of {len(labels):,} drawn digits it misreads {int(is_wrong.sum()):,}, most often
+        {_pairs(labels[is_wrong], readings.digits[is_wrong])}; {readings.refused:,} more were refused. The shapes read
+        worst: {_worst_shapes(measured.strokes)}. The surest mistakes come first, each beside what `fit=mnist` made of
+        it:""")
 
 
-def _pairs(
-    labels: "np.ndarray[tuple[int], np.dtype[np.integer]]", digits: "np.ndarray[tuple[int], np.dtype[np.integer]]"
-) -> str:
+def _worst_shapes(strokes: Strokes) -> str:
+    """Return the four shapes with the least accuracy in words, worst first."""
+    is_right: dict[str, list[bool]] = {}
+    for drawing, digit in zip(strokes.drawings, strokes.readings.digits, strict=True):
+        is_right.setdefault(f"{drawing.label} {drawing.shape}", []).append(drawing.label == digit)
+    worst = sorted(is_right, key=lambda shape: (np.mean(is_right[shape]), shape))[:4]
+    return ", ".join(f"{shape} ({sum(is_right[shape])} of {len(is_right[shape])} right)" for shape in worst)
+
+
+def _pairs(labels: NDArray[np.integer], digits: NDArray[np.integer]) -> str:
     """Return the five commonest confusions in words, commonest first."""
     pairs, counts = np.unique(np.stack([labels, digits]).astype(np.int64), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:5]
@@ -290,14 +303,3 @@ def _pairs(
 def _interval(evaluation: Evaluation) -> str:
     low, high = evaluation.interval_95
     return f"{evaluation.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})"
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; columns of figures are set to the right."""
-    is_figure = [all(row[i].strip("*").replace(",", "")[:1].isdigit() for row in rows) for i in range(len(header))]
-    rule = ["---:" if right else "---" for right in is_figure]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from app.report.filters import smooth_noise, to_bytes
-from app.report.strokes import Points, render, smooth
+from app.report.shapes import Points, smooth
+from app.report.strokes import render
 
 Picture = NDArray[np.uint8]
 SIDE = 280

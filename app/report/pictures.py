@@ -73,7 +73,7 @@ def reliability_picture(
             if count:
                 y = top + PLOT * (1 - correct / count)
                 draw.rectangle((x0 + 1, y, x1 - 1, top + PLOT), fill=BLUE)
-                draw.text(((x0 + x1) / 2, max(y, top + 2) - 2), str(count), fill=BLACK, font=small, anchor="mb")
+                draw.text(((x0 + x1) / 2, y - 2), str(count), fill=BLACK, font=small, anchor="mb")
         for i in range(0, PLOT, 8):
             draw.line((left + i, top + PLOT - i, left + i + 4, top + PLOT - i - 4), fill=ORANGE, width=2)
         draw.rectangle((left, top, left + PLOT, top + PLOT), outline=BLACK)
