@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
     measuring = add("evaluate", "measure the accuracy on the MNIST test images")
     measuring.add_argument(
-        "--report", type=Path, metavar="FILE.md", help="measure all else too, and write the model card"
+        "--report", type=_markdown_file, metavar="FILE.md", help="measure all else too, and write the model card"
     )
     measuring.add_argument("--compare", type=Path, metavar="FILE", help="a checkpoint to tell of beside it in the card")
     for command in (predict, measuring):
@@ -123,6 +123,12 @@ def _version_number(text: str) -> int:
     if not 1 <= (number := int(text)) < 2**31:
         raise argparse.ArgumentTypeError(f"{text} is no version number")
     return number
+
+
+def _markdown_file(text: str) -> Path:
+    if (path := Path(text)).suffix != ".md":  # the pictures' folder is named like it, without the suffix
+        raise argparse.ArgumentTypeError(f"{text} does not end in .md")
+    return path
 
 
 def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -212,6 +218,7 @@ def _report(path: Path, measured: Checkpoint, compare: Path | None, test: Split)
     from app.report.card import write_card  # noqa: PLC0415  the server never writes one
     from app.report.measurements import measure  # noqa: PLC0415
 
+    path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is told now, not in some minutes
     compared = checkpoint.load(compare.read_bytes()) if compare else None
     files = write_card(path, measure(measured, compared, test, tell=lambda line: print(line, file=sys.stderr)))
     size = sum(file.stat().st_size for file in files)

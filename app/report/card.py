@@ -61,7 +61,7 @@ def card(measured: Measurements, folder: str, pictures: Sequence[str]) -> str:
         picture("strokes_misread", "Drawn digits that were misread, each beside what the network saw"),
         "## Trials",
         "What was tried, on which images each choice was made, and what did not help: [trials.md](trials.md).",
-        f"## The file\n\nSHA-256 `{measured.checkpoint.digest}`, {len(measured.checkpoint.content):,} bytes.",
+        _file(measured),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -195,7 +195,8 @@ def _robustness(measured: Measurements) -> str:
     summary = paragraph(f"""
         All {total:,} test images under {len(changes)} changes that people's pictures have and MNIST does not: the share
         read right, sent as they are and through `fit=mnist`. What `fit=mnist` refuses counts as wrong; a column says
-        how much that is. The hardest change through `fit=mnist` is {worst.name}: {worst.fitted / total:.4f}.""")
+        how much that is. The hardest change through `fit=mnist` is {worst.name}: {worst.fitted / total:.4f}.
+        {f"The last columns are the same for the network of the recipe `{compared}`." if compared else ""}""")
     kinds = [(name, (change.__doc__ or "").splitlines()[0]) for name, change in CHANGES.items()]
     source = paragraph("""
         The kinds follow [MNIST-C](https://arxiv.org/abs/1906.02337). The strengths are ours, such that a person reads
@@ -291,6 +292,13 @@ def _worst_shapes(strokes: Strokes) -> str:
         is_right.setdefault(f"{drawing.label} {drawing.shape}", []).append(drawing.label == digit)
     worst = sorted(is_right, key=lambda shape: (np.mean(is_right[shape]), shape))[:4]
     return ", ".join(f"{shape} ({sum(is_right[shape])} of {len(is_right[shape])} right)" for shape in worst)
+
+
+def _file(measured: Measurements) -> str:
+    lines = [f"SHA-256 `{measured.checkpoint.digest}`, {len(measured.checkpoint.content):,} bytes."]
+    if other := measured.compared:
+        lines.append(f"The network beside it, `{other.card.recipe.name}`: SHA-256 `{other.digest}`.")
+    return "\n\n".join(["## The file", *lines])
 
 
 def _pairs(labels: NDArray[np.integer], digits: NDArray[np.integer]) -> str:

@@ -68,15 +68,19 @@ def reliability_picture(
         left, top = k * PANEL + 70, 50
         counts, right = _bins(probabilities, labels)
         draw.text((left + PLOT / 2, 22), title, fill=BLACK, font=font, anchor="mm")
-        for i, (count, correct) in enumerate(zip(counts, right, strict=True)):
-            x0, x1 = left + PLOT * i / CALIBRATION_BINS, left + PLOT * (i + 1) / CALIBRATION_BINS
-            if count:
-                y = top + PLOT * (1 - correct / count)
-                draw.rectangle((x0 + 1, y, x1 - 1, top + PLOT), fill=BLUE)
-                draw.text(((x0 + x1) / 2, y - 2), str(count), fill=BLACK, font=small, anchor="mb")
+        width = PLOT / CALIBRATION_BINS
+        bars = [
+            (left + width * i, top + PLOT * (1 - correct / count), count)
+            for i, (count, correct) in enumerate(zip(counts, right, strict=True))
+            if count
+        ]
+        for x, y, _ in bars:
+            draw.rectangle((x + 1, y, x + width - 1, top + PLOT), fill=BLUE)
         for i in range(0, PLOT, 8):
             draw.line((left + i, top + PLOT - i, left + i + 4, top + PLOT - i - 4), fill=ORANGE, width=2)
         draw.rectangle((left, top, left + PLOT, top + PLOT), outline=BLACK)
+        for x, y, count in bars:
+            draw.text((x + width / 2, y - 3), str(count), fill=BLACK, font=small, anchor="mb")
         for i in range(6):
             draw.text((left + PLOT * i / 5, top + PLOT + 14), f"{i / 5:.1f}", fill=BLACK, font=font, anchor="mm")
             draw.text((left - 8, top + PLOT * (1 - i / 5)), f"{i / 5:.1f}", fill=BLACK, font=font, anchor="rm")

@@ -61,7 +61,7 @@ def vary(paths: list[Points], random: np.random.Generator) -> list[Points]:
         hand = _end_elsewhere(path, random)
         hand = hand + random.normal(0, 0.015, 2) + _wobble(len(hand), random)
         wave = np.pi * (hand - 0.5)
-        hand = hand + np.sin(wave) @ bend[:, :, 0].T + (np.cos(wave) - 0.64) @ bend[:, :, 1].T
+        hand = hand + np.sin(wave) @ bend[:, :, 0].T + (np.cos(wave) - 2 / np.pi) @ bend[:, :, 1].T  # 2/pi: the mean
         varied.append((hand - 0.5) @ linear.T)
     return varied
 

@@ -84,6 +84,7 @@ def execute(settings: Settings, statement: str) -> None:
         (["sing"], "invalid choice: 'sing'"),
         (["predict"], "FILE"),
         (["predict", "--fit", "x.png"], "--fit"),
+        (["evaluate", "--report", "card"], "card does not end in .md"),
         (["promote"], "version"),
         (["promote", "new"], "argument version: invalid"),
         (["versions", "2"], "unrecognized arguments: 2"),
@@ -264,6 +265,17 @@ def test_evaluate_writes_the_model_card(
 
 def test_comparison_without_a_report_is_wrong_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     check_error(inkling_here(capsys, "evaluate", "--compare", tmp_path / "x"), 2, "error: --compare needs --report")
+
+
+def test_card_that_cannot_be_written_is_told_before_anything_is_drawn(
+    capsys: pytest.CaptureFixture[str], small_mnist_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    words = ("--mnist-dir", small_mnist_dir, "--report", tmp_path / "file" / "card.md")
+    process = inkling_here(capsys, "evaluate", *words)
+    assert process.returncode == 1
+    assert process.stderr.startswith("error: ")
+    assert "drawing" not in process.stderr
 
 
 def test_server_never_loads_the_report() -> None:

@@ -88,6 +88,8 @@ def test_card_tells_the_checkpoints_facts(measured: Measurements) -> None:
     text, checkpoint = card(measured, "x", []), measured.checkpoint
     evaluation = measured.scored.evaluation
     assert checkpoint.digest in text
+    assert measured.compared
+    assert measured.compared.digest in text
     assert checkpoint.card.dataset_digest in text
     assert f"{evaluation.correct} right" in text
     assert f"| after | 1.5000 | {evaluation.calibration_error:.4f} |" in text
