@@ -36,17 +36,17 @@ def looks_like_mnist(grey: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
     box = box_of(grey > 0)
     if box is None or longer_side(box) not in (DIGIT_SIDE - 1, DIGIT_SIDE):
         return False
-    return all(13.4 <= centre <= 14.6 for centre in _centre_of_mass(grey))
+    return all(13.4 <= centre <= 14.6 for centre in centre_of_mass(grey))
 
 
 def place(ink: Bytes) -> Bytes:
     """Return the picture (28, 28) of a digit that fills `ink` (h, w), 0 ground to 255 ink, to its edges."""
-    digit = _stretch(_fit(ink))
+    digit = stretch(_fit(ink))
     box = box_of(digit > 0)
     assert box is not None  # noqa: S101  the stretch left a pixel of 255
     left, top, right, bottom = box
     digit = digit[top:bottom, left:right]
-    centre_y, centre_x = _centre_of_mass(digit)
+    centre_y, centre_x = centre_of_mass(digit)
     top = min(max(int(np.floor(14.5 - centre_y)), 0), SIDE - digit.shape[0])
     left = min(max(int(np.floor(14.5 - centre_x)), 0), SIDE - digit.shape[1])
     placed = np.zeros((SIDE, SIDE), np.uint8)
@@ -61,13 +61,12 @@ def _fit(ink: Bytes) -> Bytes:
     if side in (DIGIT_SIDE - 1, DIGIT_SIDE):
         return ink
     square = np.zeros((side, side), np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = ink
+    square[:height, :width] = ink  # in its corner, so that whole multiples come out sharp
     resampling = Image.Resampling.BOX if side > DIGIT_SIDE else Image.Resampling.BICUBIC
     return np.asarray(Image.fromarray(square).resize((DIGIT_SIDE, DIGIT_SIDE), resampling))
 
 
-def _stretch(ink: Bytes) -> Bytes:
+def stretch(ink: Bytes) -> Bytes:
     """Return ink whose darkest is 255; 254 is MNIST's own."""
     darkest = int(ink.max())
     if darkest >= 254:
@@ -75,7 +74,7 @@ def _stretch(ink: Bytes) -> Bytes:
     return np.rint(ink * np.float32(255 / darkest)).astype(np.uint8)
 
 
-def _centre_of_mass(ink: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:
+def centre_of_mass(ink: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:
     """Return row and column, counted from 0, as float64: MNIST's digits lie to the half pixel."""
     mass = ink.astype(np.float64)
     total = mass.sum()
