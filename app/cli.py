@@ -12,18 +12,21 @@ from typing import get_args
 
 import numpy as np
 import uvicorn
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.auth import resolve_key
 from app.classifier import Classifier
-from app.errors import RequestError
+from app.errors import NoDigitError, RequestError
 from app.explain import explain
 from app.images import decode
+from app.normalise import normalise
+from app.pictures import decode_picture
 from app.settings import PREFIX, Settings, unknown_variables
 from training import checkpoint, dataset
-from training.checkpoint import CheckpointError
-from training.dataset import DatasetError
+from training.checkpoint import Checkpoint, CheckpointError
+from training.dataset import DatasetError, Split
 from training.evaluation import evaluate
 from training.records import RegistryError
 from training.registry import Registry
@@ -87,12 +90,23 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=description, add_help=False)
     predict = add("predict", "read the digits on image files")
     predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
+    predict.add_argument(
+        "--fit",
+        choices=("strict", "mnist"),
+        default="strict",
+        help="mnist: take any picture of one digit, and make of it what MNIST's makers would have made (default: strict)",
+    )
     predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
     why = add("explain", "draw which ink of an image file speaks for a digit, and which against")
     why.add_argument("file", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
     why.add_argument("--digit", type=int, choices=range(10), help="the digit to explain (default: the one read)")
     why.add_argument("--plot", type=Path, metavar="PNG", required=True, help="draw the heat map into this file")
-    for command in (predict, why, add("evaluate", "measure the accuracy on the MNIST test images")):
+    measuring = add("evaluate", "measure the accuracy on the MNIST test images")
+    measuring.add_argument(
+        "--report", type=_markdown_file, metavar="FILE.md", help="measure all else too, and write the model card"
+    )
+    measuring.add_argument("--compare", type=Path, metavar="FILE", help="a checkpoint to tell of beside it in the card")
+    for command in (predict, why, measuring):
         command.add_argument(
             "--checkpoint",
             type=Path,
@@ -114,6 +128,12 @@ def _version_number(text: str) -> int:
     if not 1 <= (number := int(text)) < 2**31:
         raise argparse.ArgumentTypeError(f"{text} is no version number")
     return number
+
+
+def _markdown_file(text: str) -> Path:
+    if (path := Path(text)).suffix != ".md":  # the pictures' folder is named like it, without the suffix
+        raise argparse.ArgumentTypeError(f"{text} does not end in .md")
+    return path
 
 
 def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -152,7 +172,8 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _predict(arguments: argparse.Namespace, settings: Settings) -> int:
     classifier = _classifier(arguments, settings)
-    images = np.stack([decode(file.read_bytes(), settings.max_pixels, str(file)) for file in arguments.files])
+    read = _normalised if arguments.fit == "mnist" else _decoded
+    images = np.stack([read(file, settings.max_pixels) for file in arguments.files])
     probabilities = classifier.probabilities(images)
     digits, confidences = probabilities.argmax(axis=1), probabilities.max(axis=1)
     for file, digit, confidence in zip(arguments.files, digits, confidences, strict=True):
@@ -182,7 +203,25 @@ def _explain(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _decoded(file: Path, max_pixels: int) -> NDArray[np.uint8]:
+    return decode(file.read_bytes(), max_pixels, str(file))
+
+
+def _normalised(file: Path, max_pixels: int) -> NDArray[np.uint8]:
+    picture = decode_picture(file.read_bytes(), max_pixels, str(file))
+    try:
+        normalised = normalise(picture)
+    except NoDigitError as error:
+        raise NoDigitError(f"{file}: {error}") from error
+    for warning in normalised.report.warnings:
+        print(f"warning: {file}: {warning}", file=sys.stderr)
+    return normalised.pixels
+
+
 def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.compare and not arguments.report:
+        print("error: --compare needs --report", file=sys.stderr)
+        return 2
     classifier = _classifier(arguments, settings)
     test = dataset.load(settings.mnist_dir, settings.data_dir).test
     evaluation = evaluate(classifier.probabilities(test.images), test.labels)
@@ -192,7 +231,20 @@ def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:
     print(f"loss: {evaluation.loss:.4f} nats an image, calibration error: {evaluation.calibration_error:.4f}")
     for score in evaluation.digits:
         print(f"digit {score.digit}: precision {score.precision:.4f}, recall {score.recall:.4f}, {score.count} images")
+    if arguments.report:
+        _report(arguments.report, classifier.checkpoint, arguments.compare, test)
     return 0
+
+
+def _report(path: Path, measured: Checkpoint, compare: Path | None, test: Split) -> None:
+    from app.report.card import write_card  # noqa: PLC0415  the server never writes one
+    from app.report.measurements import measure  # noqa: PLC0415
+
+    path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is told now, not in some minutes
+    compared = checkpoint.load(compare.read_bytes()) if compare else None
+    files = write_card(path, measure(measured, compared, test, tell=lambda line: print(line, file=sys.stderr)))
+    size = sum(file.stat().st_size for file in files)
+    print(f"{path}: the model card and {len(files) - 1} pictures, {size} bytes")
 
 
 def _versions(arguments: argparse.Namespace, settings: Settings) -> int:

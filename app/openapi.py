@@ -28,7 +28,7 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
                 "images": {
                     "type": "array",
                     "items": {},
-                    "description": "(28, 28), (n, 28, 28) or (n, 784), 0 to 255",
+                    "description": "(28, 28), (n, 28, 28) or (n, 784), 0 to 255; with fit=mnist any (n, h, w)",
                 }
             },
         },
@@ -36,7 +36,7 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
     },
     **{media_type: {"schema": BINARY} for media_type in MEDIA_TYPES if media_type.startswith("image/")},
     "application/octet-stream": {"schema": {**BINARY, "description": "uint8, 784 bytes an image"}},
-    "application/x-npy": {"schema": {**BINARY, "description": "uint8 (28, 28), (n, 28, 28) or (n, 784)"}},
+    "application/x-npy": {"schema": {**BINARY, "description": "uint8, shaped as the numbers of JSON"}},
 }
 """The request bodies of every call that reads images, by Content-Type; `app.images` reads them."""
 
@@ -47,7 +47,7 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
     },
     "Server-Timing": {
         "schema": {"type": "string"},
-        "description": "milliseconds of decode and model",
+        "description": "milliseconds of decode and model; with fit=mnist decode includes the normalisation",
     },
 }
 """Of every answer that the network gives."""

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.cli import main
+from app.report.measurements import measure
 from app.settings import Settings
 from tests.app.services import open_registry, publish, retrained
 from tests.app.test_serving import replace_content
+from tests.digits import write_mnist
 from training.checkpoint import Checkpoint
 from training.registry import Registry
 
@@ -83,6 +86,7 @@ def execute(settings: Settings, statement: str) -> None:
         (["explain", "x.png"], "--plot"),
         (["explain", "x.png", "--plot", "y.png", "--digit", "10"], "argument --digit: invalid choice"),
         (["predict", "--fit", "x.png"], "--fit"),
+        (["evaluate", "--report", "card"], "card does not end in .md"),
         (["promote"], "version"),
         (["promote", "new"], "argument version: invalid"),
         (["versions", "2"], "unrecognized arguments: 2"),
@@ -284,6 +288,44 @@ def test_evaluate_says_which_files_are_missing(capsys: pytest.CaptureFixture[str
         "SHA-256",
         "INKLING_MNIST",
     )
+
+
+def test_evaluate_writes_the_model_card(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shipped: Checkpoint, tmp_path: Path
+) -> None:
+    # given: few images, and few drawings
+    mnist = write_mnist(tmp_path / "mnist", train=20, test=20)
+    monkeypatch.setattr("app.report.measurements.measure", partial(measure, drawings=10, non_digits_each=1))
+    (tmp_path / "other.safetensors").write_bytes(shipped.content)
+    # when
+    words = ("--report", tmp_path / "docs" / "card.md", "--compare", tmp_path / "other.safetensors")
+    process = inkling_here(capsys, "evaluate", "--mnist-dir", mnist, *words)
+    # then
+    assert process.returncode == 0
+    assert re.search(r"card\.md: the model card and \d pictures, \d+ bytes$", process.stdout.strip())
+    assert process.stderr.startswith("reading 20 test images\nchange 0 of 21: none\n")
+    assert shipped.digest in (tmp_path / "docs" / "card.md").read_text()
+    assert (tmp_path / "docs" / "card" / "confusion.png").is_file()
+
+
+def test_comparison_without_a_report_is_wrong_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    check_error(inkling_here(capsys, "evaluate", "--compare", tmp_path / "x"), 2, "error: --compare needs --report")
+
+
+def test_card_that_cannot_be_written_is_told_before_anything_is_drawn(
+    capsys: pytest.CaptureFixture[str], small_mnist_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    words = ("--mnist-dir", small_mnist_dir, "--report", tmp_path / "file" / "card.md")
+    process = inkling_here(capsys, "evaluate", *words)
+    assert process.returncode == 1
+    assert process.stderr.startswith("error: ")
+    assert "drawing" not in process.stderr
+
+
+def test_server_never_loads_the_report() -> None:
+    code = "import sys, app.main, app.cli; sys.exit(any(name.startswith('app.report') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 
 # versions and promotions

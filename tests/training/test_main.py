@@ -93,7 +93,10 @@ def read_to_the_end(terminal: int) -> str:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--set", "learning_rate"], "--set learning_rate: expected NAME=VALUE with a name of optimizer, learning_rate"),
+        (
+            ["--set", "learning_rate"],
+            "--set learning_rate: expected NAME=VALUE with a name of optimizer, learning_rate",
+        ),
         (["--set", "momentum=0.9"], "--set momentum=0.9: expected NAME=VALUE with a name of "),
         (["--set", "name=mine"], "--set name=mine: expected NAME=VALUE"),
         (["--set", "=1"], "--set =1: expected NAME=VALUE"),

@@ -1,0 +1,27 @@
+"""Pieces of Markdown."""
+
+import textwrap
+from collections.abc import Sequence
+
+WIDTH = 120
+
+
+def paragraph(text: str) -> str:
+    """Return text as one paragraph, its lines broken anew at WIDTH."""
+    return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table; columns of figures are set to the right."""
+    is_figure = [all(row[i].strip("*").replace(",", "")[:1].isdigit() for row in rows) for i in range(len(header))]
+    rule = ["---:" if right else "---" for right in is_figure]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
+
+
+def bold(cells: Sequence[str]) -> list[str]:
+    return [f"**{cell}**" for cell in cells]
+
+
+def counted(count: int, noun: str) -> str:
+    """Return "1 picture", "2 pictures"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
