@@ -90,12 +90,6 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=description, add_help=False)
     predict = add("predict", "read the digits on image files")
     predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
-    predict.add_argument(
-        "--fit",
-        choices=("strict", "mnist"),
-        default="strict",
-        help="mnist: take any picture of one digit, and make of it what MNIST's makers would have made (default: strict)",
-    )
     predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
     why = add("explain", "draw which ink of an image file speaks for a digit, and which against")
     why.add_argument("file", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
@@ -106,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
         "--report", type=_markdown_file, metavar="FILE.md", help="measure all else too, and write the model card"
     )
     measuring.add_argument("--compare", type=Path, metavar="FILE", help="a checkpoint to tell of beside it in the card")
+    for command in (predict, why):
+        command.add_argument(
+            "--fit",
+            choices=("strict", "mnist"),
+            default="strict",
+            help="mnist: take any picture of one digit, and make of it what MNIST is made of (default: strict)",
+        )
     for command in (predict, why, measuring):
         command.add_argument(
             "--checkpoint",
@@ -172,8 +173,7 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _predict(arguments: argparse.Namespace, settings: Settings) -> int:
     classifier = _classifier(arguments, settings)
-    read = _normalised if arguments.fit == "mnist" else _decoded
-    images = np.stack([read(file, settings.max_pixels) for file in arguments.files])
+    images = np.stack([_read(file, arguments.fit, settings.max_pixels) for file in arguments.files])
     probabilities = classifier.probabilities(images)
     digits, confidences = probabilities.argmax(axis=1), probabilities.max(axis=1)
     for file, digit, confidence in zip(arguments.files, digits, confidences, strict=True):
@@ -190,7 +190,7 @@ def _explain(arguments: argparse.Namespace, settings: Settings) -> int:
     from app.heat_map import draw_heat_map  # noqa: PLC0415  fonts, as above
 
     classifier = _classifier(arguments, settings)
-    image = decode(arguments.file.read_bytes(), settings.max_pixels, str(arguments.file))
+    image = _read(arguments.file, arguments.fit, settings.max_pixels)
     (probabilities,) = classifier.probabilities(image[np.newaxis])  # (10,)
     read = int(probabilities.argmax())
     explanation = explain(classifier, image, read if arguments.digit is None else arguments.digit)
@@ -203,11 +203,10 @@ def _explain(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _decoded(file: Path, max_pixels: int) -> NDArray[np.uint8]:
-    return decode(file.read_bytes(), max_pixels, str(file))
-
-
-def _normalised(file: Path, max_pixels: int) -> NDArray[np.uint8]:
+def _read(file: Path, fit: str, max_pixels: int) -> NDArray[np.uint8]:
+    """Return the image (28, 28) of a file, read as `fit` says."""
+    if fit == "strict":
+        return decode(file.read_bytes(), max_pixels, str(file))
     picture = decode_picture(file.read_bytes(), max_pixels, str(file))
     try:
         normalised = normalise(picture)

@@ -1,5 +1,6 @@
 """Any picture of one digit -> 28x28, the way MNIST's makers would have made it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,6 +61,21 @@ def normalise(grey: NDArray[np.uint8] | NDArray[np.float32]) -> Normalised:
     if grey.shape == (SIDE, SIDE):
         return _framed(grey.astype(np.float32))
     return _photographed(grey)
+
+
+def normalise_all(pictures: Iterable[NDArray[np.uint8]]) -> list[Normalised]:
+    """Normalise pictures one after another.
+
+    Raises:
+        NoDigitError: one of them shows no single digit; the message says which.
+    """
+    normalised = []
+    for i, picture in enumerate(pictures, 1):
+        try:
+            normalised.append(normalise(picture))
+        except NoDigitError as error:
+            raise NoDigitError(f"image {i}: {error}") from error
+    return normalised
 
 
 def _drawn(ink: Ink) -> Normalised | None:

@@ -26,7 +26,7 @@ from app.errors import (
 )
 from app.images import FORMATS, read_images
 from app.metrics import quality
-from app.normalise import Normalised, normalise
+from app.normalise import Normalised, normalise_all
 from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
 from app.pictures import data_uri, read_pictures
 from app.services import Injected, Services
@@ -115,12 +115,7 @@ def _answer(body: bytes, request: Request, services: Services) -> Response:
 
 def _answer_any(body: bytes, request: Request, services: Services, return_image: bool) -> Response:
     started = time.perf_counter()
-    normalised: list[Normalised] = []
-    for i, picture in enumerate(read_pictures(body, request.headers.get("content-type", ""), services.limits), 1):
-        try:
-            normalised.append(normalise(picture))
-        except NoDigitError as error:
-            raise NoDigitError(f"image {i}: {error}") from error
+    normalised = normalise_all(read_pictures(body, request.headers.get("content-type", ""), services.limits))
     reports = [_report(item, return_image) for item in normalised]
     return _read_digits(np.stack([item.pixels for item in normalised]), reports, started, request, services)
 

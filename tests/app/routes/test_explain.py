@@ -61,6 +61,26 @@ async def test_jpeg_is_explained_as_it_is_decoded(client: httpx.AsyncClient, dig
     assert response.json()["digit"] == 7
 
 
+async def test_any_picture_is_explained_as_the_network_sees_it(client: httpx.AsyncClient, digits: Bytes) -> None:
+    drawn = np.pad(255 - np.kron(digits[7], np.ones((4, 4), np.uint8)), 30, constant_values=255)
+    answer = (await ask(client, image_file(drawn), PNG, query="?fit=mnist")).json()
+    expected = (await ask(client, digits[7].tobytes())).json()
+    assert answer["contributions"] == expected["contributions"]
+
+
+@pytest.mark.parametrize(("count", "said"), [(2, "at least 2 images"), (0, "is empty")])
+async def test_fit_mnist_explains_one_picture_too(client: httpx.AsyncClient, count: int, said: str) -> None:
+    response = await ask(client, bytes(count * 784), query="?fit=mnist")
+    assert response.status_code in (400, 422)
+    assert said in response.json()["detail"]
+
+
+async def test_picture_without_a_digit_is_not_explained(client: httpx.AsyncClient) -> None:
+    response = await ask(client, bytes(784), query="?fit=mnist")
+    check_problem(response, 422)
+    assert "image 1: the picture is blank" in response.json()["detail"]
+
+
 async def test_prediction_is_that_of_predict(client: httpx.AsyncClient, digits: Bytes) -> None:
     for digit in digits[:10]:
         answer = (await ask(client, digit.tobytes())).json()
