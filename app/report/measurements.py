@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.classifier import Classifier
+from app.pictures import decode_picture
 from app.report.changes import CHANGES, changed
+from app.report.files import FILES, kept
 from app.report.nondigits import NonDigit, draw_non_digits
 from app.report.readings import Fitted, Readings, fit, read, read_fitted
 from app.report.strokes import Drawing, draw_digits
@@ -16,6 +18,7 @@ from training.dataset import Split
 from training.evaluation import Evaluation, evaluate
 
 UNCHANGED = "none"
+MAX_PIXELS = 1_000_000
 
 Tell = Callable[[str], None]
 
@@ -43,6 +46,17 @@ class ChangeScore:
     refused: int  # by `fit=mnist`; none of them is right
     compared_raw: int | None  # by the network compared with
     compared_fitted: int | None
+
+
+@dataclass(frozen=True)
+class FileScore:
+    """Of test images that are read right as they are, how many still are when a file keeps them in some way."""
+
+    name: str
+    images: int
+    right: int
+    kept: int
+    refused: int
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,7 @@ class Measurements:
     scored: Scored
     untempered: Scored  # with temperature 1
     changes: list[ChangeScore]  # the first is UNCHANGED
+    files: list[FileScore]
     strokes: Strokes
     non_digits: NonDigits
 
@@ -85,6 +100,7 @@ def measure(
     test: Split,
     *,
     tell: Tell,
+    in_files: int = 1000,
     drawings: int = 3000,
     non_digits_each: int = 20,
 ) -> Measurements:
@@ -95,6 +111,7 @@ def measure(
         compared: another one, whose robustness is told beside it.
         test: the test images; every change is made on all of them.
         tell: is called with a line before each phase; together they take minutes.
+        in_files: how many test images are kept in each kind of file.
         drawings: how many digits are drawn as strokes.
         non_digits_each: how many pictures of each kind hold no digit.
     """
@@ -109,6 +126,7 @@ def measure(
         scored=Scored.of(classifier, test),
         untempered=Scored.of(Classifier(untempered, version=0), test),
         changes=_changes(classifier, other, test, tell),
+        files=_files(classifier, test[:in_files], tell),
         strokes=_strokes(classifier, other, drawings, tell),
         non_digits=_non_digits(classifier, test, non_digits_each, tell),
     )
@@ -131,6 +149,17 @@ def _changes(classifier: Classifier, other: Classifier | None, test: Split, tell
                 compared_fitted=read_fitted(other, fitted).right(test.labels) if other else None,
             )
         )
+    return scores
+
+
+def _files(classifier: Classifier, test: Split, tell: Tell) -> list[FileScore]:
+    tell(f"keeping {len(test)} test images in {len(FILES)} kinds of files")
+    is_right = read(classifier, test.images).digits == test.labels
+    scores = []
+    for name in FILES:
+        readings = read_fitted(classifier, fit(decode_picture(file, MAX_PIXELS) for file in kept(name, test.images)))
+        still = int((is_right & (readings.digits == test.labels)).sum())
+        scores.append(FileScore(name, len(test), right=int(is_right.sum()), kept=still, refused=readings.refused))
     return scores
 
 

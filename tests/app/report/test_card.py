@@ -25,6 +25,7 @@ SECTIONS = [
     "Scores",
     "Does the confidence mean what it says?",
     "Pictures that are not clean",
+    "Any file",
     "Digits that people draw",
     "Pictures that hold no digit",
     "Known failures",
@@ -47,7 +48,7 @@ def tempered(shipped: Checkpoint) -> Checkpoint:
 @pytest.fixture(scope="module")
 def measured(shipped: Checkpoint, tempered: Checkpoint, told: list[str]) -> Measurements:
     test = Split(*make_digits(40, seed=7))
-    return measure(tempered, shipped, test, tell=told.append, drawings=60, non_digits_each=2)
+    return measure(tempered, shipped, test, tell=told.append, in_files=20, drawings=60, non_digits_each=2)
 
 
 def rows(text: str, title: str) -> list[list[str]]:
@@ -79,7 +80,9 @@ def test_card_and_its_pictures_are_written_beside_each_other(measured: Measureme
 def test_same_checkpoint_makes_the_same_card_byte_for_byte(
     measured: Measurements, shipped: Checkpoint, tempered: Checkpoint, tmp_path: Path
 ) -> None:
-    again = measure(tempered, shipped, measured.test, tell=lambda line: None, drawings=60, non_digits_each=2)
+    again = measure(
+        tempered, shipped, measured.test, tell=lambda line: None, in_files=20, drawings=60, non_digits_each=2
+    )
     one, other = write_card(tmp_path / "1" / "card.md", measured), write_card(tmp_path / "2" / "card.md", again)
     assert [file.read_bytes() for file in one] == [file.read_bytes() for file in other]
 
