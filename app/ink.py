@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-EVEN_SPECKS = 12
+FULL = 70
 FLAT_RANGE = 8
 """Grey levels that a picture's ink must differ from its ground, to be seen at all."""
 
@@ -57,10 +57,10 @@ def on_paper(grey: Floats) -> Ink:
 
 
 def from_ground(ink: Floats, noise: float, inverted: bool, is_dark_ink_on_paper: bool) -> Ink:
-    smooth = blurred(ink)
+    smooth = ink if noise < 5 and max(ink.shape) <= 28 else blurred(ink)
     contrast = _tail(smooth)
     mask = smooth > max(noise, 0.35 * contrast)
-    full = float(np.percentile(ink[mask], 90)) if mask.any() else 255.0
+    full = float(np.percentile(ink[mask], FULL)) if mask.any() else 255.0
     levels = np.clip(ink * (255 / max(full, 1)), 0, 255)
     return Ink(np.rint(levels).astype(np.uint8), mask, inverted, is_dark_ink_on_paper, noise, contrast)
 
@@ -106,6 +106,9 @@ def _local_ground(ink: Floats) -> Floats:
     ranked = np.asarray(Image.fromarray(small).filter(ImageFilter.RankFilter(size, int(0.4 * size * size))))
     for _ in range(3):
         ranked = blurred(ranked)
+    edge = np.concatenate([ranked[:3].ravel(), ranked[-3:].ravel(), ranked[:, :3].ravel(), ranked[:, -3:].ravel()])
+    if np.ptp(edge) < max(12, 1.5*noise_of(small)):
+        return np.full_like(ink, np.median(edge))
     if small.shape == ink.shape:
         return ranked
     return np.asarray(Image.fromarray(ranked).resize(ink.shape[::-1], Image.Resampling.BILINEAR))

@@ -58,7 +58,7 @@ def normalise(grey: NDArray[np.uint8] | NDArray[np.float32]) -> Normalised:
     if drawn is not None and not is_framed and (found := _drawn(drawn)) is not None:
         return found
     if grey.shape == (SIDE, SIDE):
-        return _framed(grey.astype(np.float32))
+        return _framed(grey.astype(np.float32), drawn)
     return _photographed(grey)
 
 
@@ -100,12 +100,14 @@ def _check_box(box: Box, fill: float) -> None:
         raise NoDigitError(f"the picture is all ink: {fill:.0%} of a box of {width}x{height} pixels, expected a digit's strokes")
 
 
-def _framed(grey: Floats) -> Normalised:
+def _framed(grey: Floats, drawn: Ink | None) -> Normalised:
     """Return a picture of MNIST's size, with noise or lines, normalised: where its digit lies well, it stays there."""
     noise = noise_of(grey)
     cleared = without_stripes(grey, noise)
     if cleared is not None:
         ink = from_ground(cleared, noise, False, True)
+    elif drawn is not None:
+        ink = from_ground(drawn.levels.astype(np.float32), noise, drawn.inverted, drawn.background_removed)
     else:
         ink = on_paper(grey)
     _check_contrast(ink)
@@ -134,7 +136,7 @@ def _lies_well(ink: Ink, digit: NDArray[np.bool_], box: Box) -> bool:
     left, top, right, bottom = box
     if (left <= 1 and right >= SIDE - 1) or (top <= 1 and bottom >= SIDE - 1):  # a line across: the box is not the digit's
         return True
-    return 17 <= longer_side(box) <= 22 and abs(left + right - SIDE) <= 6 and abs(top + bottom - SIDE) <= 6
+    return 17 <= longer_side(box) <= 23 and abs(left + right - SIDE) <= 6 and abs(top + bottom - SIDE) <= 6
 
 
 def _photographed(grey: Bytes | Floats, depth: int = 0) -> Normalised:

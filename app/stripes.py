@@ -42,10 +42,10 @@ def _without_frame(grey: Floats) -> Floats:
     for turn in range(4):
         side = np.rot90(cleared, turn)
         levels = np.median(side[: MARGIN + 1], axis=1)
-        is_even = (np.abs(side[: MARGIN + 1] - levels[:, None]) < JUMP / 2).mean(axis=1) > 0.75
+        evenness = (np.abs(side[: MARGIN + 1] - levels[:, None]) < JUMP / 2).mean(axis=1)
         inner = float(levels[MARGIN])
-        lines = [i for i in range(MARGIN) if abs(levels[i] - inner) > JUMP and is_even[i] and is_even[MARGIN]]
-        if lines:
+        lines = [i for i in range(MARGIN) if abs(levels[i] - inner) > JUMP and evenness[i] > 0.75]
+        if lines and evenness[MARGIN] > 0.6:
             if cleared is grey:
                 cleared = grey.copy()
             np.rot90(cleared, turn)[: max(lines) + 1] = inner
