@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-FULL = 70
+FULL = 80
 FLAT_RANGE = 8
 """Grey levels that a picture's ink must differ from its ground, to be seen at all."""
 
@@ -57,12 +57,24 @@ def on_paper(grey: Floats) -> Ink:
 
 
 def from_ground(ink: Floats, noise: float, inverted: bool, is_dark_ink_on_paper: bool) -> Ink:
-    smooth = ink if noise < 5 and max(ink.shape) <= 28 else blurred(ink)
+    smooth = _smoothed(ink, noise)
     contrast = _tail(smooth)
     mask = smooth > max(noise, 0.35 * contrast)
     full = float(np.percentile(ink[mask], FULL)) if mask.any() else 255.0
     levels = np.clip(ink * (255 / max(full, 1)), 0, 255)
     return Ink(np.rint(levels).astype(np.uint8), mask, inverted, is_dark_ink_on_paper, noise, contrast)
+
+
+def _smoothed(ink: Floats, noise: float) -> Floats:
+    """Return the ink averaged over windows just wide enough that the noise does not show in its mask."""
+    if noise < 5 and max(ink.shape) <= 28:
+        return ink
+    widest = max(1, round(max(ink.shape) / 56))
+    for radius in range(1, widest + 1):
+        smooth = box_mean(ink, radius)
+        if noise <= 0.1 * (2 * radius + 1) * _tail(smooth):
+            break
+    return smooth
 
 
 def noise_of(grey: Floats) -> float:
@@ -103,7 +115,11 @@ def _local_ground(ink: Floats) -> Floats:
     """Return the ground that is left (h, w): the 40th percentile of windows of half the picture, smoothed."""
     small = _reduced(ink, 28)
     size = 13
-    ranked = np.asarray(Image.fromarray(small).filter(ImageFilter.RankFilter(size, int(0.4 * size * size))))
+    # Past the edges the ground goes on as it came: a window cut off there would lag behind a slope.
+    padded = np.pad(blurred(small), min(size // 2, *(side - 1 for side in small.shape)), reflect_type="odd", mode="reflect")
+    ranked = np.asarray(Image.fromarray(padded).filter(ImageFilter.RankFilter(size, int(0.4 * size * size))))
+    margin = (padded.shape[0] - small.shape[0]) // 2
+    ranked = ranked[margin : margin + small.shape[0], margin : margin + small.shape[1]]
     for _ in range(3):
         ranked = blurred(ranked)
     edge = np.concatenate([ranked[:3].ravel(), ranked[-3:].ravel(), ranked[:, :3].ravel(), ranked[:, -3:].ravel()])
@@ -140,6 +156,6 @@ def box_mean(grey: Floats, radius: int) -> Floats:
 
 
 def _tail(grey: Floats) -> float:
-    """Return the mean of the largest 3 percent."""
-    count = max(1, round(grey.size * 0.03))
+    """Return the mean of the largest levels: 3 percent of a small picture, less of one where a digit may be small."""
+    count = max(1, round(min(grey.size * 0.03, max(24, grey.size * 0.005))))
     return float(np.partition(grey.ravel(), -count)[-count:].mean())

@@ -27,6 +27,10 @@ def digit_of(mask: Mask, is_noisy: bool, is_surely_one: bool = False) -> Mask:
     if not count:
         raise NoDigitError("the picture shows no digit: there is no ink on it")
     areas = np.bincount(labels.ravel())[1:]
+    if is_noisy:
+        is_edge = _run_along_an_edge(_boxes(labels, count), mask.shape)
+        if is_edge.any() and not is_edge.all() and areas[~is_edge].max() > 0.02 * areas.max():
+            return digit_of(mask & ~np.concatenate([[False], is_edge])[labels], is_noisy, is_surely_one)
     if count > 30 and areas.max() < 0.3 * areas.sum():
         raise NoDigitError(
             f"the picture shows no single digit but {count} specks or strokes, the largest of them "
@@ -63,6 +67,15 @@ def _several(groups: NDArray[np.int32], count: int) -> int:
     is_digit = is_comparable & (is_beside | is_under)
     is_digit[main] = True
     return int(is_digit.sum())
+
+
+def _run_along_an_edge(boxes: NDArray[np.intp], shape: tuple[int, ...]) -> Mask:
+    """Return which boxes lie along an edge of the picture for half of its length: shadows, and the table under it."""
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    touches = (boxes[:, :2] == 0) | (boxes[:, 2:] == shape)  # (count, 2): of the rows, of the columns
+    is_long, is_thin = sizes >= 0.5 * np.array(shape), sizes <= 0.2 * np.array(shape)
+    along: Mask = (touches & is_thin & is_long[:, ::-1]).any(axis=1)
+    return along
 
 
 def _is_near(boxes: NDArray[np.intp], main: int) -> Mask:
