@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fit",
         choices=("strict", "mnist"),
         default="strict",
-        help="mnist: take any picture of one digit, and make of it what MNIST's makers would have made (default: strict)",
+        help="mnist: any picture of one digit, made into what MNIST's makers would have made of it (default: strict)",
     )
     predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
     for command in (predict, add("evaluate", "measure the accuracy on the MNIST test images")):

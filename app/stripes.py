@@ -72,7 +72,8 @@ def _without_columns(grey: Floats, noise: float) -> Floats | None:
     if is_lost.any() and not is_lost.all():
         for row in ink:
             row[is_lost] = np.interp(columns[is_lost], columns[~is_lost], row[~is_lost])
-    return np.clip(ink, 0, 255).astype(np.float32)
+    levels: Floats = np.clip(ink, 0, 255).astype(np.float32)
+    return levels
 
 
 def _is_wide(is_lost: NDArray[np.bool_]) -> NDArray[np.bool_]:

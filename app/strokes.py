@@ -5,9 +5,7 @@ from numpy.typing import NDArray
 
 from app.components import label
 from app.errors import NoDigitError
-from app.ink import box_mean
-
-Mask = NDArray[np.bool_]
+from app.ink import Mask, box_mean
 
 DUST = 0.06
 """Share of the largest stroke's area below which a stroke is dust, if it lies off the digit or the ground is noisy."""
@@ -39,7 +37,7 @@ def digit_of(mask: Mask, is_noisy: bool, is_surely_one: bool = False) -> Mask:
     boxes = _boxes(labels, count)
     heights = boxes[:, 2:] - boxes[:, :2]  # (count, 2)
     size = int(heights[areas.argmax()].max())
-    groups, group_count = label(_grown(mask, max(1, round(size * GAP))))
+    groups, group_count = label(grown(mask, max(1, round(size * GAP))))
     groups = groups * mask
     several = _several(groups, group_count)
     if several > 1 and not is_surely_one:
@@ -98,6 +96,7 @@ def _boxes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
     return boxes
 
 
-def _grown(mask: Mask, radius: int) -> Mask:
-    grown: Mask = box_mean(mask.astype(np.float32), radius) > 0.5 / (2 * radius + 1) ** 2
-    return grown
+def grown(mask: Mask, radius: int) -> Mask:
+    """Return what lies within `radius` pixels of what is true."""
+    reached: Mask = box_mean(mask.astype(np.float32), radius) > 0.5 / (2 * radius + 1) ** 2
+    return reached
