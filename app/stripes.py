@@ -42,10 +42,10 @@ def _without_frame(grey: Floats) -> Floats:
     for turn in range(4):
         side = np.rot90(cleared, turn)
         levels = np.median(side[: MARGIN + 1], axis=1)
-        is_even = (np.abs(side[: MARGIN + 1] - levels[:, None]) < JUMP / 2).mean(axis=1) > 0.75
+        evenness = (np.abs(side[: MARGIN + 1] - levels[:, None]) < JUMP / 2).mean(axis=1)
         inner = float(levels[MARGIN])
-        lines = [i for i in range(MARGIN) if abs(levels[i] - inner) > JUMP and is_even[i] and is_even[MARGIN]]
-        if lines:
+        lines = [i for i in range(MARGIN) if abs(levels[i] - inner) > JUMP and evenness[i] > 0.75]
+        if lines and evenness[MARGIN] > 0.6:
             if cleared is grey:
                 cleared = grey.copy()
             np.rot90(cleared, turn)[: max(lines) + 1] = inner
@@ -72,7 +72,8 @@ def _without_columns(grey: Floats, noise: float) -> Floats | None:
     if is_lost.any() and not is_lost.all():
         for row in ink:
             row[is_lost] = np.interp(columns[is_lost], columns[~is_lost], row[~is_lost])
-    return np.clip(ink, 0, 255).astype(np.float32)
+    levels: Floats = np.clip(ink, 0, 255).astype(np.float32)
+    return levels
 
 
 def _is_wide(is_lost: NDArray[np.bool_]) -> NDArray[np.bool_]:
