@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from app.placing import DIGIT_SIDE
+
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -37,9 +39,13 @@ def on_even_ground(grey: Bytes | Floats) -> Ink | None:
     low, high = grey.min(), grey.max()
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     is_dark_ink = bool((border == high).sum() > (border == low).sum())
+    if max((border == low).mean(), (border == high).mean()) < 0.5:
+        if max(grey.shape) > DIGIT_SIDE:
+            return None
+        is_dark_ink = bool((grey == high).sum() > (grey == low).sum())  # a digit cut out along its box
     ground = high if is_dark_ink else low
     mask = grey != ground
-    if (border == ground).mean() < 0.5 or mask.mean() > 0.9:
+    if mask.mean() > 0.9 and max(grey.shape) > DIGIT_SIDE:
         return None
     levels = ground - grey if is_dark_ink else grey - ground
     levels = levels if levels.dtype == np.uint8 else np.rint(levels).astype(np.uint8)

@@ -36,7 +36,7 @@ def looks_like_mnist(grey: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
     box = box_of(grey > 0)
     if box is None or longer_side(box) not in (DIGIT_SIDE - 1, DIGIT_SIDE):
         return False
-    return all(13.4 <= centre <= 14.6 for centre in centre_of_mass(grey))
+    return all(13.5 <= centre <= 14.5 for centre in centre_of_mass(grey))
 
 
 def place(ink: Bytes) -> Bytes:
