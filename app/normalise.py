@@ -102,9 +102,8 @@ def _drawn(ink: Ink) -> Normalised | None:
     coarse = _pooled(ink.mask, step)
     if label(coarse)[1] > SPECKS:
         return None
-    digit = digit_of(coarse, is_noisy=False)
-    if not _pooled(ink.levels > 0.12 * ink.contrast, step)[digit].any():
-        return None
+    digit_of(_pooled(ink.levels > 0.25 * ink.contrast, step), is_noisy=False)  # a faint edge joins no two digits
+    digit = digit_of(coarse, is_noisy=False, is_surely_one=True)
     mask = ink.mask & _unpooled(digit, step, ink.mask.shape)
     return _placed(np.where(mask, ink.levels, 0).astype(np.uint8), mask, ink)
 
@@ -116,7 +115,7 @@ def _framed(grey: Floats, drawn: Ink | None) -> Normalised:
     if unstriped is not None:
         ink = of_levels(unstriped, noise, inverted=False)
     elif drawn is not None:
-        ink = of_levels(drawn.levels.astype(np.float32), noise, drawn.inverted)
+        ink = replace(of_levels(drawn.levels.astype(np.float32), noise, drawn.inverted), levels=drawn.levels)
     else:
         ink = on_paper(grey)
     _check_contrast(ink)

@@ -121,7 +121,7 @@ def test_palette_is_resolved(file_format: str, transparency: int | None) -> None
     assert (grey[0, 0], grey[20, 15]) == (WHITE, BLACK)
 
 
-@pytest.mark.parametrize(("bits", "factor"), [(16, 257), (12, 4095 / 255), (10, 1023 / 255)])
+@pytest.mark.parametrize(("bits", "factor"), [(16, 257.0), (12, 4095 / 255), (10, 1023 / 255)])
 def test_deep_grey_is_scaled_by_the_bits_it_needs(digits: Bytes, bits: int, factor: float) -> None:
     deep = np.rint(digits[3] * factor).astype(np.uint16)
     assert deep.max() > 1 << (bits - 1)
