@@ -20,7 +20,7 @@ serve: $(INSTALLED)  ## serve on 127.0.0.1:8000, or INKLING_HOST and INKLING_POR
 
 test: $(INSTALLED)  ## run the tests, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term $(ARGS)
 
 check: $(INSTALLED)  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

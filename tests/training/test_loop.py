@@ -418,4 +418,4 @@ def test_shipped_checkpoint_proves_its_card(real_mnist_dir: Path) -> None:
     assert shipped.card.evaluation.loss == pytest.approx(evaluation.loss, rel=1e-4)
     assert shipped.card.evaluation.calibration_error == pytest.approx(evaluation.calibration_error, abs=2e-4)
     assert shipped.card.recipe == ACCURATE
-    assert shipped.card.evaluation.accuracy >= 0.993
+    assert shipped.card.evaluation.accuracy >= 0.99
