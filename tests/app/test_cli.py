@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.cli import main
+from app.normalise import normalise
+from app.plot import MARGIN, TILE
 from app.report.measurements import measure
 from app.settings import Settings
 from tests.app.services import open_registry, publish, retrained
@@ -204,6 +206,28 @@ def test_predict_names_the_file_it_cannot_read(
         "large.png is 40x40 pixels, expected 28x28",
     )
     check_error(inkling_here(capsys, "predict", files[0], "--checkpoint", files[0]), 1, "error: not a safetensors file")
+
+
+def test_predict_reads_any_picture_with_fit_mnist(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, digits: NDArray[np.uint8]
+) -> None:
+    photo, faint, plot = tmp_path / "photo.png", tmp_path / "faint.png", tmp_path / "plot.png"
+    large = np.pad(np.asarray(Image.fromarray(digits[7]).resize((140, 140))), ((90, 0), (0, 60)))
+    Image.fromarray(255 - large).save(photo)
+    Image.fromarray((large // 12).astype(np.uint8)).save(faint)
+    process = inkling_here(capsys, "predict", photo, faint, "--fit", "mnist", "--plot", plot)
+    assert process.returncode == 0
+    assert [line.split(":")[0] for line in process.stdout.splitlines()] == [str(photo), str(faint)]
+    assert re.fullmatch(rf"warning: {re.escape(str(faint))}: the contrast is \d+ of 255 .*\n", process.stderr)
+    with Image.open(plot) as picture:
+        tile = np.asarray(picture)[MARGIN : MARGIN + TILE, MARGIN : MARGIN + TILE]
+    np.testing.assert_array_equal(tile, np.kron(255 - normalise(255 - large).pixels, np.ones((6, 6), np.uint8)))
+
+
+def test_predict_names_the_file_without_a_digit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    Image.new("L", (60, 50), 255).save(tmp_path / "blank.png")
+    process = inkling_here(capsys, "predict", tmp_path / "blank.png", "--fit", "mnist")
+    check_error(process, 1, "blank.png: the picture is blank")
 
 
 def test_predict_says_when_its_plot_cannot_be_written(

@@ -1,3 +1,5 @@
+import base64
+import dataclasses
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,9 +9,13 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from app.classifier import Classifier
+from app.images import decode
+from app.normalise import normalise
 from app.routes.predict import INLINE_BODY_BYTES
+from app.schemas import Predictions
 from app.settings import Settings
 from tests.app.bodies import JSON, MULTIPART, NPY, PNG, RAW, image_file, images_form, images_json, npy_file
 from tests.app.services import connect
@@ -180,3 +186,64 @@ async def test_shipped_network_reads_the_test_images_and_its_confidence_means_wh
     assert evaluation.correct >= 9_900
     assert evaluation.calibration_error <= 0.005
     assert abs(evaluation.correct - shipped.card.evaluation.correct) <= 1
+
+
+# fit=mnist
+
+
+def pictures_of(digits: Bytes) -> list[Bytes]:
+    """Return digits as people send them: large, dark on white, anywhere."""
+    large = [np.asarray(Image.fromarray(digit).resize((112, 112), Image.Resampling.BICUBIC)) for digit in digits]
+    return [255 - np.pad(image, ((10 * i, 5), (3, 20 * i))) for i, image in enumerate(large)]
+
+
+async def test_any_picture_is_read_as_what_it_is_normalised_to(
+    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes
+) -> None:
+    pictures = pictures_of(digits[:4])
+    files = [("file", ("a.png", image_file(picture), PNG)) for picture in pictures]
+    response = await client.post("/predict?fit=mnist&return_image=true", files=files)
+    assert response.status_code == 200, response.text
+    predictions = response.json()["predictions"]
+    for picture, prediction in zip(pictures, predictions, strict=True):
+        expected = normalise(picture)
+        report = prediction["normalised"]
+        head, _, image = report.pop("image").partition(",")
+        assert head == "data:image/png;base64"
+        np.testing.assert_array_equal(decode(base64.b64decode(image), 784), expected.pixels)
+        assert report == {**dataclasses.asdict(expected.report), "box": list(expected.report.box or ()), "warnings": []}
+        probabilities = classifier.probabilities(expected.pixels[np.newaxis])
+        np.testing.assert_allclose([prediction["probabilities"]], probabilities, atol=1e-6)
+    assert Predictions.model_validate(response.json()).predictions[0].normalised
+
+
+async def test_image_is_answered_only_when_asked_for(client: httpx.AsyncClient, digits: Bytes) -> None:
+    body = image_file(pictures_of(digits[:1])[0])
+    response = await client.post("/predict?fit=mnist", content=body, headers={"Content-Type": PNG})
+    assert set(response.json()["predictions"][0]["normalised"]) == {
+        *("is_untouched", "inverted", "box", "background_removed", "warnings")
+    }
+
+
+async def test_npy_of_any_size_answers_npy(client: httpx.AsyncClient, classifier: Classifier, digits: Bytes) -> None:
+    picture = pictures_of(digits[:1])[0]
+    headers = {"Content-Type": NPY, "Accept": NPY}
+    response = await client.post("/predict?fit=mnist", content=npy_file(picture), headers=headers)
+    probabilities = np.load(io.BytesIO(response.content), allow_pickle=False)
+    expected = classifier.probabilities(normalise(picture).pixels[np.newaxis])
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+
+
+async def test_picture_without_a_digit_is_named_by_its_position(client: httpx.AsyncClient, digits: Bytes) -> None:
+    pictures = [*pictures_of(digits[:1]), np.full((50, 60), 255, np.uint8)]
+    files = [("file", ("a.png", image_file(picture), PNG)) for picture in pictures]
+    response = await client.post("/predict?fit=mnist", files=files)
+    assert response.status_code == 422
+    assert response.json()["title"] == "No single digit on the picture"
+    assert response.json()["detail"].startswith("image 2: the picture is blank: its grey levels go from 255 to 255")
+
+
+async def test_return_image_with_fit_strict_is_refused(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict?return_image=true", content=bytes(784), headers={"Content-Type": RAW})
+    assert response.status_code == 422
+    assert "return_image=true needs fit=mnist" in response.json()["detail"]
