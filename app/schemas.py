@@ -41,7 +41,7 @@ class Explanation(BaseModel):
     version: int = Field(description="the version of the network that answered")
     digit: int = Field(description="the digit explained, 0 to 9")
     prediction: Prediction
-    logit: float = Field(description="of the digit, in nats: what the softmax takes")
+    logit: float = Field(description="of the digit, in nats: what the softmax takes, less the mean of the ten")
     baseline_logit: float = Field(description="of the digit on the blank image")
     contributions: list[list[float]] = Field(
         description="of the pixels, 28 rows of 28; above 0 for the digit; they add up to logit - baseline_logit"

@@ -19,14 +19,14 @@ Bytes = NDArray[np.uint8]
 
 
 def logits(x: Array, shipped: Checkpoint) -> Array:
-    """Return the logits (n, 10) of images (n, 784), 0 to 1, by the reference that TensorFlow is held against.
+    """Return the centred logits (n, 10) of images (n, 784), 0 to 1, after the temperature.
 
-    After the temperature, as the probabilities come of them.
+    By the reference that TensorFlow is held against.
     """
     p = {name: array.astype(np.float64) for name, array in shipped.parameters.items()}
     _, layer_2, _ = layers(x, p)
     by_reference: Array = (layer_2 @ p["weights/out"] + p["biases/out"]) / shipped.card.temperature
-    return by_reference
+    return by_reference - by_reference.mean(axis=1, keepdims=True)
 
 
 def lost(explanation: Explanation) -> float:
