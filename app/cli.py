@@ -12,14 +12,17 @@ from typing import get_args
 
 import numpy as np
 import uvicorn
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.auth import resolve_key
 from app.classifier import Classifier
-from app.errors import RequestError
+from app.errors import NoDigitError, RequestError
 from app.explain import explain
 from app.images import decode
+from app.normalise import normalise
+from app.pictures import decode_picture
 from app.settings import PREFIX, Settings, unknown_variables
 from training import checkpoint, dataset
 from training.checkpoint import CheckpointError
@@ -87,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=description, add_help=False)
     predict = add("predict", "read the digits on image files")
     predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
+    predict.add_argument(
+        "--fit",
+        choices=("strict", "mnist"),
+        default="strict",
+        help="mnist: take any picture of one digit, and make of it what MNIST's makers would have made (default: strict)",
+    )
     predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
     why = add("explain", "draw which ink of an image file speaks for a digit, and which against")
     why.add_argument("file", type=Path, metavar="FILE", help="28x28 pixels, light ink on a dark ground")
@@ -152,7 +161,8 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _predict(arguments: argparse.Namespace, settings: Settings) -> int:
     classifier = _classifier(arguments, settings)
-    images = np.stack([decode(file.read_bytes(), settings.max_pixels, str(file)) for file in arguments.files])
+    read = _normalised if arguments.fit == "mnist" else _decoded
+    images = np.stack([read(file, settings.max_pixels) for file in arguments.files])
     probabilities = classifier.probabilities(images)
     digits, confidences = probabilities.argmax(axis=1), probabilities.max(axis=1)
     for file, digit, confidence in zip(arguments.files, digits, confidences, strict=True):
@@ -180,6 +190,21 @@ def _explain(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     draw_heat_map(image, explanation, probabilities).save(arguments.plot, format="PNG")
     return 0
+
+
+def _decoded(file: Path, max_pixels: int) -> NDArray[np.uint8]:
+    return decode(file.read_bytes(), max_pixels, str(file))
+
+
+def _normalised(file: Path, max_pixels: int) -> NDArray[np.uint8]:
+    picture = decode_picture(file.read_bytes(), max_pixels, str(file))
+    try:
+        normalised = normalise(picture)
+    except NoDigitError as error:
+        raise NoDigitError(f"{file}: {error}") from error
+    for warning in normalised.report.warnings:
+        print(f"warning: {file}: {warning}", file=sys.stderr)
+    return normalised.pixels
 
 
 def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -39,6 +39,10 @@ class CountError(RequestError):
     """The call takes exactly one image, and the body holds another number; the detail says how many."""
 
 
+class NoDigitError(ImageError):
+    """The picture can be read, and shows no single digit: it is blank, full of ink or noise, or shows several."""
+
+
 class BodyError(RequestError):
     """The body is not what its Content-Type says."""
 
@@ -53,10 +57,6 @@ class MediaTypeError(RequestError):
 
 class FieldError(RequestError):
     """A field or parameter has a value that it cannot have; `errors` names each, with the value."""
-
-
-class NotImplementedYetError(RequestError):
-    """It is planned, and does not work yet."""
 
 
 class AuthorizationError(RequestError):
@@ -84,10 +84,10 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     FieldError: (422, "A field is wrong"),
     ImageError: (422, "Not an image of a digit"),
     CountError: (422, "One image is expected"),
+    NoDigitError: (422, "No single digit on the picture"),
     CheckpointError: (422, "Not a checkpoint of this network"),
     IdempotencyKeyError: (422, "The idempotency key was used for something else"),
     QueueFullError: (429, "Too many runs wait"),
-    NotImplementedYetError: (501, "Not implemented yet"),
     UnavailableError: (503, "Not available now"),
     DatasetError: (503, "The test images cannot be read"),
     SQLAlchemyError: (503, "The registry cannot be reached"),

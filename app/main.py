@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from importlib import resources
 from types import FrameType
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from app import __version__, errors, openapi
@@ -93,6 +95,7 @@ def _open(settings: Settings, series: Metrics) -> Services:
         serving=serving,
         trainer=Trainer(settings, registry),
         metrics=series,
+        normalising=CapacityLimiter(os.cpu_count() or 1),
         stopping=asyncio.Event(),
     )
 

@@ -28,7 +28,7 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
                 "images": {
                     "type": "array",
                     "items": {},
-                    "description": "(28, 28), (n, 28, 28) or (n, 784), 0 to 255",
+                    "description": "(28, 28), (n, 28, 28) or (n, 784), 0 to 255; with fit=mnist any (n, h, w)",
                 }
             },
         },

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request
 
 from app.images import Limits
@@ -23,6 +24,8 @@ class Services:
     serving: Serving
     trainer: Trainer
     metrics: Metrics
+    normalising: CapacityLimiter
+    """Lets as many threads normalise pictures at once as there are processors: a photo takes some 300 MB."""
     stopping: asyncio.Event
     """Set when the process was asked to stop: what would never end by itself must end."""
 

@@ -1,11 +1,14 @@
 """POST /predict: images in, digits out."""
 
+import dataclasses
 import io
 import time
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import orjson
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
@@ -17,13 +20,15 @@ from app.errors import (
     FieldError,
     ImageError,
     MediaTypeError,
-    NotImplementedYetError,
+    NoDigitError,
     TooLargeError,
     UnavailableError,
 )
 from app.images import FORMATS, read_images
 from app.metrics import quality
+from app.normalise import Normalised, normalise
 from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
+from app.pictures import data_uri, read_pictures
 from app.services import Injected, Services
 
 router = APIRouter(tags=["predict"])
@@ -66,7 +71,7 @@ _ANSWER = {
             MediaTypeError,
             ImageError,
             FieldError,
-            NotImplementedYetError,
+            NoDigitError,
             UnavailableError,
         ),
     },
@@ -74,6 +79,7 @@ _ANSWER = {
     description=(
         "One or more images of one digit each: "
         f"a form with parts named `file`, one image file ({', '.join(FORMATS)}), JSON, raw bytes, or a `.npy` array. "
+        "`fit=mnist` takes pictures of any size and polarity, and answers 422 where it finds no single digit. "
         "`Accept: application/x-npy` answers the probabilities alone, as float32 (n, 10)."
     ),
 )
@@ -82,14 +88,20 @@ async def predict(
     services: Injected,
     fit: Annotated[
         Literal["strict", "mnist"],
-        Query(description="`strict`: 28x28, light ink on a dark ground; `mnist`: any picture of a digit (planned)"),
+        Query(
+            description="`strict`: 28x28, light ink on a dark ground; "
+            "`mnist`: any picture of one digit, made into what MNIST's makers would have made of it"
+        ),
     ] = "strict",
+    return_image: Annotated[
+        bool, Query(description="with fit=mnist: answer the 28x28 pictures that the network read, too")
+    ] = False,
 ) -> Response:
-    if fit == "mnist":
-        raise NotImplementedYetError(
-            "fit=mnist is not implemented yet; send 28x28 pixels, light ink on a dark ground, with fit=strict"
-        )
+    if return_image and fit == "strict":
+        raise FieldError("return_image=true needs fit=mnist: with fit=strict the network reads the images as sent")
     body = await request.body()
+    if fit == "mnist":
+        return await run_sync(_answer_any, body, request, services, return_image, limiter=services.normalising)
     if len(body) <= INLINE_BODY_BYTES:
         return _answer(body, request, services)
     return await run_in_threadpool(_answer, body, request, services)
@@ -97,8 +109,36 @@ async def predict(
 
 def _answer(body: bytes, request: Request, services: Services) -> Response:
     started = time.perf_counter()
-    classifier = services.serving.classifier
     images = read_images(body, request.headers.get("content-type", ""), services.limits)
+    return _read_digits(images, (), started, request, services)
+
+
+def _answer_any(body: bytes, request: Request, services: Services, return_image: bool) -> Response:
+    started = time.perf_counter()
+    normalised: list[Normalised] = []
+    for i, picture in enumerate(read_pictures(body, request.headers.get("content-type", ""), services.limits), 1):
+        try:
+            normalised.append(normalise(picture))
+        except NoDigitError as error:
+            raise NoDigitError(f"image {i}: {error}") from error
+    reports = [_report(item, return_image) for item in normalised]
+    return _read_digits(np.stack([item.pixels for item in normalised]), reports, started, request, services)
+
+
+def _report(normalised: Normalised, return_image: bool) -> dict[str, Any]:
+    image = {"image": data_uri(normalised.pixels)} if return_image else {}
+    return {**dataclasses.asdict(normalised.report), **image}
+
+
+def _read_digits(
+    images: NDArray[np.uint8],
+    reports: Sequence[dict[str, Any]],
+    started: float,
+    request: Request,
+    services: Services,
+) -> Response:
+    """Answer what is on images (n, 28, 28); `reports`, one an image or none at all, tell how they were normalised."""
+    classifier = services.serving.classifier
     decoded = time.perf_counter()
     probabilities = classifier.probabilities(images)
     ended = time.perf_counter()
@@ -106,7 +146,7 @@ def _answer(body: bytes, request: Request, services: Services) -> Response:
     accept = request.headers.get("accept", "")
     wants_npy = quality(accept, NPY) > quality(accept, "application/json")
     return Response(
-        _npy(probabilities) if wants_npy else _json(probabilities, classifier),
+        _npy(probabilities) if wants_npy else _json(probabilities, classifier, reports),
         media_type=NPY if wants_npy else "application/json",
         headers={
             "X-Model-Version": str(classifier.version),
@@ -116,12 +156,14 @@ def _answer(body: bytes, request: Request, services: Services) -> Response:
     )
 
 
-def _json(probabilities: NDArray[np.float32], classifier: Classifier) -> bytes:
+def _json(probabilities: NDArray[np.float32], classifier: Classifier, reports: Sequence[dict[str, Any]]) -> bytes:
     digits = probabilities.argmax(axis=1).tolist()
-    predictions = [
+    predictions: list[dict[str, Any]] = [
         {"digit": digit, "confidence": row[digit], "probabilities": row}
         for digit, row in zip(digits, probabilities, strict=True)
     ]
+    for prediction, report in zip(predictions, reports, strict=False):  # none with fit=strict
+        prediction["normalised"] = report
     return orjson.dumps({"version": classifier.version, "predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -99,6 +99,8 @@ CASES: dict[str, tuple[int, Ask, dict[str, Any]]] = {
     "form where JSON is expected": (415, post("/train", b"a=b", "application/x-www-form-urlencoded"), {}),
     "not an image": (422, post("/predict", b"x", PNG), {}),
     "more images than one": (422, post("/explain", bytes(2 * 784), RAW), {}),
+    "no digit": (422, post("/predict?fit=mnist", bytes(784), RAW), {}),
+    "picture of a fit that answers none": (422, post("/predict?return_image=true", bytes(784), RAW), {}),
     "not a checkpoint": (422, post("/versions", b"x", RAW), {}),
     "unknown value of a parameter": (422, post("/predict?fit=loosely", bytes(784), RAW), {}),
     "parameter out of bounds": (422, get("/train?limit=0"), {}),
@@ -115,7 +117,6 @@ CASES: dict[str, tuple[int, Ask, dict[str, Any]]] = {
     ),
     "other request under the same key": (422, other_request_under_the_same_key, {}),
     "too many runs": (429, second_run, {"max_queued_runs": 1}),
-    "planned": (501, post("/predict?fit=mnist", bytes(784), RAW), {}),
 }
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.errors import BodyError, ImageError, MediaTypeError, RequestError, TooLargeError
-from app.images import FORMATS, MEDIA_TYPES, Limits, decode, multipart_files, read_images
+from app.images import FORMATS, MEDIA_TYPES, Limits, decode, read_images
+from app.multipart import multipart_files
 from tests.app.bodies import (
     BOUNDARY,
     JSON,

@@ -106,12 +106,12 @@ async def test_error_in_a_large_body_is_a_problem_too(client: httpx.AsyncClient)
     assert "100000 bytes" in response.json()["detail"]
 
 
-async def test_fit_strict_is_the_default_and_fit_mnist_is_planned(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_fit_strict_is_the_default(client: httpx.AsyncClient, digits: Bytes) -> None:
     headers = {"Content-Type": RAW}
-    assert (await client.post("/predict?fit=strict", content=bytes(784), headers=headers)).status_code == 200
-    response = await client.post("/predict?fit=mnist", content=bytes(784), headers=headers)
-    assert response.status_code == 501
-    assert "fit=mnist is not implemented yet" in response.json()["detail"]
+    default = await client.post("/predict", content=digits.tobytes(), headers=headers)
+    strict = await client.post("/predict?fit=strict", content=digits.tobytes(), headers=headers)
+    assert default.content == strict.content
+    assert set(strict.json()["predictions"][0]) == {"digit", "confidence", "probabilities"}
 
 
 async def test_wrong_size_names_the_image_and_the_way_out(client: httpx.AsyncClient, digits: Bytes) -> None:

@@ -1,0 +1,145 @@
+"""What is ink and what is ground on a grey picture: polarity, uneven paper, noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+FULL = 70
+FLAT_RANGE = 8
+"""Grey levels that a picture's ink must differ from its ground, to be seen at all."""
+
+
+@dataclass(frozen=True)
+class Ink:
+    levels: Bytes
+    """(h, w), 0 ground to 255 ink."""
+    mask: NDArray[np.bool_]
+    """(h, w): where there is ink for sure."""
+    inverted: bool
+    background_removed: bool
+    noise: float
+    """Standard deviation of the ground, in grey levels; 0 where the ground is one level."""
+    contrast: float
+    """Grey levels between ground and ink."""
+
+
+def on_even_ground(grey: Bytes | Floats) -> Ink | None:
+    """Return the ink of a picture whose ground is one and the same grey level; None if it has no such ground.
+
+    Not a level of it is changed: what differs from the ground at all is ink.
+    """
+    low, high = grey.min(), grey.max()
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    is_dark_ink = bool((border == high).sum() > (border == low).sum())
+    ground = high if is_dark_ink else low
+    mask = grey != ground
+    if (border == ground).mean() < 0.5 or mask.mean() > 0.9:
+        return None
+    levels = ground - grey if is_dark_ink else grey - ground
+    levels = levels if levels.dtype == np.uint8 else np.rint(levels).astype(np.uint8)
+    return Ink(levels, mask, is_dark_ink, ground not in (0, 255), 0.0, float(high) - float(low))
+
+
+def on_paper(grey: Floats) -> Ink:
+    """Return the ink of a picture whose ground varies: light, shadows, grain, the noise of a camera or of JPEG."""
+    noise = noise_of(grey)
+    rest = grey - _surface(grey)
+    smooth = blurred(rest)
+    is_dark_ink = _tail(-smooth) > _tail(smooth)
+    ink = -rest if is_dark_ink else rest
+    ink = ink - _local_ground(ink)
+    return from_ground(ink, noise, is_dark_ink, is_dark_ink_on_paper=True)
+
+
+def from_ground(ink: Floats, noise: float, inverted: bool, is_dark_ink_on_paper: bool) -> Ink:
+    smooth = ink if noise < 5 and max(ink.shape) <= 28 else blurred(ink)
+    contrast = _tail(smooth)
+    mask = smooth > max(noise, 0.35 * contrast)
+    full = float(np.percentile(ink[mask], FULL)) if mask.any() else 255.0
+    levels = np.clip(ink * (255 / max(full, 1)), 0, 255)
+    return Ink(np.rint(levels).astype(np.uint8), mask, inverted, is_dark_ink_on_paper, noise, contrast)
+
+
+def noise_of(grey: Floats) -> float:
+    """Return the standard deviation of the noise, from the differences of neighbours: a ramp counts nothing."""
+    steps = np.concatenate([np.diff(grey, axis=0).ravel(), np.diff(grey, axis=1).ravel()])
+    if not len(steps):
+        return 0.0
+    return float(np.median(np.abs(steps - np.median(steps)))) / 0.954
+
+
+def _surface(grey: Floats) -> Floats:
+    """Return the quadratic surface (h, w) nearest to most pixels: a fit of least absolute deviations, reweighted."""
+    small = _reduced(grey, 28)
+    values = small.ravel().astype(np.float64)
+    terms = _terms(*small.shape)
+    fitted = np.full_like(values, np.median(values))
+    weights_of_terms = np.zeros(6)
+    for _ in range(8):
+        weights = 1 / np.maximum(np.abs(values - fitted), 2)
+        weighted = terms * weights[:, None]
+        weights_of_terms = np.linalg.solve(weighted.T @ terms + 1e-9 * np.eye(6), weighted.T @ values)
+        fitted = terms @ weights_of_terms
+    surface: Floats = (_terms(*grey.shape) @ weights_of_terms).reshape(grey.shape).astype(np.float32)
+    return surface
+
+
+def _terms(height: int, width: int) -> NDArray[np.float64]:
+    """Return 1, x, y, xx, xy, yy at the centres of pixels (h * w, 6), in -1 to 1."""
+    y, x = np.meshgrid(_centres(height), _centres(width), indexing="ij")
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+
+
+def _centres(count: int) -> NDArray[np.float64]:
+    return (np.arange(count) + 0.5) * (2 / count) - 1
+
+
+def _local_ground(ink: Floats) -> Floats:
+    """Return the ground that is left (h, w): the 40th percentile of windows of half the picture, smoothed."""
+    small = _reduced(ink, 28)
+    size = 13
+    ranked = np.asarray(Image.fromarray(small).filter(ImageFilter.RankFilter(size, int(0.4 * size * size))))
+    for _ in range(3):
+        ranked = blurred(ranked)
+    edge = np.concatenate([ranked[:3].ravel(), ranked[-3:].ravel(), ranked[:, :3].ravel(), ranked[:, -3:].ravel()])
+    if np.ptp(edge) < max(12, 1.5*noise_of(small)):
+        return np.full_like(ink, np.median(edge))
+    if small.shape == ink.shape:
+        return ranked
+    return np.asarray(Image.fromarray(ranked).resize(ink.shape[::-1], Image.Resampling.BILINEAR))
+
+
+def _reduced(grey: Floats, side: int) -> Floats:
+    """Return the picture at about `side` pixels, if it is larger."""
+    height, width = grey.shape
+    if max(height, width) <= side:
+        return grey
+    scale = side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
+
+
+def blurred(grey: Floats) -> Floats:
+    """Return the means of windows: of 3x3 at MNIST's size, of more on larger pictures."""
+    return box_mean(grey, max(1, round(max(grey.shape) / 56)))
+
+
+def box_mean(grey: Floats, radius: int) -> Floats:
+    """Return the mean of the window around each pixel, 2 radius + 1 wide."""
+    size = 2 * radius + 1
+    sums = np.pad(grey, radius, mode="edge").astype(np.float64).cumsum(axis=0).cumsum(axis=1)
+    sums = np.pad(sums, ((1, 0), (1, 0)))
+    window = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    means: Floats = (window / size**2).astype(np.float32)
+    return means
+
+
+def _tail(grey: Floats) -> float:
+    """Return the mean of the largest 3 percent."""
+    count = max(1, round(grey.size * 0.03))
+    return float(np.partition(grey.ravel(), -count)[-count:].mean())
