@@ -4,7 +4,7 @@ import { Bars } from "./bars.js";
 import { copyable } from "./copyable.js";
 import { h, icon } from "./dom.js";
 import { less, paintHeat } from "./heat.js";
-import { SIDE, toPng } from "./ink.js";
+import { SIDE, isBegun, toPng } from "./ink.js";
 import { probability, t } from "./language.js";
 import { refusal } from "./notice.js";
 import { Pad } from "./pad.js";
@@ -47,7 +47,8 @@ export function mount(root) {
     if (pad.strokes.length) blob = null;
     hint.hidden = !pad.isEmpty;
     if (pad.isEmpty) return blank();
-    reader.read(() => blob ?? toPng(pad.strokes), isFinal);
+    root.dataset.state = "asking";
+    if (isFinal || blob || isBegun(pad.strokes)) reader.read(() => blob ?? toPng(pad.strokes), isFinal);
   });
   const reader = new Reader(show, refuse);
 

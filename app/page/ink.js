@@ -34,13 +34,23 @@ export function toPng(strokes) {
   const context = canvas.getContext("2d", { willReadFrequently: true }); // in memory: it is read at once
   context.fillStyle = "#fff";
   context.fillRect(0, 0, SIDE, SIDE);
-  const points = strokes.flat();
-  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
-  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const [left, right, top, bottom] = box(strokes);
   const scale = Math.min(LARGEST_SCALE, (DIGIT - NIB) / Math.max(right - left, bottom - top, 1));
   const place = ([x, y]) => [SIDE / 2 + scale * (x - (left + right) / 2), SIDE / 2 + scale * (y - (top + bottom) / 2)];
   paint(context, strokes.map((stroke) => stroke.map(place)), NIB);
   return decodeDataUri(canvas.toDataURL("image/png")); // toBlob waits for an idle moment; a stroke's end should not
+}
+
+/** Whether a growing stroke may be a digit already: a dot and a flat line are none, and need not be asked about. */
+export function isBegun(strokes) {
+  const [left, right, top, bottom] = box(strokes);
+  return Math.max(right - left, bottom - top) > BRUSH && right - left < 2 * (bottom - top);
+}
+
+/** Return left, right, top and bottom of the strokes' middles, in units. */
+function box(strokes) {
+  const [xs, ys] = [strokes.flat().map(([x]) => x), strokes.flat().map(([, y]) => y)];
+  return [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
 }
 
 /** Return the bytes of a base64 data URI as a Blob; fetch could too, if the policy let it. */

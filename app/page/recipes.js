@@ -15,9 +15,10 @@ export async function presets() {
   return (await described()).TrainRequest.properties.recipe["x-presets"];
 }
 
-/** Return the policies that decide on a new version. */
-export async function policies() {
-  return (await described()).TrainRequest.properties.promote.enum;
+/** Return {name: {options, chosen}} of the choices `recipe` and `promote`. */
+export async function choices() {
+  const { recipe, promote } = (await described()).TrainRequest.properties;
+  return { recipe: { options: recipe.enum, chosen: recipe.default }, promote: { options: promote.enum, chosen: promote.default } };
 }
 
 /** Return {min, max, isWhole, isAbove, description} of a recipe's field; `isAbove`: min itself is too small. */

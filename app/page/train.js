@@ -4,7 +4,7 @@ import { json, sendJson } from "./api.js";
 import { h } from "./dom.js";
 import { current, duration, has, moment, number, t } from "./language.js";
 import { refusal } from "./notice.js";
-import { changes, field, policies, presets } from "./recipes.js";
+import { changes, choices, field, presets } from "./recipes.js";
 import { RunView, isOpen } from "./run.js";
 
 const FIELDS = ["training_steps", "learning_rate", "batch_size", "seed"];
@@ -74,8 +74,9 @@ async function form(start) {
   const fields = await Promise.all(FIELDS.map(async (name) => [name, await field(name)]));
   const inputs = fields.map(([name, bounds]) => [name, input(name, bounds)]);
   const notice = h("div", {});
-  const recipe = h("select", { name: "recipe", onchange: () => fill() }, Object.keys(values).map((name) => h("option", { value: name }, text(`recipe.${name}`, name))));
-  const promote = h("select", { name: "promote" }, (await policies()).map((name) => h("option", { value: name }, text(`promote.${name}`, name))));
+  const given = await choices();
+  const recipe = select("recipe", given.recipe, () => fill());
+  const promote = select("promote", given.promote);
   const note = h("small", {});
   const button = h("button", { class: "primary", type: "submit" }, t("train.start"));
 
@@ -86,11 +87,11 @@ async function form(start) {
 
   async function submit(event) {
     event.preventDefault();
-    const given = inputs.filter(([, element]) => element.value !== "").map(([name, element]) => [name, element.valueAsNumber]);
+    const changed = inputs.filter(([, element]) => element.value !== "").map(([name, element]) => [name, element.valueAsNumber]);
     button.disabled = true;
     notice.replaceChildren();
     try {
-      await start({ recipe: recipe.value, promote: promote.value, overrides: Object.fromEntries(given) });
+      await start({ recipe: recipe.value, promote: promote.value, overrides: Object.fromEntries(changed) });
     } catch (problem) {
       notice.replaceChildren(refusal(problem));
     } finally {
@@ -108,6 +109,10 @@ async function form(start) {
     button,
     notice,
   );
+}
+
+function select(name, { options, chosen }, onchange = () => {}) {
+  return h("select", { name, onchange }, options.map((value) => h("option", { value, selected: value === chosen }, text(`${name}.${value}`, value))));
 }
 
 function input(name, { min, max, isWhole, isAbove }) {
@@ -138,7 +143,7 @@ async function table(runs) {
       h("td", { class: "wide" }, run.version !== null && h("a", { href: `#versions/${run.version}` }, t("version", { version: run.version })), h("small", {}, run.error ?? run.decision ?? "")),
     );
   }));
-  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("runs") }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, rows)));
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("runs") }, h("table", { class: "cards-if-narrow" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, rows)));
 }
 
 function took(run) {

@@ -84,23 +84,23 @@ function table(state, promote) {
       "tr",
       { class: isServed ? "served" : null },
       h("th", { scope: "row" }, h("a", { href: `#versions/${version.version}` }, version.version), isServed && h("span", { class: "chip served" }, t("served"))),
-      h("td", {}, h("b", {}, percent(evaluation.accuracy)), interval(evaluation, lowest)),
-      h("td", {}, number(evaluation.calibration_error, 4)),
-      h("td", {}, version.run_id ? h("a", { href: `#train/${version.run_id}` }, t("run", { id: version.run_id })) : t(`origin.${version.origin}`), h("small", {}, moment(version.created_at))),
+      h("td", { "data-label": t("test.accuracy") }, h("b", {}, percent(evaluation.accuracy)), interval(evaluation, lowest)),
+      h("td", { "data-label": t("calibration") }, number(evaluation.calibration_error, 4)),
+      h("td", { "data-label": t("origin") }, version.run_id ? h("a", { href: `#train/${version.run_id}` }, t("run", { id: version.run_id })) : t(`origin.${version.origin}`), h("small", {}, moment(version.created_at))),
       h("td", { class: "wide" }, decision && h("small", {}, moment(decision.promoted_at), ": ", decision.reason)),
       h(
         "td",
         {},
         h(
           "div",
-          { class: "row end" },
+          { class: "row end fixed" },
           !isServed && h("button", { type: "button", onclick: () => promote(version, state) }, t(version.version < served ? "rollback" : "serve")),
           h("a", { class: "button", href: `versions/${version.version}/checkpoint`, download: true, "aria-label": t("download.version", { version: version.version }) }, t("download")),
         ),
       ),
     );
   });
-  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("versions") }, h("table", {}, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, rows)));
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("versions") }, h("table", { class: "cards-if-narrow" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, rows)));
 }
 
 /** Draw the 95 % interval on a scale from the lowest one shown to 100 %. */
