@@ -33,7 +33,7 @@ export const english = {
   "blank": "Draw, drop or paste a digit, or have one written.",
   "sure": "{p} sure",
   "spoken": "Read as {best}. Then {second}. Then {third}.",
-  "seen": "What the network saw",
+  "seen": "What it saw",
   "seen.alt": "The picture of 28 by 28 pixels in which the network read {digit}",
   "seen.note": "Any drawing becomes 28 by 28 pixels, cropped and centred the way MNIST was made.",
   "seen.fitted": "28 by 28 pixels, cropped and centred the way MNIST was made.",

@@ -86,11 +86,11 @@ function table(state, promote) {
       h("th", { scope: "row" }, h("a", { href: `#versions/${version.version}` }, version.version), isServed && h("span", { class: "chip served" }, t("served"))),
       h("td", { "data-label": t("test.accuracy") }, h("b", {}, percent(evaluation.accuracy)), interval(evaluation, lowest)),
       h("td", { "data-label": t("calibration") }, number(evaluation.calibration_error, 4)),
-      h("td", { "data-label": t("origin") }, version.run_id ? h("a", { href: `#train/${version.run_id}` }, t("run", { id: version.run_id })) : t(`origin.${version.origin}`), h("small", {}, moment(version.created_at))),
+      h("td", { "data-label": t("origin") }, version.run_id ? h("a", { href: `#train/${version.run_id}` }, t("run", { id: version.run_id })) : t(`origin.${version.origin}`), h("small", { class: "moment" }, moment(version.created_at))),
       h("td", { class: "wide" }, decision && h("small", {}, moment(decision.promoted_at), ": ", decision.reason)),
       h(
         "td",
-        {},
+        { class: "actions" },
         h(
           "div",
           { class: "row end fixed" },

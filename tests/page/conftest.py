@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.app.conftest import shipped  # noqa: F401  a fixture
 from tests.page.visitors import Visitor
 from tests.servers import Server, start_server
 
