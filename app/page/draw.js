@@ -16,6 +16,8 @@ const UNDO = "M8 5L4 9L8 13M4 9H12.5A3.5 3.5 0 0 1 12.5 16H9";
 const CLEAR = "M5 5L15 15M15 5L5 15";
 const PICTURE = "M3 4H17V16H3ZM3 13L7.5 9L11 12.5L13 10.5L17 14M13 7.5V7.6";
 
+const REST_MS = 150; // a pen that rests so long is worth an explanation
+
 let kept = []; // the strokes, while another language is put on
 
 /** Fill the place; return {hide}: what to do when it is left. */
@@ -38,6 +40,7 @@ export function mount(root) {
   let prediction = null;
   let chosen = null; // the digit explained; null: the one read
   let heatNumber = 0;
+  let resting = 0;
 
   const bars = new Bars((k) => {
     chosen = k;
@@ -81,7 +84,9 @@ export function mount(root) {
     done.textContent = told(answer.normalised);
     root.dataset.state = isFinal ? "read" : "reading";
     if (isFinal) speak(answer);
-    showHeat();
+    clearTimeout(resting);
+    if (isFinal) showHeat();
+    else resting = setTimeout(showHeat, REST_MS);
   }
 
   function speak({ probabilities }) {
@@ -101,6 +106,7 @@ export function mount(root) {
   }
 
   function hideSeen() {
+    clearTimeout(resting);
     heatNumber += 1;
     chosen = null;
     seen.hidden = true;

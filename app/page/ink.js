@@ -3,9 +3,10 @@
 export const SIDE = 280; // units of the pad's side, in which strokes are kept: [[x, y], ...]
 export const BRUSH = 18; // units a stroke is wide on the pad
 
-const DIGIT = 200; // units of the digit's longer side, ink and all, as the network gets it
-const NIB = 20; // units a stroke is wide then: 2 pixels of MNIST's 20, as its digits have it
-const LARGEST_SCALE = 6; // a dot stays a dot
+const PAPER = 168; // pixels of the side of the picture that is sent
+const DIGIT = 120; // pixels of the digit's longer side on it, ink and all: 6 for each of MNIST's 20
+const NIB = 12; // pixels a stroke is wide there: 2 of MNIST's, as its digits have it
+const LARGEST_SCALE = 4; // a dot stays a dot
 
 /** Draw strokes with round, smooth lines: quadratic curves through the middles of neighbouring points. */
 export function paint(context, strokes, width) {
@@ -30,13 +31,13 @@ export function paint(context, strokes, width) {
  * A small digit drawn with a brush of one width would be a blob, and a large one a wire: the network has seen neither. */
 export function toPng(strokes) {
   const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = SIDE;
+  canvas.width = canvas.height = PAPER;
   const context = canvas.getContext("2d", { willReadFrequently: true }); // in memory: it is read at once
   context.fillStyle = "#fff";
-  context.fillRect(0, 0, SIDE, SIDE);
+  context.fillRect(0, 0, PAPER, PAPER);
   const [left, right, top, bottom] = box(strokes);
   const scale = Math.min(LARGEST_SCALE, (DIGIT - NIB) / Math.max(right - left, bottom - top, 1));
-  const place = ([x, y]) => [SIDE / 2 + scale * (x - (left + right) / 2), SIDE / 2 + scale * (y - (top + bottom) / 2)];
+  const place = ([x, y]) => [PAPER / 2 + scale * (x - (left + right) / 2), PAPER / 2 + scale * (y - (top + bottom) / 2)];
   paint(context, strokes.map((stroke) => stroke.map(place)), NIB);
   return decodeDataUri(canvas.toDataURL("image/png")); // toBlob waits for an idle moment; a stroke's end should not
 }

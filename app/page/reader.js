@@ -1,4 +1,5 @@
-// Asks the service what is on the pad: one question at a time and always the newest, so that answers come in order.
+// Asks the service what is on the pad. A growing stroke is asked about one question at a time; what is done waits for
+// nobody; and an answer that comes after a newer one is not shown.
 
 import { json } from "./api.js";
 import { decodeDataUri } from "./ink.js";
@@ -6,9 +7,10 @@ import { decodeDataUri } from "./ink.js";
 const PAUSE_MS = 60; // between two questions while a stroke grows
 
 export class Reader {
-  #wanted = null;
+  #wanted = null; // what is to be asked next
+  #asked = 0; // questions so far
+  #shown = 0; // the latest of them whose answer is shown, or that is not wanted any more
   #isAsking = false;
-  #round = 0; // since the pad was emptied: answers of an earlier round are dropped
   #timer = 0;
 
   /** `show(prediction, isFinal)` gets each answer, `refuse(problem)` why the final one is none. */
@@ -20,36 +22,33 @@ export class Reader {
   /** Read what `toBlob()` returns: at once if it is final, else soon. */
   read(toBlob, isFinal) {
     this.#wanted = { toBlob, isFinal };
-    this.#schedule();
+    if (isFinal) this.#ask();
+    else this.#timer ||= setTimeout(() => this.#ask(), PAUSE_MS);
   }
 
   /** Forget what was asked. */
   stop() {
-    this.#round += 1;
     this.#wanted = null;
-  }
-
-  #schedule() {
-    if (this.#wanted?.isFinal) this.#ask();
-    else this.#timer ||= setTimeout(() => this.#ask(), PAUSE_MS);
+    this.#shown = this.#asked;
   }
 
   async #ask() {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    if (this.#isAsking || !this.#wanted) return;
+    if (!this.#wanted || (this.#isAsking && !this.#wanted.isFinal)) return;
     const { toBlob, isFinal } = this.#wanted;
-    const round = this.#round;
+    const number = ++this.#asked;
+    const isNews = () => number > this.#shown && (this.#shown = number);
     this.#wanted = null;
     this.#isAsking = true;
     try {
       const { predictions } = await json("predict?fit=mnist&return_image=true", { method: "POST", body: await toBlob() });
-      if (round === this.#round) this.show(predictions[0], isFinal);
+      if (isNews()) this.show(predictions[0], isFinal);
     } catch (problem) {
-      if (round === this.#round && isFinal) this.refuse(problem);
+      if (isFinal && isNews()) this.refuse(problem);
     } finally {
-      this.#isAsking = false;
-      if (this.#wanted) this.#schedule();
+      this.#isAsking = this.#asked > number && this.#isAsking;
+      if (this.#wanted) this.#timer ||= setTimeout(() => this.#ask(), PAUSE_MS);
     }
   }
 }

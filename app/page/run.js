@@ -143,7 +143,7 @@ function outcome(run) {
   }
   if (run.state !== "failed") return [];
   const isDataMissing = run.error_type === "dataset";
-  return [refusal({ title: t(isDataMissing ? "data.missing" : "run.failed"), detail: isDataMissing ? `${t("data.how")} ${run.error}` : run.error })];
+  return [refusal({ title: t(isDataMissing ? "data.missing" : "run.failed"), detail: isDataMissing ? `${run.error} ${t("data.how")}` : run.error })];
 }
 
 export function isOpen(run) {

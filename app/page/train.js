@@ -7,7 +7,7 @@ import { refusal } from "./notice.js";
 import { changes, choices, field, presets } from "./recipes.js";
 import { RunView, isOpen } from "./run.js";
 
-const FIELDS = ["training_steps", "learning_rate", "batch_size", "seed"];
+const FIELDS = ["training_steps", "learning_rate", "batch_size", "validation_size", "seed"];
 const RELOAD_MS = 5000;
 
 export function mount(root, rest) {

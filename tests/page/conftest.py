@@ -1,5 +1,4 @@
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,30 +6,20 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.app.conftest import shipped  # noqa: F401  a fixture
+from tests.page.browsers import TO_INSTALL, find_chromium, launch
 from tests.page.visitors import Visitor
 from tests.servers import Server, start_server
-
-TO_INSTALL = "needs Chromium: apt-get install chromium"
-
-
-def find_chromium() -> str | None:
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium for all tests. Skips where there is none, fails in CI."""
-    program = find_chromium()
-    if program is None:
+    if find_chromium() is None:
         if os.environ.get("CI"):
             pytest.fail(TO_INSTALL)
         pytest.skip(TO_INSTALL)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, chromium_sandbox=os.geteuid() != 0
-        )  # as root it has no sandbox
+    with sync_playwright() as playwright, launch(playwright) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ def test_run_is_watched_from_start_to_promotion_through_a_killed_server(
         page = visitor.open(f"{first.url}/#train")
         page.get_by_label("Steps").fill("6000")
         page.get_by_label("Batch size").fill("64")
+        page.get_by_label("Images held out").fill("200")
         page.get_by_label("Serve the new version").select_option("always")
         page.get_by_role("button", name="Start training").click()
         run = page.locator("[data-state]").last
@@ -64,5 +65,5 @@ def test_missing_images_are_told_with_the_way_out(visitor: Visitor, tmp_path: Pa
     with start_server(tmp_path / "data", INKLING_MNIST_DIR=str(tmp_path / "empty")) as server:
         page = visitor.open(f"{server.url}/#train")
         page.get_by_role("button", name="Start training").click()
-        expect(page.get_by_role("alert")).to_contain_text("The training images are missing.", timeout=WAIT_MS)
+        expect(page.get_by_role("alert")).to_contain_text("The training images are missing", timeout=WAIT_MS)
         expect(page.get_by_role("alert")).to_contain_text("INKLING_MNIST_DIR")
