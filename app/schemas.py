@@ -123,6 +123,7 @@ class VersionDetail(_FromRecord):
     version: int
     run_id: int | None = Field(description="the run that made it; null if none did")
     digest: str = Field(description="SHA-256 of the checkpoint file")
+    size_bytes: int = Field(description="of the checkpoint file")
     created_at: datetime
     origin: Literal["shipped", "run", "upload"]
     evaluation: Evaluation = Field(description="on the test images")

@@ -34,7 +34,9 @@ new MutationObserver(() => {
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, start_server(Path(folder), "--trainer", "external") as server:
         with server.client() as client:
-            accuracy = serve(client, Path(sys.argv[1])) if sys.argv[1:] else client.get("/metrics").json()["accuracy"]
+            for file in sys.argv[1:]:
+                serve(client, Path(file))
+            accuracy = client.get("/metrics").json()["accuracy"]
         with sync_playwright() as playwright, launch(playwright) as browser:
             page = browser.new_page()
             page.add_init_script(WATCH)
@@ -44,15 +46,14 @@ def main() -> None:
     total = len(DIGITS) * len(PLACES) * len(SIZES)
     print(f"drawn digits read right   {total - len(wrong)} of {total}, test accuracy {accuracy:.4f}; wrong: {wrong}")
     median, p95 = np.percentile(delays, [50, 95])
-    print(f"stroke's end to bars, ms  median {median:.0f}, 95 % {p95:.0f}, worst {max(delays):.0f}; {len(delays)} drawings")
+    print(
+        f"stroke's end to bars, ms  median {median:.0f}, 95 % {p95:.0f}, worst {max(delays):.0f}; {len(delays)} in all"
+    )
 
 
-def serve(client: httpx.Client, checkpoint: Path) -> float:
-    """Serve a checkpoint file, and return its test accuracy."""
-    version = client.post("/versions", content=checkpoint.read_bytes()).raise_for_status().json()
-    client.put("/versions/current", json={"version": version["version"]}).raise_for_status()
-    accuracy: float = version["evaluation"]["accuracy"]
-    return accuracy
+def serve(client: httpx.Client, checkpoint: Path) -> None:
+    version = client.post("/versions", content=checkpoint.read_bytes()).raise_for_status().json()["version"]
+    client.put("/versions/current", json={"version": version}).raise_for_status()
 
 
 def drawn_wrong(page: Page) -> list[str]:

@@ -119,6 +119,8 @@ export const chinese = {
   "test.right": "识别正确",
   "test.loss": "每图损失（nat）",
   "calibration": "校准误差",
+  "size": "检查点文件",
+  "kilobytes": "{n} kB",
   "promoted.why": "决定",
   "interval": "95 %：{low} 至 {high}",
   "of": "{correct} / {total}",

@@ -114,6 +114,8 @@ export const english = {
   "test.right": "Read right",
   "test.loss": "Loss, nats an image",
   "calibration": "Calibration error",
+  "size": "Checkpoint file",
+  "kilobytes": "{n} kB",
   "promoted.why": "Decision",
   "interval": "95 %: {low} to {high}",
   "of": "{correct} of {total}",

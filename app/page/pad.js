@@ -81,7 +81,7 @@ export class Pad {
   #begin(event) {
     if (this.#pointer !== null || event.button !== 0) return;
     event.preventDefault();
-    this.canvas.focus({ preventScroll: true });
+    this.canvas.focus({ preventScroll: true, focusVisible: false });
     this.#hidePen();
     this.#pointer = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId);

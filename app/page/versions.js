@@ -138,6 +138,7 @@ function column(version, select, other) {
     [t("test.right"), t("of", { correct: number(evaluation.correct), total: number(evaluation.total) }), null],
     [t("test.loss"), number(evaluation.loss, 4), against("loss", 4)],
     [t("calibration"), number(evaluation.calibration_error, 4), against("calibration_error", 4)],
+    [t("size"), t("kilobytes", { n: number(version.size_bytes / 1000) }), null],
   ];
   const worst = evaluation.digits.reduce((low, score) => (score.recall < low.recall ? score : low));
   return h(

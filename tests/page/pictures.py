@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import FloatRect, Page, expect, sync_playwright
+from playwright.sync_api import FloatRect, Page, ViewportSize, expect, sync_playwright
 
 from tests.page.browsers import launch
 from tests.page.strokes import placed
@@ -16,20 +16,24 @@ from tests.page.visitors import await_state, draw
 from tests.servers import start_server
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-VIEW = {"width": 1180, "height": 800}
+VIEW = ViewportSize(width=1180, height=800)
 FRAME_MS, LAST_FRAME_MS = 80, 2500
 MARGIN = 16
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, start_server(Path(folder), "--port", "8000") as server:
-        with sync_playwright() as playwright, launch(playwright) as browser:
-            page = browser.new_page(viewport=VIEW, device_scale_factor=1.5, locale="en-GB")
-            page.goto(server.url)
-            take_screenshot(page)
-            page = browser.new_page(viewport=VIEW, locale="en-GB")
-            page.goto(server.url)
-            film(page)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        start_server(Path(folder), "--port", "8000") as server,  # the address that the README names
+        sync_playwright() as playwright,
+        launch(playwright) as browser,
+    ):
+        page = browser.new_page(viewport=VIEW, device_scale_factor=1.5, locale="en-GB")
+        page.goto(server.url)
+        take_screenshot(page)
+        page = browser.new_page(viewport=VIEW, locale="en-GB")
+        page.goto(server.url)
+        film(page)
 
 
 def take_screenshot(page: Page) -> None:
@@ -74,7 +78,9 @@ def shoot(page: Page, clip: FloatRect) -> Image.Image:
 def await_read(page: Page) -> None:
     await_state(page, "read")
     expect(page.locator(".place")).to_have_attribute("data-explained", page.locator(".answer").inner_text())
-    page.locator(".best .bar").evaluate("bar => Promise.all(bar.getAnimations({ subtree: true }).map((a) => a.finished))")
+    page.locator(".best .bar").evaluate(
+        "bar => Promise.all(bar.getAnimations({ subtree: true }).map((a) => a.finished))"
+    )
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def test_answer_to_an_older_drawing_never_overwrites_a_newer_one(visitor: Visito
     with page.expect_response("**/predict?*"):
         held[0].continue_()
     await_state(page, "blank")
-    assert page.locator(".answer").inner_text() == "–"
+    assert page.locator(".answer").inner_text() == "\u2013"
     draw(page, placed(7))
     assert read(page) == "7"
 
@@ -183,8 +183,8 @@ def give(page: Page, event: str, file: Path) -> None:
           const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
           const transfer = new DataTransfer();
           transfer.items.add(new File([bytes], "digit.png", { type: "image/png" }));
-          const frame = document.querySelector(".frame");
-          if (event === "drop") frame.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, cancelable: true }));
+          const dropped = new DragEvent("drop", { dataTransfer: transfer, cancelable: true });
+          if (event === "drop") document.querySelector(".frame").dispatchEvent(dropped);
           else document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer }));
         }""",
         [event, base64.b64encode(file.read_bytes()).decode()],

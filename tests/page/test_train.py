@@ -19,7 +19,7 @@ def test_run_is_watched_from_start_to_promotion_through_a_killed_server(
     with start_server(tmp_path / "data", **data) as first:
         port = first.url.rpartition(":")[2]
         page = visitor.open(f"{first.url}/#train")
-        page.get_by_label("Steps").fill("6000")
+        page.get_by_label("Steps").fill("3000")
         page.get_by_label("Batch size").fill("64")
         page.get_by_label("Images held out").fill("200")
         page.get_by_label("Serve the new version").select_option("always")
@@ -32,7 +32,7 @@ def test_run_is_watched_from_start_to_promotion_through_a_killed_server(
     with start_server(tmp_path / "data", "--port", port, **data):
         expect(run).to_have_attribute("data-state", "succeeded", timeout=WAIT_MS)
         steps = page.evaluate("fetch('train/1').then(r => r.json()).then(run => run.progress.map(line => line.step))")
-        assert steps == list(range(100, 6001, 100))
+        assert steps == list(range(100, 3001, 100))
         drawn = page.locator(".chart").last.locator(".line.validation path").get_attribute("d")
         assert drawn
         assert drawn.count("L") + 1 == len(steps)

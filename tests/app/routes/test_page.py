@@ -88,8 +88,12 @@ async def test_unknown_paths_are_still_problems(client: httpx.AsyncClient) -> No
 
 
 async def test_both_languages_say_the_same_things() -> None:
-    keys = {name: set(re.findall(r'^  "([^"]+)":', (PAGE / f"{name}.js").read_text(), re.MULTILINE)) for name in LANGUAGES}
-    only_chinese = {key for key in keys["chinese"] - keys["english"] if not key.startswith("problem.") and not key.endswith(".note")}
+    keys = {
+        name: set(re.findall(r'^  "([^"]+)":', (PAGE / f"{name}.js").read_text(), re.MULTILINE)) for name in LANGUAGES
+    }
+    only_chinese = {
+        key for key in keys["chinese"] - keys["english"] if not key.startswith("problem.") and not key.endswith(".note")
+    }
     assert (keys["english"] - keys["chinese"], only_chinese) == (set(), set())
 
 
