@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fit",
         choices=("strict", "mnist"),
         default="strict",
-        help="mnist: take any picture of one digit, and make of it what MNIST's makers would have made (default: strict)",
+        help="mnist: any picture of one digit, made into what MNIST's makers would have made of it (default: strict)",
     )
     predict.add_argument("--plot", type=Path, metavar="PNG", help="draw the images with the digits read into this file")
     why = add("explain", "draw which ink of an image file speaks for a digit, and which against")

@@ -1,6 +1,7 @@
 """What is ink and what is ground on a grey picture: polarity, uneven paper, noise."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,17 +9,17 @@ from PIL import Image, ImageFilter
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 FULL = 70
-FLAT_RANGE = 8
-"""Grey levels that a picture's ink must differ from its ground, to be seen at all."""
+"""Percentile of the ink's levels that becomes 255: pens are as dark at a stroke's edge as in its middle, almost."""
 
 
 @dataclass(frozen=True)
 class Ink:
     levels: Bytes
     """(h, w), 0 ground to 255 ink."""
-    mask: NDArray[np.bool_]
+    mask: Mask
     """(h, w): where there is ink for sure."""
     inverted: bool
     background_removed: bool
@@ -53,16 +54,29 @@ def on_paper(grey: Floats) -> Ink:
     is_dark_ink = _tail(-smooth) > _tail(smooth)
     ink = -rest if is_dark_ink else rest
     ink = ink - _local_ground(ink)
-    return from_ground(ink, noise, is_dark_ink, is_dark_ink_on_paper=True)
+    return of_levels(ink, noise, is_dark_ink)
 
 
-def from_ground(ink: Floats, noise: float, inverted: bool, is_dark_ink_on_paper: bool) -> Ink:
-    smooth = ink if noise < 5 and max(ink.shape) <= 28 else blurred(ink)
+def of_levels(ink: Floats, noise: float, inverted: bool) -> Ink:
+    """Return the ink of levels (h, w) over a ground that was taken away, to 0."""
+    smooth = _smoothed(ink, noise)
     contrast = _tail(smooth)
     mask = smooth > max(noise, 0.35 * contrast)
     full = float(np.percentile(ink[mask], FULL)) if mask.any() else 255.0
     levels = np.clip(ink * (255 / max(full, 1)), 0, 255)
-    return Ink(np.rint(levels).astype(np.uint8), mask, inverted, is_dark_ink_on_paper, noise, contrast)
+    return Ink(np.rint(levels).astype(np.uint8), mask, inverted, True, noise, contrast)
+
+
+def _smoothed(ink: Floats, noise: float) -> Floats:
+    """Return the ink averaged over windows just wide enough that the noise does not show in its mask."""
+    if noise < 5 and max(ink.shape) <= 28:
+        return ink
+    widest = max(1, round(max(ink.shape) / 56))
+    for radius in range(1, widest + 1):
+        smooth = box_mean(ink, radius)
+        if noise <= 0.1 * (2 * radius + 1) * _tail(smooth):
+            break
+    return smooth
 
 
 def noise_of(grey: Floats) -> float:
@@ -78,14 +92,14 @@ def _surface(grey: Floats) -> Floats:
     small = _reduced(grey, 28)
     values = small.ravel().astype(np.float64)
     terms = _terms(*small.shape)
-    fitted = np.full_like(values, np.median(values))
-    weights_of_terms = np.zeros(6)
+    fitted: NDArray[Any] = np.full(len(values), np.median(values))
+    factors = np.zeros(6)
     for _ in range(8):
         weights = 1 / np.maximum(np.abs(values - fitted), 2)
         weighted = terms * weights[:, None]
-        weights_of_terms = np.linalg.solve(weighted.T @ terms + 1e-9 * np.eye(6), weighted.T @ values)
-        fitted = terms @ weights_of_terms
-    surface: Floats = (_terms(*grey.shape) @ weights_of_terms).reshape(grey.shape).astype(np.float32)
+        factors = np.linalg.solve(weighted.T @ terms + 1e-9 * np.eye(6), weighted.T @ values)
+        fitted = terms @ factors
+    surface: Floats = (_terms(*grey.shape) @ factors).reshape(grey.shape).astype(np.float32)
     return surface
 
 
@@ -96,18 +110,22 @@ def _terms(height: int, width: int) -> NDArray[np.float64]:
 
 
 def _centres(count: int) -> NDArray[np.float64]:
-    return (np.arange(count) + 0.5) * (2 / count) - 1
+    return np.linspace(1 / count - 1, 1 - 1 / count, count)
 
 
 def _local_ground(ink: Floats) -> Floats:
     """Return the ground that is left (h, w): the 40th percentile of windows of half the picture, smoothed."""
     small = _reduced(ink, 28)
     size = 13
-    ranked = np.asarray(Image.fromarray(small).filter(ImageFilter.RankFilter(size, int(0.4 * size * size))))
+    # Past the edges the ground goes on as it came: a window cut off there would lag behind a slope.
+    margin = min(size // 2, *(side - 1 for side in small.shape))
+    padded = np.pad(blurred(small), margin, mode="reflect", reflect_type="odd")
+    ranked = np.asarray(Image.fromarray(padded).filter(ImageFilter.RankFilter(size, int(0.4 * size * size))))
+    ranked = ranked[margin : margin + small.shape[0], margin : margin + small.shape[1]]
     for _ in range(3):
         ranked = blurred(ranked)
     edge = np.concatenate([ranked[:3].ravel(), ranked[-3:].ravel(), ranked[:, :3].ravel(), ranked[:, -3:].ravel()])
-    if np.ptp(edge) < max(12, 1.5*noise_of(small)):
+    if np.ptp(edge) < max(12, 1.5 * noise_of(small)):
         return np.full_like(ink, np.median(edge))
     if small.shape == ink.shape:
         return ranked
@@ -140,6 +158,6 @@ def box_mean(grey: Floats, radius: int) -> Floats:
 
 
 def _tail(grey: Floats) -> float:
-    """Return the mean of the largest 3 percent."""
-    count = max(1, round(grey.size * 0.03))
+    """Return the mean of the largest levels: 3 percent of a small picture, less of one where a digit may be small."""
+    count = max(1, round(min(grey.size * 0.03, max(24, grey.size * 0.005))))
     return float(np.partition(grey.ravel(), -count)[-count:].mean())

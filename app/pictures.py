@@ -80,7 +80,8 @@ def _eight_bits(deep: NDArray[np.generic]) -> Grey:
     """Return the levels of a deep picture as 0 to 255: of the 8, 10, 12, 14 or 16 bits that its values need."""
     levels = deep.astype(np.float32)
     bits = next((bits for bits in (8, 10, 12, 14) if levels.max() < 1 << bits), 16)
-    return np.rint(np.clip(levels, 0, None) * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
+    eight: Grey = np.rint(np.clip(levels, 0, None) * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
+    return eight
 
 
 def _on_ground(image: Image.Image) -> Grey:

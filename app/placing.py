@@ -67,11 +67,12 @@ def _fit(ink: Bytes) -> Bytes:
 
 
 def stretch(ink: Bytes) -> Bytes:
-    """Return ink whose darkest is 255; 254 is MNIST's own."""
+    """Return ink that reaches 255; 254 is left, being MNIST's own. It must not be blank."""
     darkest = int(ink.max())
     if darkest >= 254:
         return ink
-    return np.rint(ink * np.float32(255 / darkest)).astype(np.uint8)
+    stretched: Bytes = np.rint(ink * np.float32(255 / darkest)).astype(np.uint8)
+    return stretched
 
 
 def centre_of_mass(ink: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:

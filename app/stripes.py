@@ -59,9 +59,12 @@ def _without_columns(grey: Floats, noise: float) -> Floats | None:
     if is_sure.sum() < len(is_sure) / 2:
         return None
     columns = np.arange(grey.shape[1])
-    ground = np.interp(columns, columns[is_sure], ((top + bottom) / 2)[is_sure])
+    ground = (top + bottom) / 2
     if np.abs(np.diff(ground[is_sure])).max() < limit:
         return None
+    for column in columns[~is_sure]:  # where ink reaches one margin, the other tells the ground
+        ends = np.array([top[column], bottom[column]])
+        ground[column] = ends[np.abs(ends[:, np.newaxis] - ground[is_sure]).min(axis=1).argmin()]
     lighter = np.maximum(grey - ground - 3 * noise, 0).sum(axis=0)
     darker = np.maximum(ground - grey - 3 * noise, 0).sum(axis=0)
     is_dark = darker > lighter
@@ -72,7 +75,8 @@ def _without_columns(grey: Floats, noise: float) -> Floats | None:
     if is_lost.any() and not is_lost.all():
         for row in ink:
             row[is_lost] = np.interp(columns[is_lost], columns[~is_lost], row[~is_lost])
-    return np.clip(ink, 0, 255).astype(np.float32)
+    levels: Floats = np.clip(ink, 0, 255).astype(np.float32)
+    return levels
 
 
 def _is_wide(is_lost: NDArray[np.bool_]) -> NDArray[np.bool_]:

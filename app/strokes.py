@@ -5,9 +5,7 @@ from numpy.typing import NDArray
 
 from app.components import label
 from app.errors import NoDigitError
-from app.ink import box_mean
-
-Mask = NDArray[np.bool_]
+from app.ink import Mask, box_mean
 
 DUST = 0.06
 """Share of the largest stroke's area below which a stroke is dust, if it lies off the digit or the ground is noisy."""
@@ -27,6 +25,10 @@ def digit_of(mask: Mask, is_noisy: bool, is_surely_one: bool = False) -> Mask:
     if not count:
         raise NoDigitError("the picture shows no digit: there is no ink on it")
     areas = np.bincount(labels.ravel())[1:]
+    if is_noisy:
+        is_edge = _run_along_an_edge(_boxes(labels, count), mask.shape)
+        if is_edge.any() and not is_edge.all() and areas[~is_edge].max() > 0.02 * areas.max():
+            return digit_of(mask & ~np.concatenate([[False], is_edge])[labels], is_noisy, is_surely_one)
     if count > 30 and areas.max() < 0.3 * areas.sum():
         raise NoDigitError(
             f"the picture shows no single digit but {count} specks or strokes, the largest of them "
@@ -35,7 +37,7 @@ def digit_of(mask: Mask, is_noisy: bool, is_surely_one: bool = False) -> Mask:
     boxes = _boxes(labels, count)
     heights = boxes[:, 2:] - boxes[:, :2]  # (count, 2)
     size = int(heights[areas.argmax()].max())
-    groups, group_count = label(_grown(mask, max(1, round(size * GAP))))
+    groups, group_count = label(grown(mask, max(1, round(size * GAP))))
     groups = groups * mask
     several = _several(groups, group_count)
     if several > 1 and not is_surely_one:
@@ -65,6 +67,15 @@ def _several(groups: NDArray[np.int32], count: int) -> int:
     return int(is_digit.sum())
 
 
+def _run_along_an_edge(boxes: NDArray[np.intp], shape: tuple[int, ...]) -> Mask:
+    """Return which boxes lie along an edge of the picture for half of its length: shadows, and the table under it."""
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    touches = (boxes[:, :2] == 0) | (boxes[:, 2:] == shape)  # (count, 2): of the rows, of the columns
+    is_long, is_thin = sizes >= 0.5 * np.array(shape), sizes <= 0.2 * np.array(shape)
+    along: Mask = (touches & is_thin & is_long[:, ::-1]).any(axis=1)
+    return along
+
+
 def _is_near(boxes: NDArray[np.intp], main: int) -> Mask:
     """Return which boxes lie within a quarter of the main box's size of it."""
     size = (boxes[main, 2:] - boxes[main, :2]).max()
@@ -85,6 +96,7 @@ def _boxes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
     return boxes
 
 
-def _grown(mask: Mask, radius: int) -> Mask:
-    grown: Mask = box_mean(mask.astype(np.float32), radius) > 0.5 / (2 * radius + 1) ** 2
-    return grown
+def grown(mask: Mask, radius: int) -> Mask:
+    """Return what lies within `radius` pixels of what is true."""
+    reached: Mask = box_mean(mask.astype(np.float32), radius) > 0.5 / (2 * radius + 1) ** 2
+    return reached
