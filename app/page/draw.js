@@ -51,7 +51,7 @@ export function mount(root) {
     hint.hidden = !pad.isEmpty;
     if (pad.isEmpty) return blank();
     root.dataset.state = "asking";
-    if (isFinal || blob || isBegun(pad.strokes)) reader.read(() => blob ?? toPng(pad.strokes), isFinal);
+    reader.read(() => blob ?? (isFinal || isBegun(pad.strokes) ? toPng(pad.strokes) : null), isFinal);
   });
   const reader = new Reader(show, refuse);
 

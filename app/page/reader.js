@@ -19,7 +19,7 @@ export class Reader {
     this.refuse = refuse;
   }
 
-  /** Read what `toBlob()` returns: at once if it is final, else soon. */
+  /** Read what `toBlob()` returns, if anything: at once if it is final, else soon. */
   read(toBlob, isFinal) {
     this.#wanted = { toBlob, isFinal };
     if (isFinal) this.#ask();
@@ -37,12 +37,14 @@ export class Reader {
     this.#timer = 0;
     if (!this.#wanted || (this.#isAsking && !this.#wanted.isFinal)) return;
     const { toBlob, isFinal } = this.#wanted;
+    const body = toBlob();
+    this.#wanted = null;
+    if (!body) return;
     const number = ++this.#asked;
     const isNews = () => number > this.#shown && (this.#shown = number);
-    this.#wanted = null;
     this.#isAsking = true;
     try {
-      const { predictions } = await json("predict?fit=mnist&return_image=true", { method: "POST", body: await toBlob() });
+      const { predictions } = await json("predict?fit=mnist&return_image=true", { method: "POST", body });
       if (isNews()) this.show(predictions[0], isFinal);
     } catch (problem) {
       if (isFinal && isNews()) this.refuse(problem);
