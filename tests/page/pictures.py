@@ -17,7 +17,7 @@ from tests.servers import start_server
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 VIEW = ViewportSize(width=1180, height=800)
-FRAME_MS, LAST_FRAME_MS = 80, 2500
+FRAME_MS, LAST_FRAME_MS = 110, 2500
 MARGIN = 16
 
 
@@ -59,7 +59,7 @@ def film(page: Page) -> None:
         page.mouse.move(*places[0])
         page.mouse.down()
         for place in places[1:]:
-            page.mouse.move(*place, steps=4)
+            page.mouse.move(*place)
             frames.append(shoot(page, clip))
         page.mouse.up()
     await_read(page)
