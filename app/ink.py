@@ -37,19 +37,22 @@ def on_even_ground(grey: Bytes | Floats) -> Ink | None:
     Not a level of it is changed: what differs from the ground at all is ink.
     """
     low, high = grey.min(), grey.max()
+    contrast = float(high) - float(low)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     is_dark_ink = bool((border == high).sum() > (border == low).sum())
     if max((border == low).mean(), (border == high).mean()) < 0.5:
         if max(grey.shape) > DIGIT_SIDE:
             return None
-        is_dark_ink = bool((grey == high).sum() > (grey == low).sum())  # a digit cut out along its box
+        # A digit of MNIST's own size, cut out along its box: ink rarely fills the corners, and no ground may be left.
+        is_dark_ink = float(grey[[0, 0, -1, -1], [0, -1, 0, -1]].mean()) > (float(low) + float(high)) / 2
+        low, high = grey.dtype.type(0), grey.dtype.type(255)
     ground = high if is_dark_ink else low
     mask = grey != ground
     if mask.mean() > 0.9 and max(grey.shape) > DIGIT_SIDE:
         return None
     levels = ground - grey if is_dark_ink else grey - ground
     levels = levels if levels.dtype == np.uint8 else np.rint(levels).astype(np.uint8)
-    return Ink(levels, mask, is_dark_ink, ground not in (0, 255), 0.0, float(high) - float(low))
+    return Ink(levels, mask, is_dark_ink, ground not in (0, 255), 0.0, contrast)
 
 
 def on_paper(grey: Floats) -> Ink:

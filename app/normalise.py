@@ -33,8 +33,8 @@ LEAST_SIDE = 5
 """Pixels of the longer side of the smallest ink that is called a digit."""
 WIDEST = 2.5
 """Times its height that a digit may be wide; MNIST's are 1.8 at most."""
-BLOB_SIDE = 10
-"""Pixels of a square of nothing but ink that is too large for a stroke; 9 of MNIST's 50,000 have one."""
+BLOB_SIDE = 12
+"""Pixels of a square of nothing but ink that is too large for a stroke; none of MNIST's 70,000 digits has one."""
 
 
 @dataclass(frozen=True)

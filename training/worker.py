@@ -37,6 +37,11 @@ class StopRequested(BaseException):
     """The process was asked to stop by SIGTERM."""
 
 
+_asked_to_stop = threading.Event()
+"""Set by SIGTERM, for the case that StopRequested is lost: raised within a database's call, its cleaning up may fail
+and raise an error of its own instead."""
+
+
 def work(settings: StoreSettings, idle_exit_s: float | None = None) -> None:
     """Train queued runs as they come, until SIGTERM or until none has come for `idle_exit_s`.
 
@@ -52,7 +57,7 @@ def work(settings: StoreSettings, idle_exit_s: float | None = None) -> None:
             if identity is None:
                 return
             owner = identity
-        while idle_exit_s is None or time.monotonic() - idle_since < idle_exit_s:
+        while not _asked_to_stop.is_set() and (idle_exit_s is None or time.monotonic() - idle_since < idle_exit_s):
             if _train_next(registry, owner, settings):
                 idle_since = time.monotonic()
             else:
@@ -66,8 +71,10 @@ def work(settings: StoreSettings, idle_exit_s: float | None = None) -> None:
 def be_a_good_neighbour() -> None:
     """Leave the processor to the servers, and turn SIGTERM into StopRequested."""
     os.nice(NICENESS)
+    _asked_to_stop.clear()
 
     def stop(signum: int, frame: object) -> None:
+        _asked_to_stop.set()
         raise StopRequested
 
     signal.signal(signal.SIGTERM, stop)
@@ -135,6 +142,8 @@ def _train_and_publish(
 
     def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
         nonlocal saved_at
+        if _asked_to_stop.is_set():
+            raise StopRequested
         _persist(lambda: registry.record_progress(claim, progress))
         on_progress(progress)
         if time.monotonic() - saved_at >= SNAPSHOT_S:

@@ -264,6 +264,7 @@ def test_published_training_without_data_is_a_failed_run(store: StoreSettings, r
 def test_published_training_that_is_interrupted_is_cancelled(
     store: StoreSettings, registry: Registry, tmp_path: Path
 ) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so its children
     with start_training(tmp_path, "--publish", *sets(ENDLESS), *where(store)) as training:
         wait_until(lambda: registry.runs(1) and registry.run(1).step, "the run has made its first steps")
         training.process.send_signal(signal.SIGINT)

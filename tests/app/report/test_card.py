@@ -16,6 +16,7 @@ from app.report.readings import REFUSED, Readings, fit, read, read_fitted
 from tests.digits import make_digits
 from training.checkpoint import Checkpoint, save
 from training.dataset import Split
+from training.recipe import TUTORIAL
 
 SECTIONS = [
     "What it is for",
@@ -97,8 +98,8 @@ def test_card_tells_the_checkpoints_facts(measured: Measurements) -> None:
     assert f"{evaluation.correct} right" in text
     assert f"| after | 1.5000 | {evaluation.calibration_error:.4f} |" in text
     assert f"| before | 1.0000 | {measured.untempered.evaluation.calibration_error:.4f} |" in text
-    assert "make train RECIPE=tutorial" in text
-    assert "| `learning_rate` | `0.001` |" in text
+    assert f"make train RECIPE={checkpoint.card.recipe.name}" in text
+    assert f"| `learning_rate` | `{checkpoint.card.recipe.learning_rate}` |" in text
 
 
 def test_robustness_table_has_a_row_for_every_change_and_their_mean(measured: Measurements) -> None:
@@ -164,8 +165,9 @@ def test_where_nothing_fails_there_are_no_pictures_of_failures(measured: Measure
 
 
 def test_recipe_of_ones_own_is_told_as_a_command(measured: Measurements, shipped: Checkpoint) -> None:
-    recipe = shipped.card.recipe.with_overrides({"learning_rate": 0.002, "seed": 5})
-    own = save(shipped.parameters, shipped.card.model_copy(update={"recipe": recipe, "dataset": "custom"}))
+    recipe = TUTORIAL.with_overrides({"learning_rate": 0.002, "seed": 5})
+    changes = {"recipe": recipe, "dataset": "custom", "temperature": 1.0}
+    own = save(shipped.parameters, shipped.card.model_copy(update=changes))
     text = card(replace(measured, checkpoint=own), "x", [])
     assert "inkling train --recipe tutorial --set learning_rate=0.002 --set seed=5 --out FILE" in text
     assert "No temperature was fitted" in text
