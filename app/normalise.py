@@ -33,8 +33,8 @@ LEAST_SIDE = 5
 """Pixels of the longer side of the smallest ink that is called a digit."""
 WIDEST = 2.5
 """Times its height that a digit may be wide; MNIST's are 1.8 at most."""
-BLOB_SIDE = 12
-"""Pixels of a square of nothing but ink that is too large for a stroke; none of MNIST's 70,000 digits has one."""
+BLOBS = ((12, 12), (8, 18))
+"""Rows and columns of nothing but ink that are too many for a stroke; none of MNIST's 70,000 digits has them."""
 
 
 @dataclass(frozen=True)
@@ -170,10 +170,10 @@ def _placed(levels: Bytes, mask: Mask, ink: Ink, warnings: tuple[str, ...] = ())
             "as high; crop it to one digit"
         )
     placed = place(digit)
-    if (sliding_window_view(placed > 127, (BLOB_SIDE, BLOB_SIDE)).all(axis=(2, 3))).any():
+    if any(sliding_window_view(placed > 127, blob).all(axis=(2, 3)).any() for blob in BLOBS):
         raise NoDigitError(
-            f"the picture shows no digit but all ink: of a box of {width}x{height} pixels, a square is filled that is "
-            "half as large; expected strokes"
+            f"the picture shows no digit but all ink: half of a box of {width}x{height} pixels is filled; "
+            "expected strokes"
         )
     if max(width, height) < DIGIT_SIDE / 2:
         warnings += (f"the ink is {width}x{height} pixels only, and was enlarged; send a larger picture",)

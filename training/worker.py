@@ -37,9 +37,14 @@ class StopRequested(BaseException):
     """The process was asked to stop by SIGTERM."""
 
 
-_asked_to_stop = threading.Event()
-"""Set by SIGTERM, for the case that StopRequested is lost: raised within a database's call, its cleaning up may fail
-and raise an error of its own instead."""
+_is_asked_to_stop = False
+"""Set by SIGTERM, and looked at where stopping is safe: an exception that the signal's handler raised could land inside
+a database call, and be lost there or leave a lock behind."""
+
+
+def _stop_if_asked() -> None:
+    if _is_asked_to_stop:
+        raise StopRequested
 
 
 def work(settings: StoreSettings, idle_exit_s: float | None = None) -> None:
@@ -57,7 +62,8 @@ def work(settings: StoreSettings, idle_exit_s: float | None = None) -> None:
             if identity is None:
                 return
             owner = identity
-        while not _asked_to_stop.is_set() and (idle_exit_s is None or time.monotonic() - idle_since < idle_exit_s):
+        while idle_exit_s is None or time.monotonic() - idle_since < idle_exit_s:
+            _stop_if_asked()
             if _train_next(registry, owner, settings):
                 idle_since = time.monotonic()
             else:
@@ -69,13 +75,14 @@ def work(settings: StoreSettings, idle_exit_s: float | None = None) -> None:
 
 
 def be_a_good_neighbour() -> None:
-    """Leave the processor to the servers, and turn SIGTERM into StopRequested."""
+    """Leave the processor to the servers, and have SIGTERM end the work at its next safe place, by StopRequested."""
+    global _is_asked_to_stop  # noqa: PLW0603  of the process, as the signal is
     os.nice(NICENESS)
-    _asked_to_stop.clear()
+    _is_asked_to_stop = False
 
     def stop(signum: int, frame: object) -> None:
-        _asked_to_stop.set()
-        raise StopRequested
+        global _is_asked_to_stop  # noqa: PLW0603
+        _is_asked_to_stop = True
 
     signal.signal(signal.SIGTERM, stop)
 
@@ -142,8 +149,7 @@ def _train_and_publish(
 
     def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
         nonlocal saved_at
-        if _asked_to_stop.is_set():
-            raise StopRequested
+        _stop_if_asked()
         _persist(lambda: registry.record_progress(claim, progress))
         on_progress(progress)
         if time.monotonic() - saved_at >= SNAPSHOT_S:
@@ -194,6 +200,7 @@ def _persist(write: Callable[[], T]) -> T:
         try:
             return write()
         except SQLAlchemyError as error:
+            _stop_if_asked()
             if time.monotonic() > deadline:
                 raise
             logger.warning("the registry does not take a write, trying again: %s", error)
