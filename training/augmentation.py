@@ -52,8 +52,7 @@ def draw(steps: int, batch_size: int, seed: tf.Tensor) -> tf.Tensor:
 def strength_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
     """Return the strength of the distortions, 0 to 1, of step number `step`, float32 () from 0.
 
-    A small network cannot both follow strong distortions and be exact on plain digits: it learns from the strong ones,
-    and settles on the plain ones while the step size falls.
+    The network learns from strong distortions, and settles on plain digits while the step size falls; docs/trials.md.
     """
     if not recipe.fade:
         return tf.constant(1.0)
