@@ -35,16 +35,18 @@ train: $(INSTALLED)  ## train the network that ships: training/pretrained.safete
 bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.hot_swap
+	$(BIN)/python -m benchmarks.page
 
 SEED ?= 1
 COUNT ?= 200
 reliability: $(INSTALLED)  ## kill servers and trainers at random, and count what is lost (about 25 minutes)
 	$(BIN)/python -m tests.reliability --seed $(SEED) --count $(COUNT)
 
-pictures: $(INSTALLED)  ## draw the README's sample digits and its pictures again
+pictures: $(INSTALLED)  ## draw the README's sample digits and its pictures again; needs Chromium
 	$(BIN)/python -m tests.digits
 	$(BIN)/inkling predict docs/digits/*.png --plot docs/predictions.png
 	$(BIN)/inkling explain docs/digits/8.png --plot docs/explanation.png
+	$(BIN)/python -m tests.page.pictures
 
 IMAGE ?= inkling
 image:  ## build both images with Docker

@@ -18,7 +18,7 @@ from app.auth import resolve_key
 from app.images import Limits
 from app.metrics import Metrics
 from app.middleware import RequestMiddleware
-from app.routes import docs, events, explain, health, metrics, predict, problems, promotions, train, versions
+from app.routes import docs, events, explain, health, metrics, page, predict, problems, promotions, train, versions
 from app.runs import Trainer
 from app.services import Services
 from app.serving import Serving
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     errors.install(app)
     openapi.install(app)
-    for route in (predict, explain, train, events, versions, promotions, metrics, health, problems, docs):
+    for route in (predict, explain, train, events, versions, promotions, metrics, health, problems, docs, page):
         app.include_router(route.router)
     docs.mount_assets(app)
     return app

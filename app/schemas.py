@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from training.evaluation import Evaluation
-from training.recipe import OVERRIDABLE, Recipe, RecipeName
+from training.recipe import OVERRIDABLE, RECIPES, Recipe, RecipeName
 from training.records import PromotePolicy, RunState
 
 
@@ -70,7 +70,13 @@ class TrainRequest(BaseModel):
         json_schema_extra={"examples": [{"recipe": "tutorial", "overrides": {"seed": 1}, "promote": "if_better"}]},
     )
 
-    recipe: RecipeName = Field("tutorial", description="the preset to start from")
+    recipe: RecipeName = Field(
+        "tutorial",
+        description="the preset to start from; `x-presets` are their fields",
+        json_schema_extra={
+            "x-presets": {name: recipe.model_dump(include={*OVERRIDABLE}) for name, recipe in RECIPES.items()}
+        },
+    )
     overrides: Overrides = Field(default_factory=Overrides, description="fields of the recipe to change")
     promote: PromotePolicy = Field(
         "if_better",
@@ -117,6 +123,7 @@ class VersionDetail(_FromRecord):
     version: int
     run_id: int | None = Field(description="the run that made it; null if none did")
     digest: str = Field(description="SHA-256 of the checkpoint file")
+    size_bytes: int = Field(description="of the checkpoint file")
     created_at: datetime
     origin: Literal["shipped", "run", "upload"]
     evaluation: Evaluation = Field(description="on the test images")

@@ -96,6 +96,8 @@ class Version:
     version: int
     run_id: int | None
     digest: str
+    size_bytes: int
+    """Of the checkpoint file."""
     evaluation: Evaluation
     created_at: datetime
     origin: Literal["shipped", "run", "upload"]

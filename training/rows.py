@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Table, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, Table, func, select
 
 from training.evaluation import Evaluation
 from training.recipe import Recipe
@@ -17,9 +17,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def columns_of(table: Table) -> list[Column[Any]]:
-    """Return the columns but the checkpoint: half a megabyte that lists need not read."""
-    return [column for column in table.c if column.name != "checkpoint"]
+def columns_of(table: Table) -> list[ColumnElement[Any]]:
+    """Return the columns, and of the checkpoint its size: lists need not read half a megabyte each."""
+    return [func.length(column).label("size_bytes") if column.name == "checkpoint" else column for column in table.c]
 
 
 def newest(connection: Connection, table: Table, key: Column[Any], limit: int, before: int | None) -> list[Row[Any]]:

@@ -1,18 +1,13 @@
-"""/docs: Swagger UI with its assets from this server, so that it works with no other network. And what leads there."""
+"""/docs: Swagger UI with its assets from this server, so that it works with no other network."""
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 router = APIRouter(include_in_schema=False)
 
 ASSETS = "/docs/assets"
-
-
-@router.get("/")
-async def home() -> RedirectResponse:
-    return RedirectResponse("docs")
 
 
 @router.get("/docs")

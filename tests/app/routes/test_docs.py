@@ -23,12 +23,6 @@ class LoadedUrls(HTMLParser):
         self.urls += [value for name, value in attrs if (tag, name) in LOADED and value]
 
 
-async def test_root_leads_to_the_docs(client: httpx.AsyncClient) -> None:
-    response = await client.get("/")
-    assert response.is_redirect
-    assert urljoin(BASE_URL, response.headers["location"]) == f"{BASE_URL}/docs"
-
-
 async def test_docs_and_all_they_load_come_from_this_server(client: httpx.AsyncClient) -> None:
     page = await client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

@@ -50,6 +50,7 @@ async def test_checkpoint_is_downloaded_as_it_was_published(client: httpx.AsyncC
     response = await client.get("/versions/2/checkpoint")
     assert response.content == second.content
     assert checkpoint.load(response.content).digest == second.digest
+    assert (await client.get("/versions/2")).json()["size_bytes"] == len(second.content)
     assert response.headers["content-type"] == "application/octet-stream"
     assert response.headers["content-disposition"] == 'attachment; filename="inkling-2.safetensors"'
     assert response.headers["etag"] == f'"{hashlib.sha256(response.content).hexdigest()}"'

@@ -1,0 +1,59 @@
+// The service's calls. A refusal is a Problem, whose words the page shows; a key is asked for when one is needed.
+
+import { has, t } from "./language.js";
+import { askForKey } from "./key.js";
+
+const KEY = "inkling-key"; // in sessionStorage: it lasts as long as the tab
+
+/** What the server refused, RFC 9457, or that it could not be reached (status 0). */
+export class Problem extends Error {
+  constructor({ status = 0, type = "", title = t("unreachable"), detail = t("unreachable.detail") }) {
+    super(detail);
+    const slug = `problem.${type.split("/").at(-1)}`;
+    this.status = status;
+    this.title = has(slug) ? t(slug) : title;
+    this.detail = detail;
+  }
+}
+
+/** Call the service and return the Response. Throws Problem; an aborted call throws what fetch throws. */
+export async function call(path, options = {}) {
+  for (let isWrong = false; ; isWrong = true) {
+    const response = await send(path, options);
+    if (response.ok) return response;
+    const problem = await describe(response);
+    if (problem.status !== 401) throw problem;
+    const key = await askForKey(isWrong || sessionStorage.getItem(KEY) !== null ? problem.detail : null);
+    if (key === null) throw problem;
+    sessionStorage.setItem(KEY, key);
+  }
+}
+
+export async function json(path, options) {
+  return (await call(path, options)).json();
+}
+
+/** Send a JSON body and return the JSON answer. */
+export function sendJson(method, path, body, headers = {}) {
+  return json(path, { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } });
+}
+
+async function send(path, options) {
+  const key = sessionStorage.getItem(KEY);
+  const isUnsafe = (options.method ?? "GET") !== "GET";
+  const headers = { ...(key && isUnsafe ? { Authorization: `Bearer ${key}` } : {}), ...options.headers };
+  try {
+    return await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({});
+  }
+}
+
+async function describe(response) {
+  try {
+    return new Problem(await response.json());
+  } catch {
+    return new Problem({ status: response.status, title: response.statusText, detail: `HTTP ${response.status}` });
+  }
+}

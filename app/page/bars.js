@@ -1,0 +1,41 @@
+// Ten probabilities, a row each; choosing a row asks why it is that digit, or why not.
+
+import { h, style } from "./dom.js";
+import { probability, t } from "./language.js";
+
+export class Bars {
+  #rows;
+
+  /** `onChoose(digit)` is called when the reader chooses a digit. */
+  constructor(onChoose) {
+    this.#rows = Array.from({ length: 10 }, (_, digit) => row(digit, onChoose));
+    this.element = h(
+      "fieldset",
+      { class: "bars" },
+      h("legend", { class: "unseen" }, t("bars")),
+      this.#rows.map(({ label }) => label),
+    );
+  }
+
+  /** Show probabilities (10), or none at all (null). */
+  show(probabilities) {
+    const best = probabilities && probabilities.indexOf(Math.max(...probabilities));
+    this.#rows.forEach(({ label, input, value }, digit) => {
+      style(label, { "--share": probabilities?.[digit] ?? 0 });
+      label.classList.toggle("best", digit === best);
+      value.textContent = probabilities ? probability(probabilities[digit]) : "";
+      input.disabled = !probabilities;
+    });
+  }
+
+  choose(digit) {
+    this.#rows.forEach(({ input }, i) => (input.checked = i === digit));
+  }
+}
+
+function row(digit, onChoose) {
+  const value = h("span", { class: "value" });
+  const input = h("input", { type: "radio", name: "why", value: digit, class: "unseen", onchange: () => onChoose(digit) });
+  const label = h("label", {}, input, h("span", { class: "digit" }, digit), h("span", { class: "bar" }), value);
+  return { label, input, value };
+}

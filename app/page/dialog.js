@@ -1,0 +1,29 @@
+// Questions that must be answered before anything else: a <dialog> each, gone when it is answered.
+
+import { h } from "./dom.js";
+import { t } from "./language.js";
+
+/** Ask, and return the form's data when the reader agrees; null when not. */
+export function ask(title, content, agree) {
+  const form = h(
+    "form",
+    { method: "dialog" },
+    h("h2", { id: "dialog-title" }, title),
+    content,
+    h(
+      "div",
+      { class: "row end" },
+      h("button", { value: "yes", type: "submit", class: "primary" }, agree), // first: Enter presses it
+      h("button", { value: "no", type: "submit", formnovalidate: true }, t("cancel")),
+    ),
+  );
+  const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, form);
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      resolve(dialog.returnValue === "yes" ? new FormData(form) : null);
+      dialog.remove();
+    });
+  });
+}

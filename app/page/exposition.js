@@ -1,0 +1,36 @@
+// Prometheus text, as GET /metrics?format=prometheus answers it.
+
+const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
+const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
+
+/** Return the samples: [{name, labels, value}, ...]. */
+export function parse(text) {
+  return text.split("\n").flatMap((line) => {
+    const found = line.startsWith("#") ? null : LINE.exec(line);
+    if (!found) return [];
+    const labels = Object.fromEntries([...(found[2] ?? "").matchAll(LABEL)].map(([, name, value]) => [name, value]));
+    return [{ name: found[1], labels, value: Number(found[3].replace("+Inf", "Infinity")) }];
+  });
+}
+
+/** Return the sum of a series over all samples that `matches` takes. */
+export function sum(samples, name, matches = () => true) {
+  return samples.filter((sample) => sample.name === name && matches(sample.labels)).reduce((total, { value }) => total + value, 0);
+}
+
+/** Return the value below which a share of a histogram's observations lie, within its buckets; null without any. */
+export function quantile(samples, name, share, matches) {
+  const buckets = new Map(); // upper bound -> observations up to it
+  for (const sample of samples) {
+    if (sample.name !== `${name}_bucket` || !matches(sample.labels)) continue;
+    const bound = Number(sample.labels.le.replace("+Inf", "Infinity"));
+    buckets.set(bound, (buckets.get(bound) ?? 0) + sample.value);
+  }
+  const bounds = [...buckets.keys()].sort((a, b) => a - b);
+  const wanted = share * (buckets.get(Infinity) ?? 0);
+  if (!wanted) return null;
+  const at = bounds.findIndex((bound) => buckets.get(bound) >= wanted);
+  const [low, high] = [bounds[at - 1] ?? 0, bounds[at]];
+  const below = buckets.get(low) ?? 0;
+  return high === Infinity ? low : low + ((high - low) * (wanted - below)) / (buckets.get(high) - below);
+}

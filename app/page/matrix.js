@@ -1,0 +1,46 @@
+// A confusion matrix as a picture: which digit was read as which, and how often.
+
+import { h, style } from "./dom.js";
+import { number, percent, t } from "./language.js";
+
+const DIGITS = Array.from({ length: 10 }, (_, digit) => digit);
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+/** Return a table of [true digit][digit read] -> images. The arrow keys walk its cells; each says what it means. */
+export function matrix(confusion, caption) {
+  const note = h("p", { class: "note", "aria-live": "polite" }, t("matrix.note"));
+  const most = Math.max(1, ...confusion.flatMap((row, actual) => row.filter((_, read) => read !== actual)));
+  const cells = confusion.map((row, actual) => row.map((count, read) => cell(count, actual, read, most, row)));
+  cells[0][0].tabIndex = 0;
+  const tell = (event) => {
+    if (event.target.dataset.means) note.textContent = event.target.dataset.means;
+  };
+  const table = h(
+    "table",
+    { class: "matrix", onpointerover: tell, onfocusin: tell, onclick: tell, onkeydown: (event) => walk(event, cells) },
+    h("caption", { class: "unseen" }, caption),
+    h("thead", {}, h("tr", {}, h("td", {}), DIGITS.map((read) => h("th", { scope: "col" }, read)))),
+    h("tbody", {}, cells.map((row, actual) => h("tr", {}, h("th", { scope: "row" }, actual), row))),
+  );
+  return h("div", { class: "stack tight" }, table, note);
+}
+
+function cell(count, actual, read, most, row) {
+  const total = row.reduce((sum, value) => sum + value, 0);
+  const values = { count: number(count), actual, read, total: number(total), share: percent(total ? count / total : 0, 1) };
+  const means = t(actual === read ? "matrix.right" : "matrix.wrong", values);
+  const element = h("td", { tabindex: -1, "data-means": means, "aria-label": means, class: actual === read ? "right" : null }, count || "");
+  return style(element, { "--share": actual === read ? 0 : Math.sqrt(count / most) });
+}
+
+function walk(event, cells) {
+  const step = STEPS[event.key];
+  const y = cells.findIndex((row) => row.includes(event.target));
+  if (!step || y < 0) return;
+  event.preventDefault();
+  const next = cells[y + step[0]]?.[cells[y].indexOf(event.target) + step[1]];
+  if (!next) return;
+  event.target.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+}

@@ -1,0 +1,68 @@
+"""GET /: the page, whose modules and styles are served from memory under their digest, so that none goes stale."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import PurePosixPath
+
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+router = APIRouter(include_in_schema=False)
+
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self' data: blob:",  # what the network saw is a data URI
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",  # no text ever becomes markup
+        "trusted-types 'none'",
+    )
+)
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """The files of app/page. All of them share one digest: modules of two releases never meet in a browser."""
+
+    digest: str
+    index: bytes
+    files: Mapping[str, bytes]
+    """By name; every one but the index."""
+
+
+@cache
+def load_page() -> Page:
+    folder = resources.files("app").joinpath("page")
+    files = {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda file: file.name)}
+    digest = hashlib.sha256(b"".join(name.encode() + content for name, content in files.items())).hexdigest()[:16]
+    index = files.pop("index.html")
+    return Page(digest, index.replace(b'"page/', f'"page/{digest}/'.encode()), files)
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    page = load_page()
+    headers = {**HEADERS, "Content-Security-Policy": POLICY, "Cache-Control": "no-cache", "ETag": f'"{page.digest}"'}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(page.index, media_type="text/html", headers=headers)
+
+
+@router.get("/page/{digest}/{name}")
+async def page_file(digest: str, name: str) -> Response:
+    page = load_page()
+    if digest != page.digest or name not in page.files:
+        raise HTTPException(404)
+    headers = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(page.files[name], media_type=MEDIA_TYPES[PurePosixPath(name).suffix], headers=headers)

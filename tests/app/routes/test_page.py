@@ -1,0 +1,110 @@
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+
+from tests.app.services import BASE_URL
+
+pytestmark = pytest.mark.anyio
+
+PAGE = Path(__file__).parent.parent.parent.parent / "app" / "page"
+MAX_BYTES = 150_000
+LANGUAGES = ("english", "chinese")
+
+
+class LinkedFiles(HTMLParser):
+    """Collects the files that the page loads, and whatever the policy would not let it run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.inline: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if tag in ("script", "link"):
+            self.urls.append(attributes.get("src") or attributes.get("href") or "")
+        self.inline += [name for name in attributes if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in attributes):
+            self.inline.append(tag)
+
+
+async def linked(client: httpx.AsyncClient) -> LinkedFiles:
+    parser = LinkedFiles()
+    parser.feed((await client.get("/")).text)
+    return parser
+
+
+async def test_page_and_all_its_files_come_from_this_server(client: httpx.AsyncClient) -> None:
+    found = await linked(client)
+    assert len(found.urls) == 4
+    base = urljoin(BASE_URL, found.urls[0].rpartition("/")[0] + "/")
+    for file in PAGE.iterdir():
+        if file.name != "index.html":
+            answer = await client.get(base + file.name)
+            assert answer.content == file.read_bytes()
+            assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+            assert "octet-stream" not in answer.headers["content-type"]
+
+
+async def test_page_is_small() -> None:
+    assert sum(file.stat().st_size for file in PAGE.iterdir()) < MAX_BYTES
+
+
+async def test_page_names_its_files_below_a_prefix_of_a_proxy(client: httpx.AsyncClient) -> None:
+    assert [url for url in (await linked(client)).urls if url.startswith(("/", "http"))] == []
+
+
+async def test_policy_lets_nothing_in_from_elsewhere_or_inline(client: httpx.AsyncClient) -> None:
+    policy = (await client.get("/")).headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert (await linked(client)).inline == []
+
+
+async def test_page_is_asked_for_again_and_answered_shortly_when_it_is_the_same(client: httpx.AsyncClient) -> None:
+    page = await client.get("/")
+    assert page.headers["cache-control"] == "no-cache"
+    again = await client.get("/", headers={"If-None-Match": page.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await client.get("/", headers={"If-None-Match": '"another"'})).content == page.content
+
+
+async def test_files_of_another_release_are_not_mistaken_for_these(client: httpx.AsyncClient) -> None:
+    for path in ("/page/0123456789abcdef/main.js", "/page/main.js"):
+        answer = await client.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_unknown_paths_are_still_problems(client: httpx.AsyncClient) -> None:
+    for path in ("/nothing", "/index.html", "/page/", "/page/..%2fmain.py"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_both_languages_say_the_same_things() -> None:
+    keys = {
+        name: set(re.findall(r'^  "([^"]+)":', (PAGE / f"{name}.js").read_text(), re.MULTILINE)) for name in LANGUAGES
+    }
+    only_chinese = {
+        key for key in keys["chinese"] - keys["english"] if not key.startswith("problem.") and not key.endswith(".note")
+    }
+    assert (keys["english"] - keys["chinese"], only_chinese) == (set(), set())
+
+
+async def test_every_text_asked_for_exists() -> None:
+    texts = set(re.findall(r'^  "([^"]+)":', (PAGE / "english.js").read_text(), re.MULTILINE))
+    asked = {key for file in PAGE.glob("*.js") for key in re.findall(r'\bt\("([^"]+)"', file.read_text())}
+    assert asked
+    assert asked - texts == set()
+
+
+async def test_words_for_problems_are_of_problems_that_there_are(client: httpx.AsyncClient) -> None:
+    named = set(re.findall(r'^  "problem\.([^"]+)":', (PAGE / "chinese.js").read_text(), re.MULTILINE))
+    for slug in named:
+        assert (await client.get(f"/problems/{slug}")).status_code == 200, slug

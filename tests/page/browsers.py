@@ -1,0 +1,18 @@
+"""The Chromium that draws on the page, for tests, benchmarks and pictures."""
+
+import os
+import shutil
+
+from playwright.sync_api import Browser, Playwright
+
+TO_INSTALL = "needs Chromium: apt-get install chromium"
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find_chromium() -> str | None:
+    return next((found for found in map(shutil.which, PROGRAMS) if found), None)
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start a headless Chromium. As root it has no sandbox: it refuses to run with one."""
+    return playwright.chromium.launch(executable_path=find_chromium(), chromium_sandbox=os.geteuid() != 0)

@@ -1,0 +1,69 @@
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.visitors import Visitor
+from tests.servers import Server, start_server
+
+pytestmark = pytest.mark.train
+WAIT_MS = 120_000
+
+
+def test_run_is_watched_from_start_to_promotion_through_a_killed_server(
+    visitor: Visitor, tmp_path: Path, small_mnist_dir: Path
+) -> None:
+    data = {"INKLING_MNIST_DIR": str(small_mnist_dir)}
+    with start_server(tmp_path / "data", **data) as first:
+        port = first.url.rpartition(":")[2]
+        page = visitor.open(f"{first.url}/#train")
+        page.get_by_label("Steps").fill("3000")
+        page.get_by_label("Batch size").fill("64")
+        page.get_by_label("Images held out").fill("200")
+        page.get_by_label("Serve the new version").select_option("always")
+        page.get_by_role("button", name="Start training").click()
+        run = page.locator("[data-state]").last
+        expect(page.get_by_text("left.")).to_be_visible(timeout=WAIT_MS)
+        os.kill(first.process.pid, signal.SIGKILL)
+        first.process.wait(10)
+        expect(page.get_by_text("The connection is lost")).to_be_visible()
+    with start_server(tmp_path / "data", "--port", port, **data):
+        expect(run).to_have_attribute("data-state", "succeeded", timeout=WAIT_MS)
+        steps = page.evaluate("fetch('train/1').then(r => r.json()).then(run => run.progress.map(line => line.step))")
+        assert steps == list(range(100, 3001, 100))
+        drawn = page.locator(".chart").last.locator(".line.validation path").get_attribute("d")
+        assert drawn
+        assert drawn.count("L") + 1 == len(steps)
+        page.get_by_role("link", name="Version 2").first.click()
+        expect(page.locator("tr.served th")).to_contain_text("2")
+
+
+def test_run_is_cancelled_and_the_other_tab_sees_it(visitor: Visitor, server: Server) -> None:
+    page = visitor.open(f"{server.url}/#train")
+    page.get_by_role("button", name="Start training").click()
+    other = visitor.open_tab(page.context, f"{server.url}/#train/1")
+    expect(other.get_by_role("heading", name="Run 1")).to_be_visible()
+    page.get_by_role("button", name="Stop the run").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop the run").click()
+    for tab in (page, other):
+        expect(tab.locator(".train [data-state]")).to_have_attribute("data-state", "cancelled")
+    expect(page.locator("table")).to_contain_text("stopped")
+
+
+def test_value_out_of_bounds_never_reaches_the_server(visitor: Visitor, server: Server) -> None:
+    page = visitor.open(f"{server.url}/#train")
+    page.get_by_label("Learning rate").fill("2")
+    page.get_by_role("button", name="Start training").click()
+    assert page.get_by_label("Learning rate").evaluate("input => input.validity.rangeOverflow")
+    expect(page.get_by_text("No run yet.")).to_be_visible()
+
+
+def test_missing_images_are_told_with_the_way_out(visitor: Visitor, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with start_server(tmp_path / "data", INKLING_MNIST_DIR=str(tmp_path / "empty")) as server:
+        page = visitor.open(f"{server.url}/#train")
+        page.get_by_role("button", name="Start training").click()
+        expect(page.get_by_role("alert")).to_contain_text("The training images are missing", timeout=WAIT_MS)
+        expect(page.get_by_role("alert")).to_contain_text("INKLING_MNIST_DIR")

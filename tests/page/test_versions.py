@@ -1,0 +1,84 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.settings import Settings
+from tests.app.services import open_registry, publish, retrained
+from tests.page.visitors import Visitor
+from tests.servers import Server, start_server
+from training.checkpoint import Checkpoint
+
+
+@pytest.fixture
+def two_versions(tmp_path: Path, shipped: Checkpoint) -> Iterator[Server]:
+    """A server with the shipped version and another, which is served."""
+    with start_server(tmp_path / "data", "--trainer", "external", "--follow-s", "0.05") as server:
+        with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
+            publish(registry, retrained(shipped, 2))
+        yield server
+
+
+def row(page: Page, version: int) -> str:
+    return page.locator("tbody tr").filter(has=page.get_by_role("link", name=str(version), exact=True)).inner_text()
+
+
+def test_older_version_is_rolled_back_to_and_the_newer_served_again(visitor: Visitor, two_versions: Server) -> None:
+    page = visitor.open(f"{two_versions.url}/#versions")
+    served = page.locator("tr.served th")
+    expect(served).to_contain_text("2")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Roll back to version 1?")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(served).to_contain_text("2")
+    page.get_by_role("button", name="Roll back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("Version 1 is served.")).to_be_visible()
+    expect(served).to_contain_text("1")
+    page.get_by_role("button", name="Serve").click()
+    page.get_by_role("dialog").get_by_role("button", name="Serve").click()
+    expect(served).to_contain_text("2")
+
+
+def test_tab_that_did_not_see_a_promotion_is_told(visitor: Visitor, two_versions: Server) -> None:
+    visitor.expected_refusals = {412}
+    page = visitor.open(f"{two_versions.url}/#versions")
+    page.get_by_role("button", name="Roll back").click()
+    other = visitor.open_tab(page.context, f"{two_versions.url}/#versions")
+    other.get_by_role("button", name="Roll back").click()
+    other.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(other.locator("tr.served th")).to_contain_text("1")
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(page.get_by_role("alert")).to_contain_text("Another version was promoted meanwhile")
+    expect(page.locator("tr.served th")).to_contain_text("1")
+
+
+def test_confusions_are_told_cell_by_cell(visitor: Visitor, two_versions: Server) -> None:
+    page = visitor.open(f"{two_versions.url}/#versions/1-2")
+    matrix = page.get_by_role("table", name="Confusion matrix of version 1")
+    confusion = page.evaluate("fetch('versions/1').then(r => r.json()).then(v => v.evaluation.confusion_matrix)")
+    first = matrix.locator("tbody td").first
+    first.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    for _ in range(9):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".pair .note").first).to_contain_text(f"4 read as 9: {confusion[4][9]} of {sum(confusion[4])}")
+
+
+def test_checkpoint_is_downloaded(visitor: Visitor, two_versions: Server) -> None:
+    page = visitor.open(f"{two_versions.url}/#versions")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the checkpoint of version 1").click()
+    assert download.value.suggested_filename == "inkling-1.safetensors"
+
+
+def test_two_versions_stand_side_by_side_and_in_the_address(visitor: Visitor, two_versions: Server) -> None:
+    page = visitor.open(f"{two_versions.url}/#versions")
+    page.get_by_label("On the left").select_option("1")
+    expect(page).to_have_url(f"{two_versions.url}/#versions/1-1")
+    page.get_by_label("On the right").select_option("2")
+    page.reload()
+    expect(page.get_by_label("On the left")).to_have_value("1")
+    expect(page.get_by_label("On the right")).to_have_value("2")

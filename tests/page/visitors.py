@@ -1,0 +1,90 @@
+"""Who opens the page in a test: a browser context that writes down whatever must not happen."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, expect
+
+from tests.page.strokes import Stroke
+
+HOST = "127.0.0.1"
+NOT_FOUND_OUT_BY_US = "Failed to load resource"
+"""Chromium's word for every refusal; those are written down with their status."""
+
+
+@dataclass
+class Visitor:
+    browser: Browser
+    outside: list[str] = field(default_factory=list)
+    """URLs asked for elsewhere."""
+    mistakes: list[str] = field(default_factory=list)
+    """Errors of the console, of scripts, and breaches of the policy, which the console tells, too."""
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+    """Answers with a status from 400 on."""
+    expected_refusals: set[int] = field(default_factory=set)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def open(self, url: str, **options: Any) -> Page:
+        """Open a page in a browser of its own, in English unless the options say otherwise."""
+        context = self.browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
+        context.set_default_timeout(20_000)
+        self.contexts.append(context)
+        context.on("request", self._see_request)
+        context.on("response", self._see_response)
+        context.on("console", self._see_message)
+        context.on("weberror", lambda error: self.mistakes.append(str(error.error)))
+        return self.open_tab(context, url)
+
+    def open_tab(self, context: BrowserContext, url: str) -> Page:
+        page = context.new_page()
+        page.goto(url)
+        return page
+
+    def leave(self) -> None:
+        """Close everything.
+
+        Raises:
+            AssertionError: something happened that must not.
+        """
+        for context in self.contexts:
+            context.close()
+        assert self.outside == []
+        assert self.mistakes == []
+        assert [refusal for refusal in self.refusals if refusal[0] not in self.expected_refusals] == []
+
+    def _see_request(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and url.hostname != HOST:
+            self.outside.append(request.url)
+
+    def _see_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.refusals.append((response.status, response.url))
+
+    def _see_message(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(NOT_FOUND_OUT_BY_US):
+            self.mistakes.append(message.text)
+
+
+def draw(page: Page, strokes: list[Stroke]) -> None:
+    """Draw strokes, in shares of the pad's side, with the mouse."""
+    box = page.locator(".pad").bounding_box()
+    assert box
+    for stroke in strokes:
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place)
+        page.mouse.up()
+
+
+def await_state(page: Page, state: str) -> None:
+    expect(page.locator(".place")).to_have_attribute("data-state", state)
+
+
+def read(page: Page) -> str:
+    """Return the digit that the page says, once it has read all that is on the pad."""
+    await_state(page, "read")
+    return page.locator(".answer").inner_text()
