@@ -6,7 +6,6 @@ version that ships or by a checkpoint file, and how long it takes from the end o
 
 import sys
 import tempfile
-from itertools import product
 from pathlib import Path
 
 import httpx
@@ -14,7 +13,7 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 from tests.page.browsers import launch
-from tests.page.strokes import DIGITS, PLACES, SIZES, placed
+from tests.page.strokes import everywhere, placed
 from tests.page.visitors import draw, read
 from tests.servers import start_server
 
@@ -43,7 +42,7 @@ def main() -> None:
             page.goto(server.url)
             wrong = drawn_wrong(page)
             delays = page.evaluate("window.delays")
-    total = len(DIGITS) * len(PLACES) * len(SIZES)
+    total = len(list(everywhere()))
     print(f"drawn digits read right   {total - len(wrong)} of {total}, test accuracy {accuracy:.4f}; wrong: {wrong}")
     median, p95 = np.percentile(delays, [50, 95])
     print(
@@ -58,7 +57,7 @@ def serve(client: httpx.Client, checkpoint: Path) -> None:
 
 def drawn_wrong(page: Page) -> list[str]:
     wrong = []
-    for place, size, digit in product(PLACES, SIZES, DIGITS):
+    for digit, place, size in everywhere():
         page.keyboard.press("c")
         draw(page, placed(digit, place, size))
         if (found := read(page)) != str(digit):

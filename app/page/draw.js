@@ -31,7 +31,7 @@ export function mount(root) {
   const problem = h("div", {});
   const seen = h("img", { class: "pixels", alt: "", width: 28, height: 28, hidden: true });
   const done = h("p", { class: "note" });
-  const heat = h("canvas", { class: "pixels", width: 28, height: 28, role: "img" });
+  const heat = h("canvas", { class: "pixels", width: 28, height: 28, role: "img", "aria-label": t("why") });
   const why = h("p", { class: "note" });
   const whyTitle = h("h3", {}, t("why"));
   const save = h("a", { class: "button", download: "digit.png" }, t("save"));
@@ -113,6 +113,7 @@ export function mount(root) {
     done.textContent = t("seen.note");
     why.textContent = t("why.note");
     whyTitle.textContent = t("why");
+    heat.setAttribute("aria-label", t("why"));
     heat.getContext("2d").clearRect(0, 0, 28, 28);
   }
 

@@ -14,6 +14,7 @@ export function mount(root, rest) {
   const pair = h("div", {});
   const notice = h("div", { "aria-live": "polite" });
   let chosen = rest;
+  let state = null; // what the server told last
   let known = ""; // what is shown: shown again only when it is another
   let isGone = false;
   let timer = 0;
@@ -24,15 +25,15 @@ export function mount(root, rest) {
       const [{ items }, { items: promotions }, current] = await Promise.all([
         json("versions?limit=100"), json("promotions?limit=100"), call("versions/current"),
       ]);
-      const state = { versions: items, promotions, served: (await current.json()).version, tag: current.headers.get("ETag") };
-      if (!isGone) show(state);
+      state = { versions: items, promotions, served: (await current.json()).version, tag: current.headers.get("ETag") };
+      if (!isGone) show();
     } catch (problem) {
       if (!isGone) notice.replaceChildren(refusal(problem));
     }
     if (!isGone) timer = setTimeout(load, RELOAD_MS);
   }
 
-  function show(state) {
+  function show() {
     const now = JSON.stringify([state, chosen]);
     if (now === known) return;
     known = now;
@@ -41,7 +42,9 @@ export function mount(root, rest) {
   }
 
   function choose(first, second) {
-    location.hash = `#versions/${first}-${second}`;
+    chosen = `${first}-${second}`;
+    show(); // at once: the next choice starts from this one
+    location.hash = `#versions/${chosen}`;
   }
 
   async function promote(version, { served, versions, tag }) {
@@ -63,6 +66,7 @@ export function mount(root, rest) {
   return {
     go(now) {
       chosen = now;
+      if (state) show();
       load();
     },
     hide() {

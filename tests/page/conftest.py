@@ -11,9 +11,13 @@ from tests.page.visitors import Visitor
 from tests.servers import Server, start_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium for all tests. Skips where there is none, fails in CI."""
+    """A headless Chromium for the tests of a module. Skips where there is none, fails in CI.
+
+    No longer than that: while it is open, Playwright has an event loop in this thread, and other modules' tests want
+    one of their own.
+    """
     if find_chromium() is None:
         if os.environ.get("CI"):
             pytest.fail(TO_INSTALL)

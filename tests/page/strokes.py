@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import product
 
 Point = tuple[float, float]
 Stroke = list[Point]
@@ -43,10 +44,8 @@ EDGE = 0.05
 
 
 def everywhere() -> Iterator[tuple[int, str, str]]:
-    """Yield every digit in every place and, over the digits, every size there: 50 of the 150."""
-    for i, place in enumerate(PLACES):
-        for digit in DIGITS:
-            yield digit, place, list(SIZES)[(i + digit) % len(SIZES)]
+    """Yield every digit in every place and size there: 150."""
+    return product(DIGITS, PLACES, SIZES)
 
 
 def placed(digit: int, place: str = "middle", size: str = "medium") -> list[Stroke]:
