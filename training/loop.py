@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from training.batches import scale
 from training.calibration import fit_temperature
 from training.checkpoint import Card, Checkpoint, save, verify
 from training.dataset import NUM_CLASSES, Dataset, Split
 from training.evaluation import evaluate
-from training.learner import Learner, scale
+from training.learner import Learner
 from training.model import NUM_FEATURES, accuracy, logits
 from training.recipe import Recipe
 from training.records import Progress
@@ -60,7 +61,7 @@ def train(
             step=step,
             loss=loss,
             accuracy=batch_accuracy,
-            validation_accuracy=_held_out_accuracy(held_out, learner.result()),
+            validation_accuracy=_held_out_accuracy(held_out, learner, step),
             elapsed_s=time.perf_counter() - started,
         )
         on_progress(progress, partial(learner.copy_state, step, progress.elapsed_s))
@@ -131,16 +132,12 @@ def _index_batches(recipe: Recipe, size: int, skip: int) -> Iterator[tf.Tensor]:
     yield from steps.batch(recipe.display_step).prefetch(1)
 
 
-def _held_out_accuracy(held_out: tuple[tf.Tensor, tf.Tensor] | None, parameters: Parameters) -> float | None:
+def _held_out_accuracy(held_out: tuple[tf.Tensor, tf.Tensor] | None, learner: Learner, step: int) -> float | None:
     if held_out is None:
         return None
     images, labels = held_out
-    return float(accuracy(predict(images, parameters), labels))
+    return float(accuracy(learner.logits(images, step), labels))
 
 
 def _flat(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.constant(split.images.reshape(-1, NUM_FEATURES)), tf.constant(split.labels, tf.int32)
-
-
-def _scale(pixels: tf.Tensor) -> tf.Tensor:
-    return tf.cast(pixels, tf.float32) / 255.0

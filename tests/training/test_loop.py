@@ -240,7 +240,14 @@ def test_training_that_diverges_after_the_last_display_step_says_so(data: Datase
 # the accurate recipe
 
 BRISK = ACCURATE.with_overrides(
-    {"training_steps": 300, "warmup_steps": 20, "display_step": 50, "validation_size": 500, "average_decay": 0.9}
+    {
+        "training_steps": 300,
+        "teacher": 1 / 3,
+        "warmup_steps": 20,
+        "display_step": 50,
+        "validation_size": 500,
+        "average_decay": 0.9,
+    }
 )
 
 
@@ -256,7 +263,8 @@ def test_accurate_recipe_learns_more_in_its_time(data: Dataset, trained: Trained
     assert right(brisk.parameters) > max(0.9, right(trained.parameters))
 
 
-def test_accurate_training_resumes_bit_for_bit(data: Dataset, brisk: Trained) -> None:
+@pytest.mark.parametrize("step", [50, 100, 150])  # while the teacher learns, when it has, after that
+def test_accurate_training_resumes_bit_for_bit(step: int, data: Dataset, brisk: Trained) -> None:
     from training import loop
 
     # given: a training that ends in its middle, after a snapshot
@@ -266,7 +274,7 @@ def test_accurate_training_resumes_bit_for_bit(data: Dataset, brisk: Trained) ->
     snapshots: list[Snapshot] = []
 
     def stop(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
-        if progress.step == 150:
+        if progress.step == step:
             snapshots.append(copy_state().to_snapshot())
             raise EnoughError
 
@@ -278,7 +286,22 @@ def test_accurate_training_resumes_bit_for_bit(data: Dataset, brisk: Trained) ->
     parameters = loop.train(BRISK, data, lambda progress, _: lines.append(progress), state)
     # then
     assert_same_bytes(parameters, brisk.parameters)
-    assert [line.step for line in lines] == [200, 250, 300]
+    assert [line.step for line in lines] == list(range(step + 50, 301, 50))
+
+
+def test_first_lines_of_progress_are_the_teachers(brisk: Trained) -> None:
+    accuracies = [line.validation_accuracy for line in brisk.lines]
+    assert [line.step for line in brisk.lines] == [50, 100, 150, 200, 250, 300]
+    taught, begun = accuracies[1:3]
+    assert taught is not None
+    assert begun is not None
+    assert taught > 0.9 > begun  # what it taught in 50 steps is less than it knows
+
+
+def test_network_without_a_teacher_learns_too(data: Dataset) -> None:
+    alone = train(BRISK.with_overrides({"teacher": 0}), data)
+    assert [line.step for line in alone.lines] == [50, 100, 150, 200, 250, 300]
+    assert (alone.lines[-1].validation_accuracy or 0) > 0.85
 
 
 def test_state_of_another_kind_of_recipe_is_refused(data: Dataset) -> None:
