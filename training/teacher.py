@@ -17,7 +17,8 @@ DROPPED = 0.4
 """Share of the features that a step leaves out (Srivastava et al. 2014)."""
 
 AVERAGE_DECAY = 0.999
-SCHEDULE = {"optimizer": "adam", "learning_rate": 0.002, "warmup_steps": 500, "decay": "cosine"}
+LEARNING_RATE = 0.002
+WARMUP_SHARE = 1 / 25
 
 
 class Teacher:
@@ -28,7 +29,15 @@ class Teacher:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.schedule = recipe.with_overrides({**SCHEDULE, "training_steps": recipe.teacher_steps, "teacher": 0})
+        self.schedule = recipe.with_overrides(
+            {
+                "learning_rate": LEARNING_RATE,
+                "warmup_steps": int(WARMUP_SHARE * recipe.teacher_steps),
+                "decay": "cosine",
+                "training_steps": recipe.teacher_steps,
+                "teacher": 0,
+            }
+        )
         self.variables = _initial_variables(recipe.seed)
         self.adam = Adam(self.variables)
         self.averages = {name: tf.Variable(variable) for name, variable in self.variables.items()}

@@ -15,9 +15,8 @@ RECIPE = ACCURATE.with_overrides(
 
 def batches(steps: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     images, labels = make_digits(steps * 32, seed=1)
-    return (images.reshape(steps, 32, 784) / np.float32(255)).astype(np.float32), labels.reshape(steps, 32).astype(
-        np.int32
-    )
+    x = (images.reshape(steps, 32, 784) / np.float32(255)).astype(np.float32)
+    return x, labels.reshape(steps, 32).astype(np.int32)
 
 
 def test_teacher_learns_its_digits() -> None:
