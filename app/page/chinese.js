@@ -126,6 +126,7 @@ export const chinese = {
   "of": "{correct} / {total}",
   "points": "{change} 个百分点",
   "compare": "并排比较",
+  "compare.none": "再训练一个网络，就可以在这里与它并排比较。",
   "left": "左侧",
   "right": "右侧",
   "promote.title": "启用版本 {version}？",

@@ -121,6 +121,7 @@ export const english = {
   "of": "{correct} of {total}",
   "points": "{change} points",
   "compare": "Side by side",
+  "compare.none": "Train another network, and it stands here, beside this one.",
   "left": "On the left",
   "right": "On the right",
   "promote.title": "Serve version {version}?",

@@ -125,7 +125,7 @@ function comparison({ versions, served }, chosen, choose) {
     "div",
     { class: "pair" },
     column(first, select(t("left"), first.version, (value) => choose(value, (second ?? first).version))),
-    second && column(second, select(t("right"), second.version, (value) => choose(first.version, value)), first),
+    second ? column(second, select(t("right"), second.version, (value) => choose(first.version, value)), first) : h("p", { class: "empty" }, t("compare.none")),
   );
 }
 
