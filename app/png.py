@@ -1,0 +1,31 @@
+"""The plainest PNG of a digit -> its pixels, without opening it as an image file."""
+
+import struct
+import zlib
+
+from PIL import Image
+
+SIDE = 28
+_HEADER = b"IHDR" + struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
+_START = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEADER + struct.pack(">I", zlib.crc32(_HEADER))
+_END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+_DATA = len(_START) + 4
+"""Where the type of the second chunk begins (https://www.w3.org/TR/png-3/#5Chunk-layout)."""
+
+
+def plain_png_pixels(content: bytes) -> bytes | None:
+    """Return the 784 pixels of a PNG of 28x28 grey pixels in one IDAT chunk; None of any other file, right or wrong.
+
+    Most encoders write such a file. Pillow takes 24 us to open it, to look for what else may be in it and to decode it;
+    its decoder alone, which is called here, takes 9. What is None here is for Pillow to read, or to refuse in words.
+    """
+    if not (content.startswith(_START) and content.endswith(_END)):
+        return None
+    length, name = content[_DATA - 4 : _DATA], content[_DATA : _DATA + 4]
+    data, checksum = content[_DATA : -len(_END) - 4], content[-len(_END) - 4 : -len(_END)]
+    if name != b"IDAT" or int.from_bytes(length) != len(data) - 4 or int.from_bytes(checksum) != zlib.crc32(data):
+        return None
+    try:
+        return Image.frombytes("L", (SIDE, SIDE), data[4:], "zip", "L", 0).tobytes()
+    except (ValueError, OSError):  # damaged, and its checksum with it
+        return None
