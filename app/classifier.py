@@ -54,14 +54,14 @@ class Classifier:
         (w1, b1), (w2, b2), (w3, b3) = self._layers
         x = np.empty((max(len(flat), 2), 784), np.float32)
         x[:] = flat  # (n, 784), and (2, 784) of a lone image
-        layer_1 = x[:, :HALF] @ w1[:HALF]  # (n, 128)
+        layer_1: Floats = x[:, :HALF] @ w1[:HALF]  # (n, 128)
         layer_1 += x[:, HALF:] @ w1[HALF:]
         layer_1 += b1
         np.tanh(layer_1, out=layer_1)
-        layer_2 = layer_1 @ w2  # (n, 256)
+        layer_2: Floats = layer_1 @ w2  # (n, 256)
         layer_2 += b2
         np.tanh(layer_2, out=layer_2)
-        logits = layer_2 @ w3  # (n, 10)
+        logits: Floats = layer_2 @ w3  # (n, 10)
         logits += b3
         return _softmax(logits)[: len(flat)]
 

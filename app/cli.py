@@ -23,6 +23,7 @@ from app.explain import explain
 from app.images import decode
 from app.normalise import normalise
 from app.pictures import decode_picture
+from app.protocol import JoinedHttpProtocol
 from app.settings import PREFIX, Settings, unknown_variables
 from training import checkpoint, dataset
 from training.checkpoint import Checkpoint, CheckpointError
@@ -161,6 +162,7 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
             workers=settings.workers,
             host=settings.host,
             port=settings.port,
+            http=JoinedHttpProtocol,
             access_log=False,  # ours names the request id
             server_header=False,
             log_config=LOGGING,

@@ -12,11 +12,12 @@ from PIL import Image, UnidentifiedImageError
 from app.arrays import grey_levels, json_array, npy_array
 from app.errors import BodyError, ImageError, MediaTypeError, TooLargeError
 from app.multipart import multipart_files
-from app.png import SIDE, plain_png_pixels
+from app.png import plain_png_pixels
 from app.settings import Settings
 
 T = TypeVar("T")
 
+SIDE = 28
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 Images = NDArray[np.uint8]
 

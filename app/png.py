@@ -5,8 +5,8 @@ import zlib
 
 from PIL import Image
 
-SIDE = 28
-_HEADER = b"IHDR" + struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
+_SIDE = 28
+_HEADER = b"IHDR" + struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
 _START = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEADER + struct.pack(">I", zlib.crc32(_HEADER))
 _END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
 _DATA = len(_START) + 4
@@ -26,6 +26,6 @@ def plain_png_pixels(content: bytes) -> bytes | None:
     if name != b"IDAT" or int.from_bytes(length) != len(data) - 4 or int.from_bytes(checksum) != zlib.crc32(data):
         return None
     try:
-        return Image.frombytes("L", (SIDE, SIDE), data[4:], "zip", "L", 0).tobytes()
+        return Image.frombytes("L", (_SIDE, _SIDE), data[4:], "zip", "L", 0).tobytes()
     except (ValueError, OSError):  # damaged, and its checksum with it
         return None

@@ -22,5 +22,5 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    options = {"access_log": False, "log_level": "warning", "server_header": False}
-    uvicorn.run(app, port=int(sys.argv[1]), lifespan="off", **options)
+    port = int(sys.argv[1])
+    uvicorn.run(app, port=port, access_log=False, log_level="warning", server_header=False, lifespan="off")
