@@ -1,1 +1,1 @@
-"""The contestants: each module is a server of its own, `python -m benchmarks.servers.NAME PORT`."""
+"""The contestants: each module is a server, `python -m benchmarks.servers.NAME PORT`. None of them imports `app`."""

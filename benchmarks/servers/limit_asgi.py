@@ -5,7 +5,7 @@ import sys
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from benchmarks.answers import CONSTANT
+from benchmarks.servers.network import CONSTANT
 
 HEADERS = [(b"content-length", str(len(CONSTANT)).encode()), (b"content-type", b"application/json")]
 

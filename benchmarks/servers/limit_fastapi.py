@@ -6,7 +6,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import FastAPI, File, Request, Response, UploadFile
 
-from benchmarks.answers import CONSTANT
+from benchmarks.servers.network import CONSTANT
 
 app = FastAPI()
 
