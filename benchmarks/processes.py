@@ -7,9 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,19 +32,27 @@ class Process:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def wait_until_ready(self, path: str = "/") -> float:
-        """Return how many seconds after its start it answered a GET (below 500), or was 200 on /readyz.
+    def wait_for(self, is_there: Callable[[], bool]) -> float:
+        """Return how many seconds after the process was started something held, for which is looked every 5 ms.
 
         Raises:
-            RuntimeError: it ended, or did not answer in time.
+            RuntimeError: the process ended, or it did not hold in time.
         """
         while time.perf_counter() - self.started_at < START_S:
             if self.popen.poll() is not None:
-                raise RuntimeError(f"it ended with {self.popen.returncode}")
-            if _answers(self.url + path):
+                raise RuntimeError(f"its process ended with {self.popen.returncode}")
+            if is_there():
                 return time.perf_counter() - self.started_at
             time.sleep(0.005)
         raise RuntimeError(f"it was not ready after {START_S:.0f} s")
+
+    def is_ready(self) -> bool:
+        """Whether GET /readyz answers 200."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+                return True
+        except OSError:
+            return False
 
     def tree(self) -> list[int]:
         """Return the ids of the process and of all its descendants."""
@@ -99,16 +106,6 @@ def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INKLING_")}
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "RAY_USAGE_STATS_ENABLED": "0", "TF_CPP_MIN_LOG_LEVEL": "2"}
     return {**kept, **quiet, "PYTHONPATH": str(ROOT)}
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except urllib.error.HTTPError as error:
-        return error.code < 500
-    except OSError:
-        return False
 
 
 def _descendants(pid: int) -> list[int]:

@@ -169,12 +169,20 @@ def _checked(
     port = processes.free_port()
     data_dir = folder / f"data-{port}"
     with processes.started(contestant.command(port, data_dir), port) as process:
-        process.wait_until_ready("/readyz" if contestant is OURS else "/")
+        process.wait_for(lambda: _is_answered(process, contestant, posts))
         for upload, path in contestant.paths.items():
             post = posts[upload]
             for _ in range(WARM_UP):
                 check_answer(_post(process.url + path, post), expected if contestant.reads else None)
         yield process
+
+
+def _is_answered(process: Process, contestant: Contestant, posts: dict[str, Post]) -> bool:
+    upload, path = next(iter(contestant.paths.items()))
+    try:
+        return bool(_post(process.url + path, posts[upload]))
+    except RuntimeError:
+        return False
 
 
 def _post(url: str, post: Post) -> bytes:
