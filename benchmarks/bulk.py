@@ -17,8 +17,8 @@ from PIL import Image
 from app.classifier import Classifier
 from app.report.markdown import paragraph, table
 from benchmarks import processes
-from benchmarks.serving import BOUNDARY, Tell, spread
 from benchmarks.servers.network import CHECKPOINT
+from benchmarks.serving import BOUNDARY, PART_HEAD, Tell, spread
 from tests.digits import make_digits
 from training import checkpoint
 
@@ -92,8 +92,7 @@ def bodies(images: NDArray[np.uint8]) -> tuple[Body, ...]:
 
 def form(images: NDArray[np.uint8]) -> bytes:
     """Return a multipart/form-data body of PNG files."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
-    return b"".join(head.encode() + _png(image) + b"\r\n" for image in images) + f"--{BOUNDARY}--\r\n".encode()
+    return b"".join(PART_HEAD.encode() + _png(image) + b"\r\n" for image in images) + f"--{BOUNDARY}--\r\n".encode()
 
 
 def check(body: Body, answer: bytes, expected: NDArray[np.float32]) -> None:
@@ -112,13 +111,26 @@ def check(body: Body, answer: bytes, expected: NDArray[np.float32]) -> None:
 
 def section(bulk: Bulk) -> str:
     rows = [
-        [body.name, f"{body.images:,}", f"{statistics.median(bulk.rates[body.name]):,.0f}", spread(bulk.ratios(body.name))]
+        [
+            body.name,
+            f"{body.images:,}",
+            f"{statistics.median(bulk.rates[body.name]):,.0f}",
+            spread(bulk.ratios(body.name)),
+        ]
         for body in bulk.bodies
     ]
-    rows.append([f"the forward pass alone, in a process of its own", f"{MOST:,}", f"{statistics.median(bulk.rates['']):,.0f}", ""])
+    rows.append(
+        [
+            "the forward pass alone, in a process of its own",
+            f"{MOST:,}",
+            f"{statistics.median(bulk.rates['']):,.0f}",
+            "",
+        ]
+    )
     text = (
-        f"One request after another on one connection, {ROUNDS} rounds; from before the request is sent until its answer "
-        "has come. The ratio is to the forward pass over the same array (`Classifier.probabilities`), in the same round."
+        f"One request after another on one connection, {ROUNDS} rounds; from before the request is sent until its "
+        "answer has come. The ratio is to the forward pass over the same array (`Classifier.probabilities`), in the "
+        "same round."
     )
     header = ("body", "images a request", "images/s", "of the forward pass")
     return "\n\n".join(["## Many images a request", paragraph(text), table(header, rows)])
@@ -127,7 +139,12 @@ def section(bulk: Bulk) -> str:
 def verdicts(bulk: Bulk) -> list[tuple[str, str, str, bool]]:
     ratios = bulk.ratios(bulk.bodies[0].name)
     return [
-        (f"{MOST:,} images, raw bytes to .npy, by the forward pass", f"at least {LEAST}x", spread(ratios), statistics.median(ratios) >= LEAST)
+        (
+            f"{MOST:,} images, raw bytes to .npy, by the forward pass",
+            f"at least {LEAST}x",
+            spread(ratios),
+            statistics.median(ratios) >= LEAST,
+        )
     ]
 
 

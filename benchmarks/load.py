@@ -38,13 +38,9 @@ def send(post: Post, url: str, connections: int, seconds: float) -> Load:
     Raises:
         RuntimeError: an answer was missing, or none of 2xx or 3xx.
     """
-    finished = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", str(SCRIPT), url]
-        + ["--", str(post.body), post.content_type],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    how = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", str(SCRIPT)]
+    what = [url, "--", str(post.body), post.content_type]
+    finished = subprocess.run(["wrk", *how, *what], capture_output=True, text=True, check=False)
     if finished.returncode:
         raise RuntimeError(f"wrk failed: {finished.stdout}{finished.stderr}")
     return parse(finished.stderr)

@@ -26,6 +26,10 @@ SECONDS = {1: 1.0, 16: 2.0, 64: 1.0}
 JUDGED = 16
 WARM_UP = 50
 BOUNDARY = "------------------------d74496d66958873e"
+PART_HEAD = (
+    f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="digit.png"\r\n'
+    "Content-Type: image/png\r\n\r\n"
+)
 Tell = Callable[[str], None]
 
 
@@ -144,12 +148,8 @@ def uploads(folder: Path) -> tuple[dict[str, Post], dict[str, object]]:
     image = make_digits(8, seed=4)[0][7]
     png = folder / "digit.png"
     Image.fromarray(image).save(png)
-    head = (
-        f"--{BOUNDARY}\r\nContent-Disposition: form-data; "
-        'name="file"; filename="digit.png"\r\nContent-Type: image/png\r\n\r\n'
-    )
     form = folder / "digit.form"
-    form.write_bytes(head.encode() + png.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode())
+    form.write_bytes(PART_HEAD.encode() + png.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode())
     (probabilities,) = Classifier(checkpoint.load(CHECKPOINT.read_bytes()), 1).probabilities(image[np.newaxis])
     posts = {"multipart": Post(f"multipart/form-data; boundary={BOUNDARY}", form), "raw": Post("image/png", png)}
     return posts, {"digit": int(probabilities.argmax()), "probabilities": probabilities.tolist()}
@@ -215,9 +215,9 @@ def section(race: Race) -> str:
     parts.append(
         paragraph(
             f"{ROUNDS} rounds; in each, every contestant is loaded in turn by wrk, one thread, over 1, 16 and 64 "
-            "keep-alive connections. All contestants are kept running; those that are not loaded wait. Nothing is pinned "
-            "to a core: some contestants are several processes by design. Medians; ratios are those of a round, with "
-            "their smallest and largest."
+            "keep-alive connections. All contestants are kept running; those that are not loaded wait. Nothing is "
+            "pinned to a core: some contestants are several processes by design. Medians; ratios are those of a round, "
+            "with their smallest and largest."
         )
     )
     for upload in ("multipart", "raw"):
@@ -228,7 +228,19 @@ def section(race: Race) -> str:
     return "\n\n".join(parts)
 
 
-_HEADER = ("contestant", "requests/s: 1", "16", "64", "p50 ms: 1", "16", "64", "p99 ms: 1", "16", "64", "Inkling is, at 16")
+_HEADER = (
+    "contestant",
+    "requests/s: 1",
+    "16",
+    "64",
+    "p50 ms: 1",
+    "16",
+    "64",
+    "p99 ms: 1",
+    "16",
+    "64",
+    "Inkling is, at 16",
+)
 
 
 def _row(race: Race, upload: str, name: str) -> list[str]:

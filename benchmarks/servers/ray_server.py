@@ -18,7 +18,7 @@ class Digits:
         self.network = Network()
 
     async def __call__(self, request: Request) -> dict[str, Any]:
-        form = await request.form()
+        form: Any = await request.form()
         return self.network.read(await form["file"].read())
 
 
@@ -26,7 +26,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     ray.init(num_cpus=2, include_dashboard=False, configure_logging=True, logging_level=logging.ERROR)
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
-    serve.run(Digits.bind())
+    serve.run(Digits.bind())  # type: ignore[attr-defined]  # the decorator adds it
     try:
         signal.pause()
     finally:
