@@ -154,6 +154,8 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
         os.environ[f"{PREFIX}{name}".upper()] = str(value)
     if settings.api_key:
         os.environ[f"{PREFIX}API_KEY"] = settings.api_key.get_secret_value()
+    if settings.workers > 1:  # BLAS starts as many threads as processors, in each worker
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // settings.workers)))
     signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(0))  # uvicorn raises it again when all is closed
     try:
         uvicorn.run(

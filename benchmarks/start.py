@@ -54,8 +54,8 @@ def _memory(folder: Path, seconds: float, tell: Tell) -> tuple[float, float]:
 def section(start: Start) -> str:
     text = (
         "Ready is the first 200 of `GET /readyz`, counted from before the process is made; medians of "
-        f"{STARTS} starts. Memory is resident (VmRSS, MB of a million bytes), of the one worker, before and after {MINUTE_S:.0f} s of "
-        f"load over {JUDGED} connections."
+        f"{STARTS} starts. Memory is resident (VmRSS, MB of a million bytes), of the one worker, before and after "
+        f"{MINUTE_S:.0f} s of load over {JUDGED} connections."
     )
     rows = [
         ["exec to ready, with an empty data directory", _seconds(start.first_s)],
