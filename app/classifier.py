@@ -20,6 +20,7 @@ class Classifier:
         self.checkpoint = checkpoint
         self.version = version
         self._layers = _folded(checkpoint)
+        self._lone_layers = [(*weights, np.tile(bias, (2, 1))) for *weights, bias in self._layers]
 
     def probabilities(self, images: NDArray[np.uint8]) -> Floats:
         """Return the probabilities (n, 10) of images (n, 28, 28), 0 ground to 255 ink, n at least 1.
@@ -49,9 +50,10 @@ class Classifier:
         Two things keep the last bits of an image's answer from changing with the size of its batch, for 2 us:
         a lone image is read twice (NumPy would take a matrix-vector product, which adds in another order), and the
         first product is made in two halves (BLAS splits sums of more than some 400 terms, but only in large batches).
-        What can be done in place is: in large batches new memory costs as much as the arithmetic.
+        What can be done in place is: in large batches new memory costs as much as the arithmetic. A lone image has
+        biases of its own, in two rows: adding row to row takes 0.3 us, adding one row to each of two 0.9.
         """
-        (top, bottom, b1), (w2, b2), (w3, b3) = self._layers
+        (top, bottom, b1), (w2, b2), (w3, b3) = self._lone_layers if len(flat) == 1 else self._layers
         x = np.empty((max(len(flat), 2), 784), np.float32)
         x[:] = flat  # (n, 784), and (2, 784) of a lone image
         layer_1: Floats = x[:, :HALF] @ top  # (n, 128)
@@ -63,7 +65,7 @@ class Classifier:
         np.tanh(layer_2, out=layer_2)
         logits: Floats = layer_2 @ w3  # (n, 10)
         logits += b3
-        return _softmax(logits)[: len(flat)]
+        return _softmax(logits[0])[np.newaxis] if len(flat) == 1 else _softmax(logits)
 
 
 def _folded(checkpoint: Checkpoint) -> list[tuple[Floats, ...]]:
@@ -87,8 +89,8 @@ def _folded(checkpoint: Checkpoint) -> list[tuple[Floats, ...]]:
 
 
 def _softmax(logits: Floats) -> Floats:
-    """Return the probabilities of logits (n, 10), in their place."""
-    logits -= np.maximum.reduce(logits, axis=1, keepdims=True)  # the shift keeps exp from overflowing
+    """Return the probabilities of logits (n, 10) or (10,), in their place."""
+    logits -= np.maximum.reduce(logits, axis=-1, keepdims=True)  # the shift keeps exp from overflowing
     np.exp(logits, out=logits)
-    logits /= np.add.reduce(logits, axis=1, keepdims=True)  # as .sum(), but without its wrapper: 1 us a call
+    logits /= np.add.reduce(logits, axis=-1, keepdims=True)  # as .sum(), but without its wrapper: 1 us a call
     return logits
