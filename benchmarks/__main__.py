@@ -90,7 +90,7 @@ def _head() -> str:
         f"{name} {importlib.metadata.version(name)}" for name in ("uvicorn", "fastapi", "numpy", "pillow", "tensorflow")
     ]
     text = (
-        f"Measured by `make bench` on {time.strftime('%Y-%m-%d')}: {_processor()}, {os.cpu_count()} cores, "
+        f"Measured by `make bench` on {time.strftime('%Y-%m-%d')}: {_processor()}, {_cores()}, "
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {', '.join(ours)}; "
         f"{', '.join(serving.versions()) or 'no peers'}. Absolute figures belong to this machine; "
         "ratios are what to compare."
@@ -101,6 +101,12 @@ def _head() -> str:
 def _judged(verdicts: list[Verdict]) -> str:
     rows = [[what, asked, found, "met" if is_met else "**not met**"] for what, asked, found, is_met in verdicts]
     return "\n\n".join(["## What is asked", table(("what", "asked", "measured: median (least to most)", ""), rows)])
+
+
+def _cores() -> str:
+    total = os.cpu_count() or 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
+    return f"{total} cores" if usable == total else f"{usable} of {total} cores"
 
 
 def _processor() -> str:

@@ -121,7 +121,7 @@ def section(bulk: Bulk) -> str:
     ]
     rows.append(
         [
-            "the forward pass alone, in a process of its own",
+            "the forward pass alone, without a server",
             f"{MOST:,}",
             f"{statistics.median(bulk.rates['']):,.0f}",
             "",
