@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install serve test check train bench reliability pictures image lock clean
+.PHONY: install serve test check train bench bench-peers reliability pictures image lock clean
 
 install: $(INSTALLED)  ## make .venv and install the lock into it
 
@@ -32,10 +32,18 @@ RECIPE ?= accurate
 train: $(INSTALLED)  ## train the network that ships: training/pretrained.safetensors (about an hour)
 	$(BIN)/inkling train --recipe $(RECIPE) --out training/pretrained.safetensors
 
-bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells
+bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells (about 15 minutes; needs wrk)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.hot_swap
 	$(BIN)/python -m benchmarks.page
+
+PEERS := .venv-peers/.installed
+bench-peers: $(PEERS)  ## install the other model servers that `make bench` then measures, too (600 MB)
+
+$(PEERS): benchmarks/peers.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r benchmarks/peers.txt
+	touch $@
 
 SEED ?= 1
 COUNT ?= 200
@@ -62,4 +70,4 @@ lock:  ## resolve the newest versions again; needs uv
 	  --constraint requirements.lock --extra postgres --python-version 3.11 pyproject.toml -o requirements-server.lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv dist .coverage .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-peers dist .coverage .mypy_cache .ruff_cache .pytest_cache

@@ -23,6 +23,7 @@ from app.explain import explain
 from app.images import decode
 from app.normalise import normalise
 from app.pictures import decode_picture
+from app.protocol import JoinedHttpProtocol
 from app.settings import PREFIX, Settings, unknown_variables
 from training import checkpoint, dataset
 from training.checkpoint import Checkpoint, CheckpointError
@@ -153,6 +154,8 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
         os.environ[f"{PREFIX}{name}".upper()] = str(value)
     if settings.api_key:
         os.environ[f"{PREFIX}API_KEY"] = settings.api_key.get_secret_value()
+    if settings.workers > 1:  # BLAS starts as many threads as processors, in each worker
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // settings.workers)))
     signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(0))  # uvicorn raises it again when all is closed
     try:
         uvicorn.run(
@@ -161,6 +164,7 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
             workers=settings.workers,
             host=settings.host,
             port=settings.port,
+            http=JoinedHttpProtocol,
             access_log=False,  # ours names the request id
             server_header=False,
             log_config=LOGGING,

@@ -134,7 +134,7 @@ def slug(title: str) -> str:
 def install(app: FastAPI) -> None:
     """Have every exception of the table, FastAPI's and Starlette's own, and the unforeseen answered as problems."""
     for cls in TABLE:
-        app.add_exception_handler(cls, _of_table)
+        app.add_exception_handler(cls, of_table)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
 
@@ -146,7 +146,8 @@ def unforeseen(request: Request, error: Exception) -> Response:
     return problem(request, 500, f"The server made a mistake; its log has the details under request id {request_id}.")
 
 
-async def _of_table(request: Request, error: Exception) -> Response:
+async def of_table(request: Request, error: Exception) -> Response:
+    """Return the problem that the table makes of one of its exceptions."""
     status, title = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
     if isinstance(error, SQLAlchemyError):
         logger.error("the registry cannot be reached: %s", error)
@@ -160,7 +161,7 @@ async def _of_table(request: Request, error: Exception) -> Response:
 async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  as registered
     if isinstance(error.__cause__, RequestError):  # FastAPI hides what went wrong while it read the body
-        return await _of_table(request, error.__cause__)
+        return await of_table(request, error.__cause__)
     details = {
         404: f"There is nothing at {request.url.path}; /docs lists what there is.",
         405: f"{request.url.path} does not take {request.method}.",
@@ -185,10 +186,10 @@ async def _of_validation(request: Request, error: Exception) -> Response:
     ]
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
     if any(item["type"] == "json_invalid" for item in error.errors()):
-        return await _of_table(request, BodyError(f"the body is not JSON: {detail}"))
+        return await of_table(request, BodyError(f"the body is not JSON: {detail}"))
     is_of_body = any(item["loc"][0] == "body" for item in error.errors())
     if is_of_body and await request.body() and "json" not in request.headers.get("content-type", ""):
-        return await _of_table(request, MediaTypeError("send the body as JSON, with Content-Type: application/json"))
+        return await of_table(request, MediaTypeError("send the body as JSON, with Content-Type: application/json"))
     status, title = TABLE[FieldError]
     return problem(request, status, detail, title, errors=errors)
 

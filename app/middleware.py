@@ -1,18 +1,17 @@
 """Around every request: its id, its limit on bytes, its place in the metrics, and an answer to the unforeseen."""
 
 import logging
+import random
 import re
-import secrets
 import time
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import TooLargeError, problem, unforeseen
 from app.metrics import Metrics
 
-SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that did not wait
 
 logger = logging.getLogger("app.access")
@@ -32,7 +31,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = Headers(scope=scope)
+        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # of several alike the first counts
         request_id = scope["request_id"] = _request_id(headers)
         status, received = 0, 0
 
@@ -52,9 +51,9 @@ class RequestMiddleware:
             return message
 
         try:
-            declared = headers.get("content-length", "")
-            if declared.isdecimal() and int(declared) > self._max_body_bytes:
-                answer = problem(Request(scope), 413, self._too_large(declared), "Too large")
+            declared = headers.get(b"content-length", b"")
+            if declared.isdigit() and int(declared) > self._max_body_bytes:
+                answer = problem(Request(scope), 413, self._too_large(declared.decode()), "Too large")
                 await answer(scope, receive, send_with_id)
             else:
                 await self._app(scope, receive_within_limit, send_with_id)
@@ -75,9 +74,11 @@ class RequestMiddleware:
         return f"the body is {found} bytes long, the limit is {self._max_body_bytes} (INKLING_MAX_BODY_BYTES)"
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if SAFE_REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id")
+    if given and SAFE_REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return f"{random.getrandbits(64):016x}"
 
 
 def _method(scope: Scope) -> str:

@@ -1,5 +1,6 @@
 """The files of a multipart/form-data body."""
 
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -8,6 +9,12 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from app.errors import BodyError
 
+_PLAIN_TYPE = re.compile(r"multipart/form-data; ?boundary=([0-9A-Za-z'()+_,./:=?-]{1,70})")
+_PLAIN_HEAD = re.compile(
+    rb'\r\nContent-Disposition: form-data; name="file"; filename="[^"\\\r\n]*"\r\n(?:Content-Type: [^\r\n]*\r\n)?\r\n',
+    re.IGNORECASE,
+)
+
 
 def multipart_files(body: bytes, content_type: str) -> list[bytes]:
     """Return the contents of the parts named `file` of a multipart/form-data body, in their order.
@@ -15,6 +22,28 @@ def multipart_files(body: bytes, content_type: str) -> list[bytes]:
     Raises:
         BodyError: not multipart, or no such part.
     """
+    files = _plain_files(body, content_type)
+    return _parsed_files(body, content_type) if files is None else files
+
+
+def _plain_files(body: bytes, content_type: str) -> list[bytes] | None:
+    """Return the files of a body as curl, browsers and most libraries write it; None of any other, right or wrong.
+
+    Such a body only has to be split at its boundaries: a file takes 1 us, and the parser 20.
+    """
+    plain_type = _PLAIN_TYPE.fullmatch(content_type)
+    if plain_type is None:
+        return None
+    sections = (b"\r\n" + body).split(b"\r\n--" + plain_type[1].encode())
+    if len(sections) < 3 or sections[0] or sections[-1] != b"--\r\n":
+        return None
+    parts = sections[1:-1]
+    heads = [_PLAIN_HEAD.match(part) for part in parts]
+    return [part[head.end() :] for part, head in zip(parts, heads, strict=True) if head] if all(heads) else None
+
+
+def _parsed_files(body: bytes, content_type: str) -> list[bytes]:
+    """Return what `multipart_files` does, of any body: by the parser."""
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise BodyError("Content-Type multipart/form-data has no boundary; let your HTTP client set the header")

@@ -30,7 +30,7 @@ class Services:
     """Set when the process was asked to stop: what would never end by itself must end."""
 
 
-def of(request: Request) -> Services:
+async def of(request: Request) -> Services:  # async, or FastAPI would ask a thread: 100 us a request
     services: Services = request.app.state.services
     return services
 

@@ -1,20 +1,12 @@
 """POST /predict: images in, digits out."""
 
-import dataclasses
-import io
-import time
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
-import orjson
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
-from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.classifier import Classifier
 from app.errors import (
     BodyError,
     FieldError,
@@ -24,18 +16,12 @@ from app.errors import (
     TooLargeError,
     UnavailableError,
 )
-from app.images import FORMATS, read_images
-from app.metrics import quality
-from app.normalise import Normalised, normalise_all
+from app.images import FORMATS
 from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
-from app.pictures import data_uri, read_pictures
-from app.services import Injected, Services
+from app.predictions import INLINE_BODY_BYTES, NPY, read_any, read_strict
+from app.services import Injected
 
 router = APIRouter(tags=["predict"])
-
-NPY = "application/x-npy"
-INLINE_BODY_BYTES = 64 << 10
-"""A body up to this size is read in less time than handing it to a thread takes."""
 
 _ANSWER = {
     "version": 1,
@@ -99,70 +85,15 @@ async def predict(
 ) -> Response:
     if return_image and fit == "strict":
         raise FieldError("return_image=true needs fit=mnist: with fit=strict the network reads the images as sent")
+    content_type, accept = request.headers.get("content-type", ""), request.headers.get("accept", "")
     body = await request.body()
     if fit == "mnist":
-        return await run_sync(_answer_any, body, request, services, return_image, limiter=services.normalising)
-    if len(body) <= INLINE_BODY_BYTES:
-        return _answer(body, request, services)
-    return await run_in_threadpool(_answer, body, request, services)
-
-
-def _answer(body: bytes, request: Request, services: Services) -> Response:
-    started = time.perf_counter()
-    images = read_images(body, request.headers.get("content-type", ""), services.limits)
-    return _read_digits(images, (), started, request, services)
-
-
-def _answer_any(body: bytes, request: Request, services: Services, return_image: bool) -> Response:
-    started = time.perf_counter()
-    normalised = normalise_all(read_pictures(body, request.headers.get("content-type", ""), services.limits))
-    reports = [_report(item, return_image) for item in normalised]
-    return _read_digits(np.stack([item.pixels for item in normalised]), reports, started, request, services)
-
-
-def _report(normalised: Normalised, return_image: bool) -> dict[str, Any]:
-    image = {"image": data_uri(normalised.pixels)} if return_image else {}
-    return {**dataclasses.asdict(normalised.report), **image}
-
-
-def _read_digits(
-    images: NDArray[np.uint8],
-    reports: Sequence[dict[str, Any]],
-    started: float,
-    request: Request,
-    services: Services,
-) -> Response:
-    """Answer what is on images (n, 28, 28); `reports`, one an image or none at all, tell how they were normalised."""
-    classifier = services.serving.classifier
-    decoded = time.perf_counter()
-    probabilities = classifier.probabilities(images)
-    ended = time.perf_counter()
-    services.metrics.count_images(len(images))
-    accept = request.headers.get("accept", "")
-    wants_npy = quality(accept, NPY) > quality(accept, "application/json")
-    return Response(
-        _npy(probabilities) if wants_npy else _json(probabilities, classifier, reports),
-        media_type=NPY if wants_npy else "application/json",
-        headers={
-            "X-Model-Version": str(classifier.version),
-            "Server-Timing": f"decode;dur={(decoded - started) * 1e3:.3f}, model;dur={(ended - decoded) * 1e3:.3f}",
-            "Cache-Control": "no-store",
-        },
-    )
-
-
-def _json(probabilities: NDArray[np.float32], classifier: Classifier, reports: Sequence[dict[str, Any]]) -> bytes:
-    digits = probabilities.argmax(axis=1).tolist()
-    predictions: list[dict[str, Any]] = [
-        {"digit": digit, "confidence": row[digit], "probabilities": row}
-        for digit, row in zip(digits, probabilities, strict=True)
-    ]
-    for prediction, report in zip(predictions, reports, strict=False):  # none with fit=strict
-        prediction["normalised"] = report
-    return orjson.dumps({"version": classifier.version, "predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _npy(probabilities: NDArray[np.float32]) -> bytes:
-    file = io.BytesIO()
-    np.save(file, probabilities, allow_pickle=False)
-    return file.getvalue()
+        limiter = services.normalising
+        answer = await run_sync(read_any, body, content_type, accept, services, return_image, limiter=limiter)
+    elif len(body) <= INLINE_BODY_BYTES:
+        answer = read_strict(body, content_type, accept, services)
+    else:
+        answer = await run_in_threadpool(read_strict, body, content_type, accept, services)
+    response = Response(answer.content)
+    response.raw_headers = answer.headers
+    return response

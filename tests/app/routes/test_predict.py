@@ -14,7 +14,7 @@ from PIL import Image
 from app.classifier import Classifier
 from app.images import decode
 from app.normalise import normalise
-from app.routes.predict import INLINE_BODY_BYTES
+from app.predictions import INLINE_BODY_BYTES
 from app.schemas import Predictions
 from app.settings import Settings
 from tests.app.bodies import JSON, MULTIPART, NPY, PNG, RAW, image_file, images_form, images_json, npy_file

@@ -1,0 +1,16 @@
+-- wrk's script: posts one file over and over, and tells what wrk measured as a line of JSON on standard error.
+-- wrk -s post.lua URL -- BODY_FILE CONTENT_TYPE
+function init(words)
+  local file = assert(io.open(words[1], "rb"))
+  wrk.method, wrk.body = "POST", file:read("*a")
+  wrk.headers["Content-Type"] = words[2]
+  file:close()
+end
+
+function done(summary, latency, requests)
+  local e = summary.errors
+  io.stderr:write(string.format(
+    '{"requests": %d, "duration_us": %d, "p50_us": %d, "p99_us": %d, "errors": %d}\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    e.connect + e.read + e.write + e.timeout + e.status))
+end
