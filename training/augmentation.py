@@ -56,7 +56,8 @@ def strength_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
     """
     if not recipe.fade:
         return tf.constant(1.0)
-    return tf.minimum(1.0, (recipe.own_steps - step) / (recipe.fade * recipe.own_steps))
+    left = tf.minimum(1.0, (recipe.own_steps - step) / (recipe.fade * recipe.own_steps))
+    return recipe.fade_to + (1 - recipe.fade_to) * left
 
 
 def augment(x: tf.Tensor, numbers: tf.Tensor, seed: tf.Tensor, strength: tf.Tensor, recipe: Recipe) -> tf.Tensor:

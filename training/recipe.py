@@ -38,8 +38,9 @@ class Recipe(BaseModel):
     elastic: float = Field(0, ge=0, le=2, description="standard deviation of its elastic distortion, pixels")
     thickness: float = Field(0, ge=0, le=1, description="most that its strokes grow or shrink, pixels a side")
     fade: float = Field(
-        0, ge=0, le=1, description="share of the steps, the last ones, in which these changes shrink to none"
+        0, ge=0, le=1, description="share of the steps, the last ones, in which these changes shrink to `fade_to`"
     )
+    fade_to: float = Field(0, ge=0, le=1, description="strength of these changes at the end, of 1")
     damaged: float = Field(0, ge=0, le=1, description="share of each batch that is damaged, as by lines or noise")
     teacher: float = Field(
         0, ge=0, lt=1, description="share of the steps, the first ones, in which a teacher learns; 0: there is none"
@@ -99,20 +100,21 @@ ACCURATE = Recipe(
     warmup_steps=1000,
     decay="cosine",
     batch_size=128,
-    training_steps=360_000,
+    training_steps=100_000,
     display_step=500,
     shuffle_buffer=60_000,
     average_decay=0.9995,
     centred=True,
-    rotation=14,
-    scale=0.18,
-    shear=0.18,
+    rotation=15,
+    scale=0.2,
+    shear=0.2,
     shift=1,
-    elastic=0.6,
+    elastic=0.7,
     thickness=0.3,
     fade=0.2,
+    fade_to=0.5,
     damaged=0.2,
-    teacher=0.035,
+    teacher=0.1,
     softness=4,
     repeats=2,
 )

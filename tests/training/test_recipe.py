@@ -40,6 +40,7 @@ def test_tutorial_recipe_has_the_published_values() -> None:
         "elastic": 0,
         "thickness": 0,
         "fade": 0,
+        "fade_to": 0,
         "damaged": 0,
         "teacher": 0,
         "softness": 1,
