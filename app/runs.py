@@ -108,10 +108,12 @@ class Trainer:
         }
         if settings.mnist_dir:
             environment["INKLING_MNIST_DIR"] = str(settings.mnist_dir.absolute())
-        # A session of its own: Ctrl-C reaches the server alone, which then stops its trainer in order.
+        # A process group of its own: Ctrl-C reaches the server alone, which then stops its trainer in order. Not a
+        # session of its own: Linux shares the processors among sessions first (autogroup), so that the trainer's
+        # priority would count for nothing beside the server.
         return subprocess.Popen(
             [sys.executable, "-m", "training", "worker", "--idle-exit", str(IDLE_EXIT_S)],
             env=environment,
             stdin=subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         )
