@@ -123,7 +123,8 @@ class Learner:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Take steps from what the teacher says, `recipe.repeats` times from the same images in another order.
 
-        Returns the last one's batch. To change images and to ask the teacher takes ten times as long as a step from its answers.
+        Returns the last one's batch. To change images and to ask the teacher takes ten times as long as a step from
+        its answers.
         """
         for i in range(0, len(indices), CHUNK):
             chunk, step = indices[i : i + CHUNK], tf.constant(first_step + i)
