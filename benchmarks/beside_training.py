@@ -118,19 +118,19 @@ def measure() -> Measured:
         start_server(Path(folder), INKLING_MNIST_DIR=str(mnist_dir)) as server,
         server.client() as client,
     ):
-            expected = client.post("/predict", content=IMAGE.read_bytes(), headers=PNG).raise_for_status().content
+        expected = client.post("/predict", content=IMAGE.read_bytes(), headers=PNG).raise_for_status().content
         send(server, expected, 1.0)  # warm-up
-            for round_ in range(ROUNDS):
-                quiet.add(*send(server, expected))
-                run = f"/train/{client.post('/train', json={'recipe': 'accurate', 'promote': 'never'}).json()['id']}"
-                if round_ == 0:
-                    starting.add(*send(server, expected))
-                wait_until(lambda run=run: step_of(client, run), "the run trains")  # type: ignore[misc]
-                before = step_of(client, run)
-                training.add(*send(server, expected))
-                steps += step_of(client, run) - before
-                client.delete(run).raise_for_status()
-                wait_until(lambda: is_idle(server), "the trainer has stopped")
+        for round_ in range(ROUNDS):
+            quiet.add(*send(server, expected))
+            run = f"/train/{client.post('/train', json={'recipe': 'accurate', 'promote': 'never'}).json()['id']}"
+            if round_ == 0:
+                starting.add(*send(server, expected))
+            wait_until(lambda run=run: step_of(client, run), "the run trains")  # type: ignore[misc]
+            before = step_of(client, run)
+            training.add(*send(server, expected))
+            steps += step_of(client, run) - before
+            client.delete(run).raise_for_status()
+            wait_until(lambda: is_idle(server), "the trainer has stopped")
     return Measured(quiet, starting, training, steps / (ROUNDS * ROUND_S))
 
 
