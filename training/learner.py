@@ -1,5 +1,7 @@
 """What learns: a network's variables, what moves beside them, and the compiled steps that move them."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from training.augmentation import augment, draw, strength_at
@@ -31,8 +33,10 @@ CHUNK = 20
 class Learner:
     """A network in training, and its teacher. Owns their variables; everything else follows from the recipe."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, between_calls: Callable[[], None] = lambda: None) -> None:
+        """`between_calls` is called before each chunk of a display step with a teacher, which takes long."""
         self.recipe = recipe
+        self.between_calls = between_calls
         self.weights, self.biases = initial_weights(recipe.seed), initial_biases()
         if recipe.centred:
             start_centred(self.weights, self.biases)
@@ -113,6 +117,7 @@ class Learner:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Have the teacher take the steps."""
         for i in range(0, len(indices), CHUNK):
+            self.between_calls()
             step = tf.constant(first_step + i)
             x, y = self.batches.changed(indices[i : i + CHUNK], step, tf.constant(1.0), images, labels)
             loss, batch_accuracy = teacher.learn(x, y, step)
@@ -127,6 +132,7 @@ class Learner:
         its answers.
         """
         for i in range(0, len(indices), CHUNK):
+            self.between_calls()
             chunk, step = indices[i : i + CHUNK], tf.constant(first_step + i)
             if i // CHUNK % self.recipe.repeats == 0:
                 strength = strength_at(tf.cast(step - self.recipe.teacher_steps, tf.float32), self.recipe)

@@ -30,7 +30,7 @@ RETRY_S = 15.0
 SNAPSHOT_S = 3.0
 """Seconds of training that a killed trainer loses at most, give or take a display step."""
 STANDSTILL_S = 60.0
-"""The longest that a run stands still at a time: however slow the predictions, it goes on by a display step."""
+"""The longest that a run stands still at a time: however slow the predictions, it goes on by a call."""
 NICENESS = 19
 
 logger = logging.getLogger(__name__)
@@ -164,10 +164,14 @@ def _train_and_publish(
         if time.monotonic() - saved_at >= SNAPSHOT_S:
             _persist(lambda: registry.save_snapshot(claim, copy_state().to_snapshot()))
             saved_at = time.monotonic()
+        pause()
+
+    def pause() -> None:
+        _stop_if_asked()
         _give_way(right_of_way, registry, claim)
 
     try:
-        parameters = loop.train(recipe, data, record, _resume(registry, claim))
+        parameters = loop.train(recipe, data, record, _resume(registry, claim), pause)
     finally:
         right_of_way.close()
     checkpoint = loop.checkpoint_of(parameters, recipe, data)
