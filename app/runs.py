@@ -108,12 +108,13 @@ class Trainer:
         }
         if settings.mnist_dir:
             environment["INKLING_MNIST_DIR"] = str(settings.mnist_dir.absolute())
-        # A process group of its own: Ctrl-C reaches the server alone, which then stops its trainer in order. Not a
-        # session of its own: Linux shares the processors among sessions first (autogroup), so that the trainer's
-        # priority would count for nothing beside the server.
+        if settings.trainer_threads:
+            environment["INKLING_TRAINER_THREADS"] = str(settings.trainer_threads)
+        # A session of its own: Ctrl-C reaches the server alone, which then stops its trainer in order; and the trainer
+        # can put the whole session behind all others (`be_a_good_neighbour`).
         return subprocess.Popen(
             [sys.executable, "-m", "training", "worker", "--idle-exit", str(IDLE_EXIT_S)],
             env=environment,
             stdin=subprocess.DEVNULL,
-            process_group=0,
+            start_new_session=True,
         )

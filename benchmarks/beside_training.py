@@ -111,8 +111,8 @@ def run(tell: Tell) -> Beside:
 def section(beside: Beside) -> str:
     text = (
         f"{RATE} PNG uploads a second over {CONNECTIONS} connections, one worker, the default settings; latencies "
-        "count from when a request is due, whatever became of those before. The run is of the recipe `accurate`; it takes "
-        f"{beside.steps_a_second:.0f} steps a second meanwhile. Quiet rounds and rounds with a run take turns, "
+        "count from when a request is due, whatever became of those before. The run is of the recipe `accurate`; it "
+        f"takes {beside.steps_a_second:.0f} steps a second meanwhile. Quiet rounds and rounds with a run take turns, "
         f"{ROUNDS} each."
     )
     rows = [
