@@ -19,6 +19,7 @@ from app.auth import resolve_key
 from app.direct import DirectFastAPI
 from app.images import Limits
 from app.metrics import Metrics
+from app.precedence import Precedence
 from app.routes import docs, events, explain, health, metrics, page, predict, problems, promotions, train, versions
 from app.runs import Trainer
 from app.services import Services
@@ -40,14 +41,16 @@ def create_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = app.state.services = await asyncio.to_thread(_open, settings, series)
-        following = asyncio.create_task(_follow(services))
+        precedence = Precedence(settings, series)
+        tasks = [asyncio.create_task(_follow(services)), asyncio.create_task(precedence.watch())]
         try:
             with _announced_stop(services.stopping):
                 yield
         finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
             await asyncio.to_thread(services.trainer.stop)
             services.registry.close()
 

@@ -42,6 +42,19 @@ class Metrics:
             registry=self._registry,
         )
         self._total = Gauge("inkling_test_images", "test images it was measured on", registry=self._registry)
+        self._waits = Histogram(
+            "inkling_wait_seconds",
+            "how long a prediction waits for the processor: a probe, while predictions come",
+            buckets=LATENCY_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._yielding = Gauge(
+            "inkling_training_yields",
+            "1 while this process has training stand still for its predictions",
+            registry=self._registry,
+        )
+        self.images = 0
+        """Images read so far."""
         self._count = lru_cache(maxsize=1024)(self._requests.labels)  # looking a series up costs as much as counting
         self._time = lru_cache(maxsize=1024)(self._latency.labels)
 
@@ -51,6 +64,13 @@ class Metrics:
 
     def count_images(self, count: int) -> None:
         self._images.inc(count)
+        self.images += count
+
+    def observe_wait(self, seconds: float) -> None:
+        self._waits.observe(seconds)
+
+    def set_yielding(self, is_yielding: bool) -> None:
+        self._yielding.set(is_yielding)
 
     def exposition(self, accept: str, classifier: Classifier) -> tuple[bytes, str]:
         """Return the Prometheus exposition and its media type: OpenMetrics where `accept` asks for it."""

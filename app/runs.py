@@ -108,7 +108,10 @@ class Trainer:
         }
         if settings.mnist_dir:
             environment["INKLING_MNIST_DIR"] = str(settings.mnist_dir.absolute())
-        # A session of its own: Ctrl-C reaches the server alone, which then stops its trainer in order.
+        if settings.trainer_threads:
+            environment["INKLING_TRAINER_THREADS"] = str(settings.trainer_threads)
+        # A session of its own: Ctrl-C reaches the server alone, which then stops its trainer in order; and the trainer
+        # can put the whole session behind all others (`be_a_good_neighbour`).
         return subprocess.Popen(
             [sys.executable, "-m", "training", "worker", "--idle-exit", str(IDLE_EXIT_S)],
             env=environment,

@@ -1,5 +1,7 @@
 """What learns: a network's variables, what moves beside them, and the compiled steps that move them."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from training.augmentation import augment, draw, strength_at
@@ -7,6 +9,7 @@ from training.batches import Batches, scale, seed_of
 from training.centring import plain_biases, start_centred
 from training.checkpoint import CheckpointError
 from training.model import (
+    NUM_FEATURES,
     Variables,
     accuracy,
     cross_entropy,
@@ -30,8 +33,10 @@ CHUNK = 20
 class Learner:
     """A network in training, and its teacher. Owns their variables; everything else follows from the recipe."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, between_calls: Callable[[], None] = lambda: None) -> None:
+        """`between_calls` is called before each chunk of a display step with a teacher, which takes long."""
         self.recipe = recipe
+        self.between_calls = between_calls
         self.weights, self.biases = initial_weights(recipe.seed), initial_biases()
         if recipe.centred:
             start_centred(self.weights, self.biases)
@@ -57,18 +62,25 @@ class Learner:
             labels: int32 (n,).
         """
         if self.teacher is None:
-            loss, batch_accuracy = self._run_steps(indices, tf.constant(first_step), images, labels)
+            x, y = self._run_steps(indices, tf.constant(first_step), images, labels)
+            loss, batch_accuracy = self._show(x, y)
         elif first_step < self.recipe.teacher_steps:
             loss, batch_accuracy = self._teach(self.teacher, indices, first_step, images, labels)
         else:
-            loss, batch_accuracy = self._run_taught_steps(self.teacher, indices, first_step, images, labels)
+            x, y = self._run_taught_steps(self.teacher, indices, first_step, images, labels)
+            loss, batch_accuracy = self._show(x, y)
         return float(loss), float(batch_accuracy)
 
-    @tf.function(jit_compile=True)
+    def _show(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the loss and the accuracy of a batch: outside the compiled steps, which take longer to compile."""
+        pred = tf.nn.softmax(self._logits(x, self.variables))
+        return cross_entropy(pred, y), accuracy(pred, y)
+
+    @tf.function(jit_compile=True, autograph=False)  # AutoGraph would rewrite every function that it meets: 0.5 s
     def _run_steps(
         self, indices: tf.Tensor, first_step: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Take steps from the labels.
+        """Take steps from the labels, and return the last one's batch: x (batch, 784) and y (batch,).
 
         One XLA call for a hundred steps costs 1.5 s to compile and saves the 0.1 ms or more that entering each step
         costs.
@@ -84,7 +96,7 @@ class Learner:
                 x = augment(x, numbers[i], seed_of(recipe, first_step + i), strength, recipe)
             return x, y
 
-        for i in tf.range(steps):
+        def take_step(i: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             batch_x, batch_y = batch(i)
             step = tf.cast(first_step + i, tf.float32)
             if recipe.optimizer == "adam":
@@ -94,15 +106,18 @@ class Learner:
             else:
                 run_optimization(batch_x, batch_y, self.weights, self.biases, learning_rate_at(step, recipe))
             update_averages(self.averages, self.variables, step, recipe.average_decay)
-        batch_x, batch_y = batch(steps - 1)
-        pred = tf.nn.softmax(self._logits(batch_x, self.variables))
-        return cross_entropy(pred, batch_y), accuracy(pred, batch_y)
+            return i + 1, batch_x, batch_y
+
+        none_yet = (tf.zeros([batch_size, NUM_FEATURES]), tf.zeros([batch_size], tf.int32))
+        _, batch_x, batch_y = tf.while_loop(lambda i, *_: i < steps, take_step, (0, *none_yet))
+        return batch_x, batch_y
 
     def _teach(
         self, teacher: Teacher, indices: tf.Tensor, first_step: int, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Have the teacher take the steps."""
         for i in range(0, len(indices), CHUNK):
+            self.between_calls()
             step = tf.constant(first_step + i)
             x, y = self.batches.changed(indices[i : i + CHUNK], step, tf.constant(1.0), images, labels)
             loss, batch_accuracy = teacher.learn(x, y, step)
@@ -113,9 +128,11 @@ class Learner:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Take steps from what the teacher says, `recipe.repeats` times from the same images in another order.
 
-        To change images and to ask the teacher takes ten times as long as a step from its answers.
+        Returns the last one's batch. To change images and to ask the teacher takes ten times as long as a step from
+        its answers.
         """
         for i in range(0, len(indices), CHUNK):
+            self.between_calls()
             chunk, step = indices[i : i + CHUNK], tf.constant(first_step + i)
             if i // CHUNK % self.recipe.repeats == 0:
                 strength = strength_at(tf.cast(step - self.recipe.teacher_steps, tf.float32), self.recipe)
@@ -124,25 +141,25 @@ class Learner:
             else:
                 x, y, teacher_logits = self.batches.shuffled(x, y, teacher_logits, step)
             steps = len(chunk)
-            loss, batch_accuracy = self._learn_from(x[:steps], y[:steps], teacher_logits[:steps], step)
-        return loss, batch_accuracy
+            self._learn_from(x[:steps], teacher_logits[:steps], step)
+        return x[steps - 1], y[steps - 1]
 
-    @tf.function(jit_compile=True)
-    def _learn_from(
-        self, x: tf.Tensor, y: tf.Tensor, teacher_logits: tf.Tensor, first_step: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    @tf.function(jit_compile=True, autograph=False)
+    def _learn_from(self, x: tf.Tensor, teacher_logits: tf.Tensor, first_step: tf.Tensor) -> None:
         """Take a step from each of the batches x (steps, batch, 784), of which the teacher says (steps, batch, 10)."""
         recipe = self.recipe
-        steps, batch_size = y.shape
-        for i in tf.range(steps):
+        steps, batch_size, _ = x.shape
+
+        def take_step(i: tf.Tensor) -> tuple[tf.Tensor]:
             step = tf.cast(first_step + i - recipe.teacher_steps, tf.float32)
             with tf.GradientTape() as g:
                 y_logits = self._logits(x[i], self.variables)
                 loss = cross_entropy_to_teacher(y_logits, teacher_logits[i], recipe.softness) / batch_size
             self.adam.apply(g.gradient(loss, self.variables), step, learning_rate_at(step, recipe))
             update_averages(self.averages, self.variables, step, recipe.average_decay)
-        pred = tf.nn.softmax(self._logits(x[-1], self.variables))
-        return cross_entropy(pred, y[-1]), accuracy(pred, y[-1])
+            return (i + 1,)
+
+        tf.while_loop(lambda i: i < steps, take_step, (0,))
 
     def logits(self, images: tf.Tensor, step: int) -> tf.Tensor:
         """Return the logits (n, 10) of what learns at a step, the network or its teacher, for images uint8 (n, 784)."""

@@ -31,19 +31,21 @@ def train(
     dataset: Dataset,
     on_progress: Callable[[Progress, Callable[[], TrainingState]], None],
     resume: TrainingState | None = None,
+    between_calls: Callable[[], None] = lambda: None,
 ) -> Parameters:
     """Train a new network, or go on from a state, and return its parameters, named as in the checkpoint file.
 
     Calls `on_progress` after every `recipe.display_step` steps, with what they showed and with a function that copies
-    the state to go on from; what it raises ends the training. A resumed training ends with the same parameters, bit
-    for bit, as one that was not interrupted, on the same machine.
+    the state to go on from. Calls `between_calls` more often where these steps take long. Both may take their time,
+    and what they raise ends the training. A resumed training ends with the same parameters, bit for bit, as one that
+    was not interrupted, on the same machine.
 
     Raises:
         DatasetError: nothing would be left to train on.
         DivergedError: the loss is not finite, or runs away.
     """
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
-    learner = Learner(recipe)
+    learner = Learner(recipe, between_calls)
     step, elapsed_s = 0, 0.0
     if resume:
         step, elapsed_s = resume.step, resume.elapsed_s

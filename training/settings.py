@@ -19,6 +19,9 @@ class StoreSettings(BaseSettings):
     mnist_dir: Path | None = Field(
         None, description="folder with MNIST's four IDX files, plain or .gz; default: download once"
     )
+    trainer_threads: int | None = Field(
+        None, ge=1, le=1024, description="threads that a trainer computes with; default: one a processor"
+    )
 
     @property
     def registry_url(self) -> str:

@@ -300,6 +300,26 @@ def test_first_lines_of_progress_are_the_teachers(brisk: Trained, snapshots: dic
     assert accuracies[-1] > 0.9
 
 
+@pytest.mark.parametrize("calls", [1, 4])  # while the teacher learns, and after that
+def test_training_with_a_teacher_can_be_ended_between_two_display_steps(data: Dataset, calls: int) -> None:
+    from training import loop
+
+    class EnoughError(Exception):
+        pass
+
+    shown: list[int] = []
+    waits = iter(range(calls))
+
+    def stop() -> None:
+        if next(waits, None) is None:
+            raise EnoughError
+
+    recipe = BRISK.with_overrides({"training_steps": 120, "display_step": 60, "teacher": 0.5})
+    with pytest.raises(EnoughError):
+        loop.train(recipe, data, lambda progress, _: shown.append(progress.step), between_calls=stop)
+    assert shown == ([] if calls < 3 else [60])
+
+
 def test_network_without_a_teacher_learns_too(data: Dataset) -> None:
     alone = train(BRISK.with_overrides({"teacher": 0, "training_steps": 280}), data)
     assert (alone.lines[-1].validation_accuracy or 0) > 0.8

@@ -1,8 +1,9 @@
 import logging
+import os
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from training.checkpoint import load
 from training.recipe import TUTORIAL
 from training.records import Claim, Progress, PromotePolicy, Run
 from training.registry import Registry
+from training.right_of_way import RightOfWay
 from training.settings import StoreSettings
 from training.worker import StopRequested, train_run
 
@@ -391,3 +393,74 @@ def test_trainer_leaves_the_processor_to_others(store: StoreSettings, registry: 
         if not stat.exists():
             pytest.skip("needs /proc to see the priority of a process")
         wait_until(lambda: int(stat.read_text().rsplit(") ")[-1].split()[16]) > 0, "the trainer has been nice")
+        if hasattr(os, "SCHED_IDLE"):
+            wait_until(lambda: os.sched_getscheduler(trainer.process.pid) == os.SCHED_IDLE, "it is nicer still")
+
+
+# standing still for predictions
+
+
+@pytest.fixture
+def right_of_way(store: StoreSettings) -> Iterator[RightOfWay]:
+    """The right of way as a server has it."""
+    right_of_way = RightOfWay(store.data_dir)
+    yield right_of_way
+    right_of_way.close()
+
+
+def claim_right_of_way(right_of_way: RightOfWay) -> None:
+    wait_until(right_of_way.claim, "no trainer looks this very moment")
+
+
+@pytest.mark.train
+def test_run_stands_still_with_its_lease_while_predictions_have_the_right_of_way(
+    registry: Registry, store: StoreSettings, tmp_path: Path, right_of_way: RightOfWay
+) -> None:
+    # given
+    run = queue(registry, is_endless=True)
+    with start_training(tmp_path, *arguments(store)) as trainer:
+        wait_until(step_of(registry, run.id), "the run has made its first steps")
+        # when
+        claim_right_of_way(right_of_way)
+        wait_until(lambda: f"run {run.id}: stands still" in trainer.log, "the run stands still")
+        # then
+        still = registry.run(run.id)
+        for _ in range(2):
+            before = registry.run(run.id).lease_expires_at
+            wait_until(lambda before=before: registry.run(run.id).lease_expires_at != before, "its lease is renewed")  # type: ignore[misc]
+        assert (registry.run(run.id).step, registry.run(run.id).state) == (still.step, "running")
+        # when
+        right_of_way.release()
+        # then
+        wait_until(lambda: registry.run(run.id).step > still.step, "the run goes on")
+        assert registry.run(run.id).attempt == 1
+    assert f"run {run.id}: goes on after" in trainer.log
+
+
+@pytest.mark.train
+def test_run_that_stands_still_is_cancelled_at_once_and_its_trainer_stopped_at_once(
+    registry: Registry, store: StoreSettings, tmp_path: Path, right_of_way: RightOfWay
+) -> None:
+    # given
+    first, second = queue(registry, is_endless=True), queue(registry, is_endless=True)
+    claim_right_of_way(right_of_way)
+    with start_training(tmp_path, *arguments(store)) as trainer:
+        wait_until(lambda: f"run {first.id}: stands still" in trainer.log, "the first run stands still")
+        # when
+        registry.cancel_run(first.id)
+        # then
+        wait_until(lambda: f"run {second.id}: stands still" in trainer.log, "the second run stands still")
+        # when
+        trainer.process.send_signal(signal.SIGTERM)
+        # then
+        assert trainer.end() == 0
+    assert (registry.run(second.id).state, registry.run(second.id).attempt) == ("queued", 0)
+
+
+@pytest.mark.train
+def test_run_never_stands_still_for_ever(
+    registry: Registry, store: StoreSettings, right_of_way: RightOfWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "STANDSTILL_S", 0.0)
+    claim_right_of_way(right_of_way)
+    assert train_run(registry, claim(registry), store).state == "succeeded"

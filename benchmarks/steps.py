@@ -1,0 +1,206 @@
+"""`python -m benchmarks.steps`: a compiled step against what the machine's matrix products allow; a minute."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from app.report.markdown import paragraph, table
+from benchmarks.training import RECIPE, Tell, Verdict, mnist, tell_here
+from training import loop
+from training.dataset import Dataset
+from training.learner import CHUNK, Learner
+from training.recipe import ACCURATE, Recipe
+
+ROUNDS = 5
+CALLS = 5
+SQUARE = 2048
+LEAST = 0.6
+"""Of the limit, to be reached by a step."""
+PRODUCTS = ((784, 128, 2), (128, 256, 3), (256, 10, 3))
+"""Of one image: rows, columns, and how many such products a step has. Nothing asks for the images' gradient."""
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Steps:
+    limit: list[float]
+    """GFLOP/s of a large square product, round by round."""
+    products: list[float]
+    """GFLOP/s of the step's own products."""
+    step_ms: list[float]
+    waits: list[float]
+    """Share of the steps' time in which they wait for the numbers of their images."""
+    accurate_ms: dict[str, list[float]]
+    """The parts of a step of the network with the recipe `accurate`."""
+    teacher_ms: list[float]
+    input_ms: float
+
+    @property
+    def flops(self) -> int:
+        return 2 * RECIPE.batch_size * sum(rows * columns * count for rows, columns, count in PRODUCTS)
+
+    @property
+    def rates(self) -> list[float]:
+        """GFLOP/s of the whole step, counting its products alone."""
+        return [self.flops / milliseconds / 1e6 for milliseconds in self.step_ms]
+
+    def shares(self, rates: Sequence[float]) -> list[float]:
+        return [rate / limit for rate, limit in zip(rates, self.limit, strict=True)]
+
+
+def run(tell: Tell) -> Steps:
+    with mnist() as (data, _):
+        steps = _against_the_limit(data)
+        tell("steps: tutorial")
+        accurate_ms, teacher_ms = _accurate(data)
+        tell("steps: accurate")
+        return Steps(*steps, accurate_ms, teacher_ms, _input_ms(ACCURATE, len(data.train)))
+
+
+def section(steps: Steps) -> str:
+    step_ms, taught_ms = statistics.median(steps.step_ms), sum(map(statistics.median, steps.accurate_ms.values()))
+    tutorial = (
+        f"A step of the tutorial, {RECIPE.batch_size} images, takes {step_ms:.3f} ms, for {steps.flops / 1e6:.0f} "
+        f"million floating point operations in eight matrix products. The limit is what the machine reaches on two "
+        f"matrices of {SQUARE}x{SQUARE} in float32, by NumPy or by TensorFlow, whichever is faster, measured in turns "
+        f"with the step. It waits {statistics.median(steps.waits):.1%} of its time for its input."
+    )
+    limits = [
+        ["the limit", f"{statistics.median(steps.limit):.0f}", "1"],
+        *(
+            [name, f"{statistics.median(rates):.0f}", _spread(steps.shares(rates))]
+            for name, rates in (("the eight products alone, NumPy", steps.products), ("the whole step", steps.rates))
+        ),
+    ]
+    accurate = (
+        f"A step with the recipe `accurate`, {ACCURATE.batch_size} images. Each image, once changed and shown to the "
+        f"teacher, is used {ACCURATE.repeats} times: of these calls that share is counted. Before come "
+        f"{ACCURATE.teacher_steps:,} steps of the teacher, {statistics.median(steps.teacher_ms):.1f} ms each and their "
+        f"images. The numbers of a step's images are made beside it, in {steps.input_ms:.2f} ms."
+    )
+    parts = [
+        [name, f"{statistics.median(times):.2f}", f"{statistics.median(times) / taught_ms:.0%}"]
+        for name, times in steps.accurate_ms.items()
+    ]
+    return "\n\n".join(
+        [
+            "## A step, and the limit",
+            paragraph(tutorial),
+            table(("", "GFLOP/s", "share of the limit"), limits),
+            paragraph(accurate),
+            table(("", "ms", "share"), [*parts, ["all", f"{taught_ms:.2f}", "100%"]]),
+        ]
+    )
+
+
+def verdicts(steps: Steps) -> list[Verdict]:
+    shares = steps.shares(steps.rates)
+    return [
+        (
+            f"a tutorial step by a {SQUARE}x{SQUARE} float32 product",
+            f"at least {LEAST} of its rate",
+            _spread(shares),
+            statistics.median(shares) >= LEAST,
+        )
+    ]
+
+
+def _against_the_limit(data: Dataset) -> tuple[list[float], list[float], list[float], list[float]]:
+    """Return the limits, the rates of the products, the milliseconds of a step, and the shares that it waits."""
+    split, _ = data.hold_out(RECIPE.validation_size)
+    tensors, learner = loop._flat(split), Learner(RECIPE)
+    batches = iter(loop._index_batches(RECIPE, len(split), skip=0))
+    learner.run_steps(next(batches), 0, *tensors)  # compilation
+    square = _matrix(SQUARE, SQUARE)
+    square_tensor, products = tf.constant(square), _products(RECIPE.batch_size)
+    flops = 2 * RECIPE.batch_size * sum(rows * columns * count for rows, columns, count in PRODUCTS)
+    limits, rates, step_ms, waits = [], [], [], []
+    for _ in range(ROUNDS):
+        fastest = min(_best(lambda: square @ square), _best(lambda: tf.matmul(square_tensor, square_tensor).numpy()))
+        limits.append(2 * SQUARE**3 / fastest / 1e9)
+        rates.append(flops / _best(products) / 1e9)
+        waited, started = 0.0, time.perf_counter()
+        for _ in range(CALLS):
+            asked = time.perf_counter()
+            indices = next(batches)
+            waited += time.perf_counter() - asked
+            learner.run_steps(indices, 0, *tensors)
+        taken = time.perf_counter() - started
+        step_ms.append(taken / CALLS / RECIPE.display_step * 1e3)
+        waits.append(waited / taken)
+    return limits, rates, step_ms, waits
+
+
+def _accurate(data: Dataset) -> tuple[dict[str, list[float]], list[float]]:
+    """Return the milliseconds of the parts of a step of the network, and those of a step of its teacher."""
+    recipe, learner = ACCURATE, Learner(ACCURATE)
+    teacher, batches = learner.teacher, learner.batches
+    if teacher is None:
+        raise SystemExit("the recipe has no teacher")
+    split, _ = data.hold_out(recipe.validation_size)
+    images, labels = loop._flat(split)
+    indices = tf.constant(np.random.default_rng(0).integers(0, len(split), (CHUNK, recipe.batch_size)))
+    step, strength = tf.constant(recipe.teacher_steps), tf.constant(1.0)
+    x, y = batches.changed(indices, step, strength, images, labels)
+    answers = teacher.logits(x)
+    once = 1 / recipe.repeats
+    parts: dict[str, tuple[Call, float]] = {
+        "distort and damage the images": (lambda: batches.changed(indices, step, strength, images, labels), once),
+        "ask the teacher": (lambda: teacher.logits(x), once),
+        "deal the images anew": (lambda: batches.shuffled(x, y, answers, step), 1 - once),
+        "learn from the answers": (lambda: learner._learn_from(x, answers, step), 1),
+    }
+    for part, _ in parts.values():
+        part()  # compilation
+    teacher.learn(x, y, step)
+    rounds = [[_seconds(part) / CHUNK * 1e3 * share for part, share in parts.values()] for _ in range(ROUNDS)]
+    teacher_ms = [_seconds(lambda: teacher.learn(x, y, step)) / CHUNK * 1e3 for _ in range(ROUNDS)]
+    return dict(zip(parts, map(list, zip(*rounds, strict=True)), strict=True)), teacher_ms
+
+
+def _input_ms(recipe: Recipe, size: int) -> float:
+    """Return the milliseconds that it takes to choose a step's images, once the shuffle's buffer is full."""
+    batches = loop._index_batches(recipe, size, skip=0)
+    next(batches)
+    return _seconds(lambda: [next(batches) for _ in range(4)]) / 4 / recipe.display_step * 1e3
+
+
+def _products(batch_size: int) -> Call:
+    """Return what multiplies the matrices that a step does."""
+    pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    for rows, columns, count in PRODUCTS:
+        x, weights, gradient = _matrix(batch_size, rows), _matrix(rows, columns), _matrix(batch_size, columns)
+        pairs += [(x, weights), (x.T, gradient), (gradient, weights.T)][:count]
+    return lambda: [a @ b for a, b in pairs]
+
+
+def _matrix(rows: int, columns: int) -> NDArray[np.float32]:
+    return np.random.default_rng(0).random((rows, columns), np.float32)
+
+
+def _best(call: Call) -> float:
+    return min(_seconds(call) for _ in range(10))
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _spread(shares: list[float]) -> str:
+    return f"{statistics.median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})"
+
+
+if __name__ == "__main__":
+    print(section(run(tell_here)))
