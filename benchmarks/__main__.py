@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from app.report.markdown import paragraph, table
-from benchmarks import bulk, load, picture, serving, start, workers
+from benchmarks import beside_training, bulk, load, picture, serving, start, workers
 from benchmarks.processes import ROOT
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
@@ -76,12 +76,29 @@ def _arithmetic() -> tuple[str, list[Verdict]]:
     return arithmetic.section(tell), []
 
 
+def _training() -> tuple[str, list[Verdict]]:
+    from benchmarks import steps, training  # noqa: PLC0415  TensorFlow, too
+
+    race, measured = training.run(tell), steps.run(tell)
+    return (
+        f"{training.section(race)}\n\n{steps.section(measured)}",
+        training.verdicts(race) + steps.verdicts(measured),
+    )
+
+
+def _beside() -> tuple[str, list[Verdict]]:
+    measured = beside_training.run(tell)
+    return beside_training.section(measured), beside_training.verdicts(measured)
+
+
 PARTS: dict[str, Part] = {
     "serving": _serving,
     "bulk": _bulk,
     "workers": _workers,
     "start": _start,
+    "beside": _beside,
     "arithmetic": _arithmetic,
+    "training": _training,
 }
 
 

@@ -1,32 +1,22 @@
-"""Training and predicting without HTTP, against the plain ways to write them."""
+"""Predicting without HTTP, against the plain ways to write it."""
 
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from app.report.markdown import table
-from benchmarks.contestants import REPEATS, Contestant, prediction_contestants, training_contestants
+from benchmarks.contestants import REPEATS, Contestant, prediction_contestants
 from benchmarks.serving import Tell, spread
-from tests.digits import write_mnist
 
 ROUNDS = 5
 
 
 def section(tell: Tell) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        mnist_dir = Path(os.environ.get("INKLING_MNIST_DIR") or write_mnist(Path(folder)))
-        races = {
-            "Training, 300 steps of the tutorial": training_contestants(mnist_dir),
-            f"Predicting one image, {REPEATS} times": prediction_contestants(1),
-            f"Predicting 1,000 images, {REPEATS} times": prediction_contestants(1000),
-        }
-        parts = ["## Without HTTP"]
-        for title, contestants in races.items():
-            tell(title)
-            parts.append(table((title, "ms", "time by the first's"), rows(contestants)))
+    parts = ["## Without HTTP"]
+    for count in (1, 1000):
+        title = f"Predicting {count:,} images, {REPEATS} times"
+        tell(title)
+        parts.append(table((title, "ms", "time by the first's"), rows(prediction_contestants(count))))
     return "\n\n".join(parts)
 
 
