@@ -397,6 +397,24 @@ def test_trainer_leaves_the_processor_to_others(store: StoreSettings, registry: 
             wait_until(lambda: os.sched_getscheduler(trainer.process.pid) == os.SCHED_IDLE, "it is nicer still")
 
 
+@pytest.mark.train
+def test_trainer_computes_with_as_many_threads_as_it_is_told(
+    registry: Registry, store: StoreSettings, tmp_path: Path
+) -> None:
+    tasks = {}
+    for threads in (1, 12):
+        queue(registry)
+        folder = tmp_path / str(threads)
+        folder.mkdir()
+        with start_training(folder, *arguments(store), INKLING_TRAINER_THREADS=str(threads)) as trainer:
+            own = Path("/proc") / str(trainer.process.pid) / "task"
+            if not own.exists():
+                pytest.skip("needs /proc to count the threads of a process")
+            wait_until(lambda trainer=trainer: "succeeded" in trainer.log, "the run has ended")  # type: ignore[misc]
+            tasks[threads] = len(list(own.iterdir()))
+    assert tasks[12] - tasks[1] >= 11
+
+
 # standing still for predictions
 
 
