@@ -98,8 +98,8 @@ def _yield_processors() -> None:
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     if os.getsid(0) == os.getpid():  # the session of no terminal, and of nobody else
-        # Linux shares the processors among sessions first (sched(7), autogroup): without this line neither of those
-        # above would count beside a server, and a prediction took 350 ms instead of 3 where both had one processor.
+        # Linux shares the processors among sessions first (sched(7), autogroup): neither of those above counts beside
+        # a server in another session. This does: docs/performance.md.
         with suppress(OSError):
             Path("/proc/self/autogroup").write_text(str(NICENESS), "ascii")
 
