@@ -17,7 +17,7 @@ from app.report.markdown import paragraph, table
 from benchmarks.training import RECIPE, Tell, Verdict, mnist, tell_here
 from training import loop
 from training.dataset import Dataset
-from training.learner import CHUNK, Learner
+from training.learner import Learner
 from training.recipe import ACCURATE, Recipe
 
 ROUNDS = 5
@@ -27,6 +27,13 @@ LEAST = 0.6
 """Of the limit, to be reached by a step."""
 PRODUCTS = ((784, 128, 2), (128, 256, 3), (256, 10, 3))
 """Of one image: rows, columns, and how many such products a step has. Nothing asks for the images' gradient."""
+
+PLAIN = {"rotation": 0, "scale": 0, "shear": 0, "shift": 0, "elastic": 0, "thickness": 0}
+ACCURATE_WITHOUT: dict[str, dict[str, float]] = {
+    "whole": {},
+    "without damage": {"damaged": 0},
+    "without distortions and damage": {**PLAIN, "damaged": 0},
+}
 
 Call = Callable[[], object]
 
@@ -41,8 +48,7 @@ class Steps:
     waits: list[float]
     """Share of the steps' time in which they wait for the numbers of their images."""
     accurate_ms: dict[str, list[float]]
-    """The parts of a step of the network with the recipe `accurate`."""
-    teacher_ms: list[float]
+    """A step of the recipe `accurate`, and of the same without some of it."""
     input_ms: float
 
     @property
@@ -62,13 +68,13 @@ def run(tell: Tell) -> Steps:
     with mnist() as (data, _):
         steps = _against_the_limit(data)
         tell("steps: tutorial")
-        accurate_ms, teacher_ms = _accurate(data)
+        accurate_ms = _accurate(data)
         tell("steps: accurate")
-        return Steps(*steps, accurate_ms, teacher_ms, _input_ms(ACCURATE, len(data.train)))
+        return Steps(*steps, accurate_ms, _input_ms(ACCURATE, len(data.train)))
 
 
 def section(steps: Steps) -> str:
-    step_ms, taught_ms = statistics.median(steps.step_ms), sum(map(statistics.median, steps.accurate_ms.values()))
+    step_ms, accurate_ms = statistics.median(steps.step_ms), statistics.median(steps.accurate_ms["whole"])
     tutorial = (
         f"A step of the tutorial, {RECIPE.batch_size} images, takes {step_ms:.3f} ms, for {steps.flops / 1e6:.0f} "
         f"million floating point operations in eight matrix products. The limit is what the machine reaches on two "
@@ -83,13 +89,11 @@ def section(steps: Steps) -> str:
         ),
     ]
     accurate = (
-        f"A step with the recipe `accurate`, {ACCURATE.batch_size} images. Each image, once changed and shown to the "
-        f"teacher, is used {ACCURATE.repeats} times: of these calls that share is counted. Before come "
-        f"{ACCURATE.teacher_steps:,} steps of the teacher, {statistics.median(steps.teacher_ms):.1f} ms each and their "
-        f"images. The numbers of a step's images are made beside it, in {steps.input_ms:.2f} ms."
+        f"A step with the recipe `accurate`, {ACCURATE.batch_size} images. The numbers of a step's images are made "
+        f"beside it, in {steps.input_ms:.2f} ms."
     )
     parts = [
-        [name, f"{statistics.median(times):.2f}", f"{statistics.median(times) / taught_ms:.0%}"]
+        [name, f"{statistics.median(times):.2f}", f"{statistics.median(times) / accurate_ms:.0%}"]
         for name, times in steps.accurate_ms.items()
     ]
     return "\n\n".join(
@@ -98,7 +102,7 @@ def section(steps: Steps) -> str:
             paragraph(tutorial),
             table(("", "GFLOP/s", "share of the limit"), limits),
             paragraph(accurate),
-            table(("", "ms", "share"), [*parts, ["all", f"{taught_ms:.2f}", "100%"]]),
+            table(("", "ms", "share"), parts),
         ]
     )
 
@@ -141,31 +145,24 @@ def _against_the_limit(data: Dataset) -> tuple[list[float], list[float], list[fl
     return limits, rates, step_ms, waits
 
 
-def _accurate(data: Dataset) -> tuple[dict[str, list[float]], list[float]]:
-    """Return the milliseconds of the parts of a step of the network, and those of a step of its teacher."""
-    recipe, learner = ACCURATE, Learner(ACCURATE)
-    teacher, batches = learner.teacher, learner.batches
-    if teacher is None:
-        raise SystemExit("the recipe has no teacher")
-    split, _ = data.hold_out(recipe.validation_size)
-    images, labels = loop._flat(split)
-    indices = tf.constant(np.random.default_rng(0).integers(0, len(split), (CHUNK, recipe.batch_size)))
-    step, strength = tf.constant(recipe.teacher_steps), tf.constant(1.0)
-    x, y = batches.changed(indices, step, strength, images, labels)
-    answers = teacher.logits(x)
-    once = 1 / recipe.repeats
-    parts: dict[str, tuple[Call, float]] = {
-        "distort and damage the images": (lambda: batches.changed(indices, step, strength, images, labels), once),
-        "ask the teacher": (lambda: teacher.logits(x), once),
-        "deal the images anew": (lambda: batches.shuffled(x, y, answers, step), 1 - once),
-        "learn from the answers": (lambda: learner._learn_from(x, answers, step), 1),
+def _accurate(data: Dataset) -> dict[str, list[float]]:
+    """Return the milliseconds of a step, round by round: of the recipe, and of the recipe without some of it."""
+    split, _ = data.hold_out(ACCURATE.validation_size)
+    tensors = loop._flat(split)
+    size = (ACCURATE.display_step, ACCURATE.batch_size)
+    indices = tf.constant(np.random.default_rng(0).integers(0, len(split), size))
+    learners = {name: Learner(ACCURATE.with_overrides(without)) for name, without in ACCURATE_WITHOUT.items()}
+    for learner in learners.values():
+        learner.run_steps(indices, 0, *tensors)  # compilation
+    rounds = [
+        [_seconds(lambda learner=learner: learner.run_steps(indices, 0, *tensors)) for learner in learners.values()]  # type: ignore[misc]
+        for _ in range(ROUNDS)
+    ]
+    columns = zip(*rounds, strict=True)
+    return {
+        name: [seconds / ACCURATE.display_step * 1e3 for seconds in column]
+        for name, column in zip(learners, columns, strict=True)
     }
-    for part, _ in parts.values():
-        part()  # compilation
-    teacher.learn(x, y, step)
-    rounds = [[_seconds(part) / CHUNK * 1e3 * share for part, share in parts.values()] for _ in range(ROUNDS)]
-    teacher_ms = [_seconds(lambda: teacher.learn(x, y, step)) / CHUNK * 1e3 for _ in range(ROUNDS)]
-    return dict(zip(parts, map(list, zip(*rounds, strict=True)), strict=True)), teacher_ms
 
 
 def _input_ms(recipe: Recipe, size: int) -> float:

@@ -50,14 +50,13 @@ def draw(steps: int, batch_size: int, seed: tf.Tensor) -> tf.Tensor:
 
 
 def strength_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """Return the strength of the distortions, 0 to 1, of the network's own step number `step`, float32 () from 0.
+    """Return the strength of the distortions, 0 to 1, of step number `step`, float32 () from 0.
 
     The network learns from strong distortions, and settles on plain digits while the step size falls; docs/trials.md.
     """
     if not recipe.fade:
         return tf.constant(1.0)
-    left = tf.minimum(1.0, (recipe.own_steps - step) / (recipe.fade * recipe.own_steps))
-    return recipe.fade_to + (1 - recipe.fade_to) * left
+    return tf.minimum(1.0, (recipe.training_steps - step) / (recipe.fade * recipe.training_steps))
 
 
 def augment(x: tf.Tensor, numbers: tf.Tensor, seed: tf.Tensor, strength: tf.Tensor, recipe: Recipe) -> tf.Tensor:

@@ -10,12 +10,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.batches import scale
 from training.calibration import fit_temperature
 from training.checkpoint import Card, Checkpoint, save, verify
 from training.dataset import NUM_CLASSES, Dataset, Split
 from training.evaluation import evaluate
-from training.learner import Learner
+from training.learner import Learner, scale
 from training.model import NUM_FEATURES, accuracy, logits
 from training.recipe import Recipe
 from training.records import Progress
@@ -31,21 +30,19 @@ def train(
     dataset: Dataset,
     on_progress: Callable[[Progress, Callable[[], TrainingState]], None],
     resume: TrainingState | None = None,
-    between_calls: Callable[[], None] = lambda: None,
 ) -> Parameters:
     """Train a new network, or go on from a state, and return its parameters, named as in the checkpoint file.
 
     Calls `on_progress` after every `recipe.display_step` steps, with what they showed and with a function that copies
-    the state to go on from. Calls `between_calls` more often where these steps take long. Both may take their time,
-    and what they raise ends the training. A resumed training ends with the same parameters, bit for bit, as one that
-    was not interrupted, on the same machine.
+    the state to go on from; what it raises ends the training. A resumed training ends with the same parameters, bit
+    for bit, as one that was not interrupted, on the same machine.
 
     Raises:
         DatasetError: nothing would be left to train on.
         DivergedError: the loss is not finite, or runs away.
     """
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
-    learner = Learner(recipe, between_calls)
+    learner = Learner(recipe)
     step, elapsed_s = 0, 0.0
     if resume:
         step, elapsed_s = resume.step, resume.elapsed_s
@@ -63,7 +60,7 @@ def train(
             step=step,
             loss=loss,
             accuracy=batch_accuracy,
-            validation_accuracy=_held_out_accuracy(held_out, learner, step),
+            validation_accuracy=_held_out_accuracy(held_out, learner.result()),
             elapsed_s=time.perf_counter() - started,
         )
         on_progress(progress, partial(learner.copy_state, step, progress.elapsed_s))
@@ -136,11 +133,11 @@ def _index_batches(recipe: Recipe, size: int, skip: int) -> Iterator[tf.Tensor]:
     yield from steps.batch(recipe.display_step).prefetch(1).with_options(options)
 
 
-def _held_out_accuracy(held_out: tuple[tf.Tensor, tf.Tensor] | None, learner: Learner, step: int) -> float | None:
+def _held_out_accuracy(held_out: tuple[tf.Tensor, tf.Tensor] | None, parameters: Parameters) -> float | None:
     if held_out is None:
         return None
     images, labels = held_out
-    return float(accuracy(learner.logits(images, step), labels))
+    return float(accuracy(predict(images, parameters), labels))
 
 
 def _flat(split: Split) -> tuple[tf.Tensor, tf.Tensor]:

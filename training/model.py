@@ -84,22 +84,6 @@ def cross_entropy_of_logits(y_logits: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor
     return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(y_true, y_logits))  # ()
 
 
-def cross_entropy_to_teacher(y_logits: tf.Tensor, teacher_logits: tf.Tensor, softness: float) -> tf.Tensor:
-    """Return the cross-entropy summed over the batch, in nats, from a teacher's probabilities, both softened.
-
-    Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network" (https://arxiv.org/abs/1503.02531),
-    section 2: logits are divided by a temperature, and the loss multiplied by its square to keep the gradients' size.
-
-    Args:
-        y_logits: the network's, float32 (batch, 10).
-        teacher_logits: float32 (batch, 10).
-        softness: the temperature.
-    """
-    wanted = tf.nn.softmax(teacher_logits / softness)  # (batch, 10)
-    losses = tf.nn.softmax_cross_entropy_with_logits(wanted, y_logits / softness)  # (batch,)
-    return softness**2 * tf.reduce_sum(losses)  # ()
-
-
 def accuracy(y_pred: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
     """Return the share of rows of `y_pred` (batch, 10) whose largest entry is at `y_true` (batch,), 0 to 1."""
     correct_prediction = tf.equal(tf.argmax(y_pred, 1), tf.cast(y_true, tf.int64))  # (batch,)

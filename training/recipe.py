@@ -30,7 +30,6 @@ class Recipe(BaseModel):
     average_decay: float = Field(
         0, ge=0, lt=1, description="of the moving average of the weights that the result is; 0: the last weights"
     )
-    centred: bool = Field(False, description="start from larger weights, and learn biases about their inputs' means")
     rotation: float = Field(0, ge=0, le=45, description="most that an image is turned at random, degrees")
     scale: float = Field(0, ge=0, le=0.5, description="most that it is stretched, each axis, as a logarithm")
     shear: float = Field(0, ge=0, le=0.5, description="most that it is slanted, pixels a pixel")
@@ -38,17 +37,9 @@ class Recipe(BaseModel):
     elastic: float = Field(0, ge=0, le=2, description="standard deviation of its elastic distortion, pixels")
     thickness: float = Field(0, ge=0, le=1, description="most that its strokes grow or shrink, pixels a side")
     fade: float = Field(
-        0, ge=0, le=1, description="share of the steps, the last ones, in which these changes shrink to `fade_to`"
+        0, ge=0, le=1, description="share of the steps, the last ones, in which these changes shrink to none"
     )
-    fade_to: float = Field(0, ge=0, le=1, description="strength of these changes at the end, of 1")
     damaged: float = Field(0, ge=0, le=1, description="share of each batch that is damaged, as by lines or noise")
-    teacher: float = Field(
-        0, ge=0, lt=1, description="share of the steps, the first ones, in which a teacher learns; 0: there is none"
-    )
-    softness: float = Field(
-        1, ge=0.1, le=20, description="temperature at which the teacher tells its probabilities, and the pupil its own"
-    )
-    repeats: int = Field(1, ge=1, le=10, description="times that images, once changed and shown to a teacher, are used")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the initial weights, the shuffle and the distortions")
 
     @model_validator(mode="after")
@@ -59,22 +50,6 @@ class Recipe(BaseModel):
                 "raise display_step"
             )
         return self
-
-    @model_validator(mode="after")
-    def _leave_descent_plain(self) -> Self:
-        if self.optimizer == "sgd" and (self.teacher or self.centred):
-            raise ValueError("optimizer is sgd, which learns the tutorial's way; teacher and centred need adam")
-        return self
-
-    @property
-    def teacher_steps(self) -> int:
-        """Steps in which the teacher learns, whole display steps."""
-        return int(self.teacher * self.training_steps) // self.display_step * self.display_step
-
-    @property
-    def own_steps(self) -> int:
-        """Steps in which the network itself learns."""
-        return self.training_steps - self.teacher_steps
 
     @property
     def is_augmented(self) -> bool:
@@ -100,23 +75,18 @@ ACCURATE = Recipe(
     warmup_steps=1000,
     decay="cosine",
     batch_size=128,
-    training_steps=100_000,
+    training_steps=500_000,
     display_step=500,
     shuffle_buffer=60_000,
     average_decay=0.9995,
-    centred=True,
-    rotation=15,
-    scale=0.2,
-    shear=0.2,
+    rotation=12,
+    scale=0.15,
+    shear=0.15,
     shift=1,
-    elastic=0.7,
+    elastic=0.5,
     thickness=0.3,
     fade=0.2,
-    fade_to=0.5,
     damaged=0.2,
-    teacher=0.1,
-    softness=4,
-    repeats=2,
 )
 """The network that ships: chosen on the held-out images alone (docs/trials.md)."""
 

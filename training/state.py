@@ -13,15 +13,14 @@ from training.records import Snapshot
 Parameters = dict[str, NDArray[np.float32]]
 
 SLOTS = ("first_moments/", "second_moments/", "averages/")
-TEACHER = ("teacher/", "teacher_first_moments/", "teacher_second_moments/", "teacher_averages/")
 
 
 @dataclass(frozen=True)
 class TrainingState:
     """After `step` steps. The order of the images follows from the recipe's seed and the step, so it is not kept.
 
-    `slots` is what moves beside the parameters: Adam's moments and the averages, `first_moments/weights/h1` and so on,
-    each of its parameter's shape; and the teacher, whose shapes `Learner.restore` checks.
+    `slots` is what moves beside the parameters, Adam's moments and the averages: `first_moments/weights/h1` and so on,
+    each of its parameter's shape.
     """
 
     step: int
@@ -45,11 +44,7 @@ class TrainingState:
         if elapsed_s is None or elapsed_s.shape != ():
             raise CheckpointError("elapsed_s is missing")
         slots = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(SLOTS)}
-        teacher = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(TEACHER)}
         checkpoint.verify(tensors)
         for slot in {name.partition("/")[0] for name in slots}:
             checkpoint.verify({name.partition("/")[2]: slots[name] for name in slots if name.startswith(f"{slot}/")})
-        for name, array in teacher.items():
-            if not np.isfinite(array).all():
-                raise CheckpointError(f"{name} holds values that are not finite")
-        return cls(snapshot.step, float(elapsed_s), tensors, {**slots, **teacher})
+        return cls(snapshot.step, float(elapsed_s), tensors, slots)

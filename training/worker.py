@@ -175,14 +175,10 @@ def _train_and_publish(
         if time.monotonic() - saved_at >= SNAPSHOT_S:
             _persist(lambda: registry.save_snapshot(claim, copy_state().to_snapshot()))
             saved_at = time.monotonic()
-        pause()
-
-    def pause() -> None:
-        _stop_if_asked()
         _give_way(right_of_way, registry, claim)
 
     try:
-        parameters = loop.train(recipe, data, record, _resume(registry, claim), pause)
+        parameters = loop.train(recipe, data, record, _resume(registry, claim))
     finally:
         right_of_way.close()
     checkpoint = loop.checkpoint_of(parameters, recipe, data)

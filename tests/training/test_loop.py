@@ -240,35 +240,13 @@ def test_training_that_diverges_after_the_last_display_step_says_so(data: Datase
 # the accurate recipe
 
 BRISK = ACCURATE.with_overrides(
-    {
-        "training_steps": 400,
-        "teacher": 0.3,
-        "warmup_steps": 20,
-        "display_step": 40,
-        "validation_size": 500,
-        "average_decay": 0.9,
-    }
+    {"training_steps": 300, "warmup_steps": 20, "display_step": 50, "validation_size": 500, "average_decay": 0.9}
 )
-TAUGHT = 120
 
 
 @pytest.fixture(scope="module")
-def snapshots() -> dict[int, Snapshot]:
-    """Of the brisk training, by their steps."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def brisk(data: Dataset, snapshots: dict[int, Snapshot]) -> Trained:
-    from training import loop
-
-    lines: list[Progress] = []
-
-    def keep(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
-        lines.append(progress)
-        snapshots[progress.step] = copy_state().to_snapshot()
-
-    return Trained(loop.train(BRISK, data, keep), lines)
+def brisk(data: Dataset) -> Trained:
+    return train(BRISK, data)
 
 
 def test_accurate_recipe_learns_more_in_its_time(data: Dataset, trained: Trained, brisk: Trained) -> None:
@@ -278,51 +256,29 @@ def test_accurate_recipe_learns_more_in_its_time(data: Dataset, trained: Trained
     assert right(brisk.parameters) > max(0.9, right(trained.parameters))
 
 
-@pytest.mark.parametrize("step", [TAUGHT - 40, TAUGHT, TAUGHT + 40])
-def test_accurate_training_resumes_bit_for_bit(
-    step: int, data: Dataset, brisk: Trained, snapshots: dict[int, Snapshot]
-) -> None:
+def test_accurate_training_resumes_bit_for_bit(data: Dataset, brisk: Trained) -> None:
     from training import loop
 
-    lines: list[Progress] = []
-    state = TrainingState.from_snapshot(snapshots[step])
-    parameters = loop.train(BRISK, data, lambda progress, _: lines.append(progress), state)
-    assert_same_bytes(parameters, brisk.parameters)
-    assert [line.step for line in lines] == list(range(step + 40, 401, 40))
-
-
-def test_first_lines_of_progress_are_the_teachers(brisk: Trained, snapshots: dict[int, Snapshot]) -> None:
-    assert [line.step for line in brisk.lines] == list(range(40, 401, 40))
-    first, taught, later = (TrainingState.from_snapshot(snapshots[step]) for step in (40, TAUGHT, TAUGHT + 40))
-    assert_same_bytes(first.parameters, taught.parameters)  # the network has not begun
-    assert (later.parameters["weights/h1"] != taught.parameters["weights/h1"]).any()
-    accuracies = [line.validation_accuracy or 0 for line in brisk.lines if line.step <= TAUGHT]
-    assert accuracies[-1] > 0.9
-
-
-@pytest.mark.parametrize("calls", [1, 4])  # while the teacher learns, and after that
-def test_training_with_a_teacher_can_be_ended_between_two_display_steps(data: Dataset, calls: int) -> None:
-    from training import loop
-
+    # given: a training that ends in its middle, after a snapshot
     class EnoughError(Exception):
         pass
 
-    shown: list[int] = []
-    waits = iter(range(calls))
+    snapshots: list[Snapshot] = []
 
-    def stop() -> None:
-        if next(waits, None) is None:
+    def stop(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
+        if progress.step == 150:
+            snapshots.append(copy_state().to_snapshot())
             raise EnoughError
 
-    recipe = BRISK.with_overrides({"training_steps": 120, "display_step": 60, "teacher": 0.5})
     with pytest.raises(EnoughError):
-        loop.train(recipe, data, lambda progress, _: shown.append(progress.step), between_calls=stop)
-    assert shown == ([] if calls < 3 else [60])
-
-
-def test_network_without_a_teacher_learns_too(data: Dataset) -> None:
-    alone = train(BRISK.with_overrides({"teacher": 0, "training_steps": 280}), data)
-    assert (alone.lines[-1].validation_accuracy or 0) > 0.8
+        loop.train(BRISK, data, stop)
+    # when
+    lines: list[Progress] = []
+    state = TrainingState.from_snapshot(snapshots[0])
+    parameters = loop.train(BRISK, data, lambda progress, _: lines.append(progress), state)
+    # then
+    assert_same_bytes(parameters, brisk.parameters)
+    assert [line.step for line in lines] == [200, 250, 300]
 
 
 def test_state_of_another_kind_of_recipe_is_refused(data: Dataset) -> None:

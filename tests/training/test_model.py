@@ -226,19 +226,3 @@ def test_layers_do_not_share_their_random_numbers() -> None:
     for one, other in ((0, 1), (0, 2), (1, 2)):
         size = min(len(weights[one]), len(weights[other]))
         assert abs(np.corrcoef(weights[one][:size], weights[other][:size])[0, 1]) < 0.1
-
-
-def test_cross_entropy_to_a_teacher_is_least_where_the_network_says_the_same() -> None:
-    from training.model import cross_entropy_to_teacher
-
-    random = np.random.default_rng(0)
-    said, wanted = random.normal(size=(2, 6, 10)).astype(np.float32)
-    # the formula of the paper, in float64
-    soft = np.exp(wanted.astype(np.float64) / 4)
-    soft /= soft.sum(axis=1, keepdims=True)
-    shifted = said.astype(np.float64) / 4
-    expected = -16 * (soft * (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))).sum()
-    assert float(cross_entropy_to_teacher(said, wanted, 4.0)) == pytest.approx(expected, rel=1e-5)
-    entropy = float(cross_entropy_to_teacher(wanted, wanted, 4.0))
-    assert entropy < float(cross_entropy_to_teacher(said, wanted, 4.0))
-    assert entropy == pytest.approx(float(cross_entropy_to_teacher(wanted + 1, wanted, 4.0)), rel=1e-5)

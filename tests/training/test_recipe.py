@@ -32,7 +32,6 @@ def test_tutorial_recipe_has_the_published_values() -> None:
         "shuffle_buffer": 5000,
         "validation_size": 5000,
         "average_decay": 0,
-        "centred": False,
         "rotation": 0,
         "scale": 0,
         "shear": 0,
@@ -40,11 +39,7 @@ def test_tutorial_recipe_has_the_published_values() -> None:
         "elastic": 0,
         "thickness": 0,
         "fade": 0,
-        "fade_to": 0,
         "damaged": 0,
-        "teacher": 0,
-        "softness": 1,
-        "repeats": 1,
         "seed": 0,
     }
 
@@ -58,18 +53,6 @@ def test_recipe_from_before_the_accurate_one_is_the_tutorial() -> None:
 def test_only_a_recipe_with_changes_is_augmented() -> None:
     assert (TUTORIAL.is_augmented, ACCURATE.is_augmented) == (False, True)
     assert TUTORIAL.with_overrides({"damaged": 0.1}).is_augmented
-
-
-def test_teacher_takes_whole_display_steps_of_its_share() -> None:
-    recipe = ACCURATE.with_overrides({"teacher": 0.25, "training_steps": 1000, "display_step": 100})
-    assert (recipe.teacher_steps, recipe.own_steps) == (200, 800)
-    assert (TUTORIAL.teacher_steps, TUTORIAL.own_steps) == (0, 3000)
-
-
-@pytest.mark.parametrize("override", [{"teacher": 0.1}, {"centred": True}])
-def test_plain_gradient_descent_is_left_plain(override: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="optimizer is sgd"):
-        TUTORIAL.with_overrides(override)
 
 
 def test_every_preset_bears_its_own_name() -> None:
