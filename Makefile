@@ -18,9 +18,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 serve: $(INSTALLED)  ## serve on 127.0.0.1:8000, or INKLING_HOST and INKLING_PORT
 	$(BIN)/inkling serve
 
+# One thread to a training: a trainer that another test waits for takes only processors that nobody else wants.
 test: $(INSTALLED)  ## run the tests, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term $(ARGS)
+	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term $(ARGS)
 
 check: $(INSTALLED)  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
