@@ -17,10 +17,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from app.report.markdown import paragraph, table
 from benchmarks import beside_training, bulk, load, picture, serving, start, workers
 from benchmarks.processes import ROOT
+from benchmarks.verdicts import Verdict
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 PICTURE = ROOT / "docs" / "performance.png"
-Verdict = tuple[str, str, str, bool]
 Part = Callable[[], tuple[str, list[Verdict]]]
 
 

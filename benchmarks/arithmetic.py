@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from app.report.markdown import table
 from benchmarks.contestants import REPEATS, Contestant, prediction_contestants
-from benchmarks.serving import Tell, spread
+from benchmarks.verdicts import Tell, spread
 
 ROUNDS = 5
 

@@ -13,8 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +21,8 @@ import httpx
 import numpy as np
 
 from app.report.markdown import paragraph, table
-from tests.digits import write_mnist
+from benchmarks.images import mnist_dir
+from benchmarks.verdicts import Tell, Verdict
 from tests.servers import Server, start_server
 
 RATE = 300
@@ -37,9 +37,6 @@ OVERRIDES = {"display_step": 100, "training_steps": 100_000}
 """As the recipe is, but the first line of progress comes sooner."""
 MOST = 2.0
 """Times the quiet p99 that the p99 beside a run may be."""
-
-Tell = Callable[[str], None]
-Verdict = tuple[str, str, str, bool]
 
 
 @dataclass
@@ -85,9 +82,9 @@ def run(tell: Tell) -> Beside:
     quiet, starting, training = Load(), Load(), Load()
     steps = 0
     with (
-        mnist() as mnist_dir,
+        mnist_dir() as (images, _),
         tempfile.TemporaryDirectory() as folder,
-        start_server(Path(folder), INKLING_MNIST_DIR=str(mnist_dir)) as server,
+        start_server(Path(folder), INKLING_MNIST_DIR=str(images)) as server,
         server.client() as client,
     ):
         expected = client.post("/predict", content=IMAGE.read_bytes(), headers=PNG).raise_for_status().content
@@ -201,15 +198,6 @@ def wait_until(look: Callable[[], object], what: str) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"waited {DEADLINE_S} s in vain until {what}")
         time.sleep(0.1)
-
-
-@contextmanager
-def mnist() -> Iterator[Path]:
-    if folder := os.environ.get("INKLING_MNIST_DIR"):
-        yield Path(folder)
-        return
-    with tempfile.TemporaryDirectory() as made:
-        yield write_mnist(Path(made), train=8000)
 
 
 if __name__ == "__main__":

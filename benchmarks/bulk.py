@@ -18,7 +18,8 @@ from app.classifier import Classifier
 from app.report.markdown import paragraph, table
 from benchmarks import processes
 from benchmarks.servers.network import CHECKPOINT
-from benchmarks.serving import BOUNDARY, PART_HEAD, Tell, spread
+from benchmarks.serving import BOUNDARY, PART_HEAD
+from benchmarks.verdicts import Tell, Verdict, spread
 from tests.digits import make_digits
 from training import checkpoint
 
@@ -136,7 +137,7 @@ def section(bulk: Bulk) -> str:
     return "\n\n".join(["## Many images a request", paragraph(text), table(header, rows)])
 
 
-def verdicts(bulk: Bulk) -> list[tuple[str, str, str, bool]]:
+def verdicts(bulk: Bulk) -> list[Verdict]:
     ratios = bulk.ratios(bulk.bodies[0].name)
     return [
         (

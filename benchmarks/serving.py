@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from app.report.markdown import paragraph, table
 from benchmarks import load, processes
 from benchmarks.load import Load, Post
 from benchmarks.processes import PEERS_PYTHON, Process
+from benchmarks.verdicts import Tell, Verdict, spread
 
 ROUNDS = 5
 SECONDS = {1: 1.0, 16: 2.0, 64: 1.0}
@@ -30,7 +31,6 @@ PART_HEAD = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="digit.png"\r\n'
     "Content-Type: image/png\r\n\r\n"
 )
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -251,11 +251,7 @@ def _row(race: Race, upload: str, name: str) -> list[str]:
     return [name, *rates, *halves, *tails, spread(race.ratios(upload, name)) if name != OURS.name else ""]
 
 
-def spread(ratios: list[float]) -> str:
-    return f"{statistics.median(ratios):.2f}x ({min(ratios):.2f} to {max(ratios):.2f})"
-
-
-def verdicts(race: Race) -> list[tuple[str, str, str, bool]]:
+def verdicts(race: Race) -> list[Verdict]:
     """Return for each threshold what is asked, what it is to be, what it is, and whether it is met."""
     found = []
     for (upload, name), least in THRESHOLDS.items():

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from app.report.markdown import paragraph, table
 from benchmarks import load, processes
-from benchmarks.serving import JUDGED, Tell, uploads
+from benchmarks.serving import JUDGED, uploads
+from benchmarks.verdicts import Tell, Verdict
 
 STARTS = 5
 MINUTE_S = 60.0
@@ -66,7 +67,7 @@ def section(start: Start) -> str:
     return "\n\n".join(["## Start and memory", paragraph(text), table(("what", "figure"), rows)])
 
 
-def verdicts(start: Start) -> list[tuple[str, str, str, bool]]:
+def verdicts(start: Start) -> list[Verdict]:
     return [
         (f"ready after exec, {what}", f"at most {MOST_S} s", _seconds(times), statistics.median(times) <= MOST_S)
         for what, times in (("empty data directory", start.first_s), ("with its database", start.again_s))

@@ -14,8 +14,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.report.markdown import paragraph, table
-from benchmarks.training import RECIPE, Tell, Verdict, mnist, tell_here
-from training import loop
+from benchmarks.images import mnist_dir
+from benchmarks.training import RECIPE, tell_here
+from benchmarks.verdicts import Tell, Verdict, spread
+from training import dataset, loop
 from training.dataset import Dataset
 from training.learner import Learner
 from training.recipe import ACCURATE, Recipe
@@ -65,7 +67,8 @@ class Steps:
 
 
 def run(tell: Tell) -> Steps:
-    with mnist() as (data, _):
+    with mnist_dir() as (folder, _):
+        data = dataset.read_folder(folder)
         steps = _against_the_limit(data)
         tell("steps: tutorial")
         accurate_ms = _accurate(data)
@@ -84,7 +87,7 @@ def section(steps: Steps) -> str:
     limits = [
         ["the limit", f"{statistics.median(steps.limit):.0f}", "1"],
         *(
-            [name, f"{statistics.median(rates):.0f}", _spread(steps.shares(rates))]
+            [name, f"{statistics.median(rates):.0f}", spread(steps.shares(rates), unit="")]
             for name, rates in (("the eight products alone, NumPy", steps.products), ("the whole step", steps.rates))
         ),
     ]
@@ -113,7 +116,7 @@ def verdicts(steps: Steps) -> list[Verdict]:
         (
             f"a tutorial step by a {SQUARE}x{SQUARE} float32 product",
             f"at least {LEAST} of its rate",
-            _spread(shares),
+            spread(shares, unit=""),
             statistics.median(shares) >= LEAST,
         )
     ]
@@ -193,10 +196,6 @@ def _seconds(call: Callable[[], Any]) -> float:
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
-
-
-def _spread(shares: list[float]) -> str:
-    return f"{statistics.median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})"
 
 
 if __name__ == "__main__":

@@ -7,18 +7,15 @@ tracing, compilation, the display lines.
 import os
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from app.report.markdown import paragraph, table
+from benchmarks.images import mnist_dir
 from benchmarks.training_contestants import EAGER, FAST, KERAS, OURS, Training
-from tests.digits import write_mnist
+from benchmarks.verdicts import Tell, Verdict, spread
 from training import dataset, loop
 from training.dataset import Dataset
 from training.recipe import TUTORIAL
@@ -32,9 +29,6 @@ LEAST = {EAGER.name: 4.5, KERAS.name: 1.7}
 """Times as fast as others that ours is to be."""
 LEAST_ACCURACY = 0.85
 """What learns less has not done the work: 0.94 is usual."""
-
-Tell = Callable[[str], None]
-Verdict = tuple[str, str, str, bool]
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,8 @@ def run(tell: Tell) -> Race:
     everyone = (OURS, *FAST, EAGER)
     seconds: dict[str, dict[int, float]] = {training.name: {} for training in everyone}
     accuracies = {}
-    with mnist() as (data, images):
+    with mnist_dir() as (folder, images):
+        data = dataset.read_folder(folder)
         for training in everyone:
             training.run(RECIPE.with_overrides({"training_steps": 2, "display_step": 1}), data)  # loads what is lazy
         for round_ in range(ROUNDS):
@@ -100,20 +95,6 @@ def verdicts(race: Race) -> list[Verdict]:
         )
         for name, least in LEAST.items()
     ]
-
-
-def spread(ratios: list[float]) -> str:
-    return f"{statistics.median(ratios):.2f}x ({min(ratios):.2f} to {max(ratios):.2f})"
-
-
-@contextmanager
-def mnist() -> Iterator[tuple[Dataset, str]]:
-    """Yield the images to learn from, and their name."""
-    if folder := os.environ.get("INKLING_MNIST_DIR"):
-        yield dataset.read_folder(Path(folder)), "MNIST"
-        return
-    with tempfile.TemporaryDirectory() as made:
-        yield dataset.read_folder(write_mnist(Path(made), train=8000)), "8,000 drawn digits (no INKLING_MNIST_DIR)"
 
 
 def tell_here(line: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from app.report.markdown import paragraph, table
 from benchmarks import bulk, load, processes
 from benchmarks.load import Post
-from benchmarks.serving import BOUNDARY, JUDGED, Tell, spread
+from benchmarks.serving import BOUNDARY, JUDGED
+from benchmarks.verdicts import Tell, Verdict, spread
 from tests.digits import make_digits
 
 ROUNDS = 5
@@ -70,7 +71,7 @@ def section(measured: Workers) -> str:
     return "\n\n".join(["## Workers", paragraph(text), table(header, rows)])
 
 
-def verdicts(measured: Workers) -> list[tuple[str, str, str, bool]]:
+def verdicts(measured: Workers) -> list[Verdict]:
     ratios = measured.ratios(IMAGES[-1])
     return [
         (

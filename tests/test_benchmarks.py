@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from app.images import Limits, read_images
-from benchmarks import bulk, load, picture, serving
+from benchmarks import bulk, load, picture, serving, verdicts
 from benchmarks.load import Load
 from benchmarks.serving import Race
 from tests.digits import make_digits
@@ -40,7 +40,7 @@ def test_load_with_errors_or_without_answers_is_no_measurement(requests: int, er
 def test_ratios_are_those_of_a_round() -> None:
     measured = race({"Inkling": [100.0, 300.0], "no-op FastAPI": [200.0, 300.0]})
     assert measured.ratios("raw", "no-op FastAPI") == [0.5, 1.0]
-    assert serving.spread([0.5, 1.0, 0.7]) == "0.70x (0.50 to 1.00)"
+    assert verdicts.spread([0.5, 1.0, 0.7]) == "0.70x (0.50 to 1.00)"
 
 
 def test_threshold_is_judged_by_the_median() -> None:
