@@ -11,13 +11,13 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 FROM python:3.12-slim AS server-packages
 COPY requirements-server.lock .
 RUN python -m venv --without-pip /venv && \
-    pip --python /venv/bin/python install --no-cache-dir --require-hashes -r requirements-server.lock
+    pip --python /venv/bin/python install --no-cache-dir --no-deps --require-hashes -r requirements-server.lock
 COPY --from=package /wheels /wheels
 RUN pip --python /venv/bin/python install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
 FROM server-packages AS trainer-packages
 COPY requirements-trainer.lock .
-RUN pip --python /venv/bin/python install --no-cache-dir --require-hashes -r requirements-trainer.lock
+RUN pip --python /venv/bin/python install --no-cache-dir --no-deps --require-hashes -r requirements-trainer.lock
 
 FROM python:3.12-slim AS base
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 INKLING_DATA_DIR=/data
