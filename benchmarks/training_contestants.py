@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training import loop
 from training.dataset import Dataset, Split
-from training.model import accuracy, cross_entropy, initial_biases, initial_weights, named, neural_net, run_optimization
+from training.model import Variables, accuracy, cross_entropy, initial_biases, initial_weights, named, neural_net
 from training.recipe import Recipe
 from training.records import Progress
 from training.state import Parameters, TrainingState
@@ -33,7 +33,7 @@ def eager(recipe: Recipe, data: Dataset) -> Parameters:
     """Train as the tutorial publishes it, its display lines included."""
     weights, biases = initial_weights(recipe.seed), initial_biases()
     for step, (batch_x, batch_y) in enumerate(published_batches(recipe, data.train).take(recipe.training_steps), 1):
-        run_optimization(batch_x, batch_y, weights, biases, recipe.learning_rate)
+        run_published_step(batch_x, batch_y, weights, biases, recipe.learning_rate)
         if step % recipe.display_step == 0:
             pred = neural_net(batch_x, weights, biases)
             float(cross_entropy(pred, batch_y)), float(accuracy(pred, batch_y))
@@ -46,7 +46,7 @@ def compiled_step(recipe: Recipe, data: Dataset) -> Parameters:
 
     @tf.function(jit_compile=True)
     def run_step(batch_x: tf.Tensor, batch_y: tf.Tensor) -> None:
-        run_optimization(batch_x, batch_y, weights, biases, recipe.learning_rate)
+        run_published_step(batch_x, batch_y, weights, biases, recipe.learning_rate)
 
     for step, (batch_x, batch_y) in enumerate(published_batches(recipe, data.train).take(recipe.training_steps), 1):
         run_step(batch_x, batch_y)
@@ -54,6 +54,16 @@ def compiled_step(recipe: Recipe, data: Dataset) -> Parameters:
             pred = neural_net(batch_x, weights, biases)
             float(cross_entropy(pred, batch_y)), float(accuracy(pred, batch_y))
     return {name: variable.numpy() for name, variable in named(weights, biases).items()}
+
+
+def run_published_step(x: tf.Tensor, y: tf.Tensor, weights: Variables, biases: Variables, learning_rate: float) -> None:
+    """Take one step as the tutorial publishes it."""
+    with tf.GradientTape() as g:
+        loss = cross_entropy(neural_net(x, weights, biases), y)
+    trainable_variables = [*weights.values(), *biases.values()]
+    gradients = g.gradient(loss, trainable_variables)
+    for variable, gradient in zip(trainable_variables, gradients, strict=True):
+        variable.assign_sub(learning_rate * gradient)
 
 
 def keras_fit(recipe: Recipe, data: Dataset) -> Parameters:

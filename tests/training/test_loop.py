@@ -54,7 +54,6 @@ def train_as_published(recipe: Recipe, split: Split) -> Trained:
         initial_biases,
         initial_weights,
         neural_net,
-        run_optimization,
     )
 
     # Convert to float32, flatten, normalize from [0, 255] to [0, 1].
@@ -65,11 +64,16 @@ def train_as_published(recipe: Recipe, split: Split) -> Trained:
     weights, biases = initial_weights(recipe.seed), initial_biases()
     lines: list[Progress] = []
     for step, (batch_x, batch_y) in enumerate(train_data.take(recipe.training_steps), 1):
-        run_optimization(batch_x, batch_y, weights, biases, recipe.learning_rate)
+        with tf.GradientTape() as g:
+            pred = neural_net(batch_x, weights, biases)
+            loss = cross_entropy(pred, batch_y)
+        trainable_variables = [*weights.values(), *biases.values()]
+        for variable, gradient in zip(trainable_variables, g.gradient(loss, trainable_variables), strict=True):
+            variable.assign_sub(recipe.learning_rate * gradient)
         if step % recipe.display_step == 0:
             pred = neural_net(batch_x, weights, biases)
-            loss, acc = float(cross_entropy(pred, batch_y)), float(accuracy(pred, batch_y))
-            lines.append(Progress(step, loss, acc, None, 0.0))
+            shown = float(cross_entropy(pred, batch_y)), float(accuracy(pred, batch_y))
+            lines.append(Progress(step, *shown, None, 0.0))
     parameters = {f"weights/{name}": variable.numpy() for name, variable in weights.items()}
     parameters |= {f"biases/{name}": variable.numpy() for name, variable in biases.items()}
     return Trained(parameters, lines)

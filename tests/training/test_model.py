@@ -172,9 +172,9 @@ def test_loss_of_a_network_that_knows_nothing_is_the_logarithm_of_ten() -> None:
     assert loss == pytest.approx(16 * math.log(10), rel=1e-6)
 
 
-@pytest.mark.parametrize("learning_rate", [0.001, 0.1])
-def test_one_step_goes_down_the_gradient(learning_rate: float) -> None:
-    x, y = batch()
+@pytest.mark.parametrize(("learning_rate", "images"), [(0.001, 64), (0.1, 64), (0.1, 33), (0.1, 1)])
+def test_one_step_goes_down_the_gradient_of_all_images(learning_rate: float, images: int) -> None:
+    x, y = batch(images)
     before = network()
     expected = reference.gradients(x.astype(np.float64), y, in_double(before))
     for name, array in after_one_step(x, y, before, learning_rate).items():
