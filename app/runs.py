@@ -108,13 +108,18 @@ class Trainer:
         }
         if settings.mnist_dir:
             environment["INKLING_MNIST_DIR"] = str(settings.mnist_dir.absolute())
-        if settings.trainer_threads:
-            environment["INKLING_TRAINER_THREADS"] = str(settings.trainer_threads)
-        # A session of its own: Ctrl-C reaches the server alone, which then stops its trainer in order; and the trainer
-        # can put the whole session behind all others (`be_a_good_neighbour`).
+        environment["INKLING_TRAINER_THREADS"] = str(settings.trainer_threads or _all_processors_but_one())
+        # A process group of its own: Ctrl-C reaches the server alone, which then stops its trainer in order. Not a
+        # session of its own: Linux would weigh it against the server's, and not let a prediction interrupt it at once.
         return subprocess.Popen(
             [sys.executable, "-m", "training", "worker", "--idle-exit", str(IDLE_EXIT_S)],
             env=environment,
             stdin=subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         )
+
+
+def _all_processors_but_one() -> int:
+    """Return how many processors a trainer may keep busy, so that predictions find one that is not."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, processors - 1)

@@ -20,7 +20,10 @@ class StoreSettings(BaseSettings):
         None, description="folder with MNIST's four IDX files, plain or .gz; default: download once"
     )
     trainer_threads: int | None = Field(
-        None, ge=1, le=1024, description="threads that a trainer computes with; default: one a processor"
+        None,
+        ge=1,
+        le=1024,
+        description="threads that a trainer computes with; default: one a processor, but one if a server starts it",
     )
 
     @property

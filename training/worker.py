@@ -97,9 +97,9 @@ def _yield_processors() -> None:
     if hasattr(os, "SCHED_IDLE"):
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    if os.getsid(0) == os.getpid():  # the session of no terminal, and of nobody else
+    if os.getsid(0) == os.getpid():  # started by setsid: the session of no terminal, and of nobody else
         # Linux shares the processors among sessions first (sched(7), autogroup): neither of those above counts beside
-        # a server in another session. This does: docs/performance.md.
+        # a server in another session. This does, though less well than a server's own session: docs/performance.md.
         with suppress(OSError):
             Path("/proc/self/autogroup").write_text(str(NICENESS), "ascii")
 

@@ -129,13 +129,30 @@ def test_trainer_starts_only_when_a_run_waits_and_only_once(
     trainer.ensure()
     trainer.ensure()
     (process,) = trainer_processes(caplog)
-    assert os.getsid(process) == process  # so that Ctrl-C does not reach it
-    if (autogroup := Path(f"/proc/{process}/autogroup")).exists():
-        eventually(lambda: autogroup.read_text().endswith("nice 19\n"), "its session yields to others", deadline_s=60)
+    assert os.getpgid(process) == process  # so that Ctrl-C does not reach it
+    assert os.getsid(process) == os.getsid(0)  # so that a prediction interrupts it at once
+    if hasattr(os, "SCHED_IDLE"):
+        eventually(lambda: os.sched_getscheduler(process) == os.SCHED_IDLE, "it yields to others", deadline_s=60)
     trainer.stop()
     assert is_gone(trainer_processes(caplog)[0])
     trainer.ensure()
     assert len(trainer_processes(caplog)) == 1  # a server that stops starts no other
+
+
+@pytest.mark.parametrize(("set_to", "threads"), [(None, max(1, len(os.sched_getaffinity(0)) - 1)), (5, 5)])
+def test_trainer_leaves_one_processor_to_the_server_unless_it_is_told_otherwise(
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, set_to: int | None, threads: int
+) -> None:
+    caplog.set_level(logging.INFO)
+    trainer = Trainer(process_settings.model_copy(update={"trainer_threads": set_to}), registry)
+    queue(registry)
+    trainer.ensure()
+    try:
+        (process,) = trainer_processes(caplog)
+        environment = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+        assert f"INKLING_TRAINER_THREADS={threads}".encode() in environment
+    finally:
+        trainer.stop()
 
 
 def test_trainer_that_died_is_started_again_but_not_at_once(

@@ -2,6 +2,8 @@ import logging
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -395,6 +397,18 @@ def test_trainer_leaves_the_processor_to_others(store: StoreSettings, registry: 
         wait_until(lambda: int(stat.read_text().rsplit(") ")[-1].split()[16]) > 0, "the trainer has been nice")
         if hasattr(os, "SCHED_IDLE"):
             wait_until(lambda: os.sched_getscheduler(trainer.process.pid) == os.SCHED_IDLE, "it is nicer still")
+
+
+def test_trainer_in_a_session_of_its_own_has_the_session_yield(store: StoreSettings, registry: Registry) -> None:
+    command = [sys.executable, "-m", "training", *arguments(store)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as trainer:
+        try:
+            autogroup = Path(f"/proc/{trainer.pid}/autogroup")
+            if not autogroup.exists():
+                pytest.skip("needs /proc/PID/autogroup, which this kernel was built without")
+            wait_until(lambda: autogroup.read_text().endswith("nice 19\n"), "its session yields to others")
+        finally:
+            trainer.kill()
 
 
 @pytest.mark.train
