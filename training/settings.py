@@ -23,7 +23,7 @@ class StoreSettings(BaseSettings):
         None,
         ge=1,
         le=1024,
-        description="threads that a trainer computes with; default: one a processor, but one if a server starts it",
+        description="threads that a trainer computes with; default: one a processor, one less if a server starts it",
     )
 
     @property
