@@ -31,7 +31,7 @@ check: $(INSTALLED)  ## format, lint, types, import rules
 	$(BIN)/lint-imports
 
 RECIPE ?= accurate
-train: $(INSTALLED)  ## train the network that ships: training/pretrained.safetensors (about an hour)
+train: $(INSTALLED)  ## train the network that ships: training/pretrained.safetensors (about half an hour)
 	$(BIN)/inkling train --recipe $(RECIPE) --out training/pretrained.safetensors
 
 bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells (about 17 minutes; needs wrk)
@@ -52,7 +52,7 @@ COUNT ?= 200
 reliability: $(INSTALLED)  ## kill servers and trainers at random, and count what is lost (about 25 minutes)
 	$(BIN)/python -m tests.reliability --seed $(SEED) --count $(COUNT)
 
-pictures: $(INSTALLED)  ## draw the README's sample digits and its pictures again; needs Chromium
+pictures: $(INSTALLED)  ## draw the README's sample digits and its pictures again; needs Chromium and a Chinese font
 	$(BIN)/python -m tests.digits
 	$(BIN)/inkling predict docs/digits/*.png --plot docs/predictions.png
 	$(BIN)/inkling explain docs/digits/8.png --plot docs/explanation.png

@@ -86,8 +86,8 @@ class TrainRequest(BaseModel):
 
 class RunProgress(_FromRecord):
     step: int
-    loss: float = Field(description="of the step's batch after its update: nats, summed over the batch")
-    accuracy: float = Field(description="of the step's batch after its update, 0 to 1")
+    loss: float = Field(description="of the step's images, undistorted, after its update: nats, summed over the batch")
+    accuracy: float = Field(description="on the same images, 0 to 1")
     validation_accuracy: float | None = Field(description="on the images held out; null if there are none")
     elapsed_s: float = Field(description="seconds since the first step")
 

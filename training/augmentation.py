@@ -5,6 +5,7 @@ document analysis"; the kinds of damage after Mu and Gilmer 2019, "MNIST-C" (htt
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,8 +14,14 @@ from numpy.typing import NDArray
 from training.dataset import SIDE
 from training.recipe import Recipe
 
-NUMBERS = 16
-"""Uniform random numbers that decide on the changes of an image: 7 on its distortion, 9 on its damage."""
+CHOICES = 16
+"""Choices that are made for an image: 7 on its distortion, 9 on its damage."""
+
+FRESH_ROWS = 8
+"""Rows of heights and of noise that each step adds to those of the step before."""
+
+SETTLED = 0.5
+"""Strength to which distortions fade. Fading to none, a long training learns the images by heart."""
 
 CENTRE = (SIDE - 1) / 2
 SMOOTHNESS = 4.0
@@ -40,41 +47,75 @@ BASIS = _basis()
 X, Y = BASIS[0:1], BASIS[1:2]  # (1, 784), pixels from the centre
 
 
-def draw(steps: int, batch_size: int, seed: tf.Tensor) -> tf.Tensor:
-    """Return the numbers (steps, batch, NUMBERS), 0 to 1, that `augment` takes for the images of many steps.
+_SMEAR = (4 * np.eye(SIDE) + np.eye(SIDE, k=1) + np.eye(SIDE, k=-1)) / 6
+BLUR = (_SMEAR @ _SMEAR).astype(np.float32)
+"""(28, 28): each pixel shared with its two neighbours, twice. As a product, because XLA would work out the image that
+it blurs anew for each neighbour."""
+
+
+class Numbers(NamedTuple):
+    """Random numbers for the images of many steps, drawn before the first of them."""
+
+    choices: tf.Tensor
+    """What is done to each image, (steps, batch, CHOICES), 0 to 1."""
+    heights: tf.Tensor
+    """Of the bumps that bend an image, standard normal, (rows, 2, 100)."""
+    noise: tf.Tensor
+    """For the pixels of damaged images, (rows, 2, 784), 0 to 1."""
+
+    def of_step(self, i: tf.Tensor, damaged: int) -> "Numbers":
+        """Return those of step `i`: choices (batch, CHOICES), heights (batch, 2, 100), noise (damaged, 2, 784)."""
+        choices = self.choices[i]
+
+        def rows(numbers: tf.Tensor, count: int) -> tf.Tensor:
+            return tf.slice(numbers, [FRESH_ROWS * i, 0, 0], [count, *numbers.shape[1:]])
+
+        return Numbers(choices, rows(self.heights, choices.shape[0]), rows(self.noise, damaged))
+
+
+def draw(steps: int, batch_size: int, seed: tf.Tensor) -> Numbers:
+    """Return the numbers that `augment` takes for the images of many steps.
 
     Drawn before the loop over the steps, because XLA would fuse a draw in the loop with every use of it, and draw the
     same number again for every pixel. Philox, because XLA's default takes seven times as long on a CPU.
+
+    Choices are drawn for each image. Bends and noise, hundreds of numbers an image, are shared: a step takes
+    FRESH_ROWS rows that no step before it had, and the others from its predecessors, for other images.
     """
-    return tf.random.stateless_uniform([steps, batch_size, NUMBERS], tf.add(seed, [0, 2]), alg="philox")
+    rows = FRESH_ROWS * steps + batch_size
+    return Numbers(
+        choices=tf.random.stateless_uniform([steps, batch_size, CHOICES], tf.add(seed, [0, 2]), alg="philox"),
+        heights=tf.random.stateless_normal([rows, 2, len(BASIS) - 3], seed, alg="philox"),
+        noise=tf.random.stateless_uniform([rows, 2, SIDE * SIDE], tf.add(seed, [0, 1]), alg="philox"),
+    )
 
 
 def strength_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """Return the strength of the distortions, 0 to 1, of step number `step`, float32 () from 0.
+    """Return the strength of the distortions, SETTLED to 1, of step number `step`, float32 () from 0.
 
-    The network learns from strong distortions, and settles on plain digits while the step size falls; docs/trials.md.
+    The network learns from strong distortions, and settles on weaker ones while the step size falls; docs/trials.md.
     """
     if not recipe.fade:
         return tf.constant(1.0)
-    return tf.minimum(1.0, (recipe.training_steps - step) / (recipe.fade * recipe.training_steps))
+    left = (recipe.training_steps - step) / (recipe.fade * recipe.training_steps)
+    return SETTLED + (1 - SETTLED) * tf.minimum(1.0, left)
 
 
-def augment(x: tf.Tensor, numbers: tf.Tensor, seed: tf.Tensor, strength: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+def augment(x: tf.Tensor, numbers: Numbers, strength: tf.Tensor, recipe: Recipe) -> tf.Tensor:
     """Return changed images, float32 (batch, 784), as a recipe asks for.
 
     Args:
         x: flattened images, float32 (batch, 784), 0 ground to 1 ink.
-        numbers: of the images, (batch, NUMBERS), 0 to 1.
-        seed: of the random numbers that belong to nodes and pixels, integer (2,).
+        numbers: those of one step.
         strength: of the distortions, 0 to 1, ().
         recipe: how much of each change.
     """
-    u = (2 * numbers[:, :7] - 1) * strength
-    x = distort(x, u, _bend(x.shape[0], seed) * recipe.elastic * strength, recipe)
+    u = (2 * numbers.choices[:, :7] - 1) * strength
+    x = distort(x, u, numbers.heights * recipe.elastic * strength, recipe)
     if recipe.thickness:
         x = thicken(x, u[:, 6:7] * recipe.thickness)
-    if damaged := round(recipe.damaged * x.shape[0]):
-        x = tf.concat([damage(x[:damaged], numbers[:damaged, 7:], seed), x[damaged:]], 0)
+    if damaged := numbers.noise.shape[0]:
+        x = tf.concat([damage(x[:damaged], numbers.choices[:damaged, 7:], numbers.noise), x[damaged:]], 0)
     return x
 
 
@@ -100,11 +141,6 @@ def distort(x: tf.Tensor, u: tf.Tensor, heights: tf.Tensor, recipe: Recipe) -> t
     source = tf.reshape(tf.concat([affine, heights], 2), [batch * 2, -1]) @ BASIS  # (batch * 2, 784)
     source = tf.reshape(source, [batch, 2, -1])
     return _bilinear(x, source[:, 0], source[:, 1])
-
-
-def _bend(batch: int, seed: tf.Tensor) -> tf.Tensor:
-    """Return heights (batch, 2, 100) that displace pixels by a standard deviation of one pixel."""
-    return tf.random.stateless_normal([batch, 2, len(BASIS) - 3], seed, alg="philox")
 
 
 def _bilinear(x: tf.Tensor, column: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
@@ -141,23 +177,28 @@ def _neighbours(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tenso
     return p[:, :-2, 1:-1], p[:, 2:, 1:-1], p[:, 1:-1, :-2], p[:, 1:-1, 2:]
 
 
-def damage(x: tf.Tensor, numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Return images (n, 784), each with one kind of damage; `numbers` (n, 9) decide on its kind and its strength."""
-    kind = tf.cast(tf.floor(numbers[:, 0:1] * 8), tf.int32)  # (n, 1)
-    u = numbers[:, 1:]
+def damage(x: tf.Tensor, choices: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Return images (n, 784), each with one kind of damage.
+
+    Args:
+        x: flattened images, float32 (n, 784), 0 ground to 1 ink.
+        choices: on its kind and its strength, (n, 9), 0 to 1.
+        noise: two numbers for each pixel, (n, 2, 784), 0 to 1.
+    """
+    kind = tf.cast(tf.floor(choices[:, 0:1] * 8), tf.int32)  # (n, 1)
+    u = choices[:, 1:]
     has_line, has_bands, has_blots, is_noisy, is_salted, is_pale, is_lifted, is_blurred = (
         tf.cast(kind == number, tf.float32) for number in range(8)
     )
     x = tf.maximum(x, has_line * _line(u))
     x += has_bands * _bands(u) * (1 - 2 * x)  # light becomes dark, and dark light
     x = tf.maximum(x, has_blots * tf.maximum(_blot(u[:, 0:2], u[:, 4:5]), _blot(u[:, 2:4], u[:, 4:5])))
-    noise = tf.random.stateless_uniform([2, *x.shape], tf.add(seed, [0, 1]), alg="philox")
-    x += is_noisy * 1.2 * u[:, 5:6] * (noise[0] + noise[1] - 1)  # triangular: standard deviation to 0.49
+    x += is_noisy * 1.2 * u[:, 5:6] * (noise[:, 0] + noise[:, 1] - 1)  # triangular: standard deviation to 0.49
     salted = is_salted * 0.12 * u[:, 5:6]
-    x = tf.where(noise[0] < salted, 1.0, tf.where(noise[0] > 1 - salted, 0.0, x))
+    x = tf.where(noise[:, 0] < salted, 1.0, tf.where(noise[:, 0] > 1 - salted, 0.0, x))
     x = x * (1 - 0.85 * is_pale * u[:, 6:7]) + 0.5 * is_lifted * u[:, 7:8]
     x = tf.clip_by_value(x, 0.0, 1.0)
-    return x + is_blurred * (_blur(_blur(x)) - x)
+    return x + is_blurred * (_blur(x) - x)
 
 
 def _line(u: tf.Tensor) -> tf.Tensor:
@@ -182,5 +223,5 @@ def _blot(centre: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def _blur(x: tf.Tensor) -> tf.Tensor:
-    """Return images (n, 784), each pixel the mean of its four neighbours and twice itself."""
-    return (sum(tf.reshape(part, x.shape) for part in _neighbours(x)) + 2 * x) / 6
+    """Return images (n, 784) blurred, as by a Gaussian with a standard deviation of 0.8 pixels."""
+    return tf.reshape(BLUR @ tf.reshape(x, [-1, SIDE, SIDE]) @ BLUR, x.shape)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 
@@ -16,6 +16,8 @@ from training.dataset import NUM_CLASSES, Dataset, Split
 from training.evaluation import evaluate
 from training.learner import Learner, scale
 from training.model import NUM_FEATURES, accuracy, logits
+from training.ones import with_flagged_ones
+from training.order import index_batches
 from training.recipe import Recipe
 from training.records import Progress
 from training.state import Parameters, TrainingState
@@ -35,13 +37,14 @@ def train(
 
     Calls `on_progress` after every `recipe.display_step` steps, with what they showed and with a function that copies
     the state to go on from; what it raises ends the training. A resumed training ends with the same parameters, bit
-    for bit, as one that was not interrupted, on the same machine.
+    for bit, as one that was not interrupted, on the same machine with as many threads.
 
     Raises:
         DatasetError: nothing would be left to train on.
         DivergedError: the loss is not finite, or runs away.
     """
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
+    train_split = with_flagged_ones(train_split, recipe.flagged_ones, recipe.seed)
     learner = Learner(recipe)
     step, elapsed_s = 0, 0.0
     if resume:
@@ -50,7 +53,7 @@ def train(
     images, labels = _flat(train_split)
     held_out = _flat(validation_split) if len(validation_split) else None
     started = time.perf_counter() - elapsed_s
-    for indices in _index_batches(recipe, len(train_split), skip=step):
+    for indices in index_batches(recipe, len(train_split), skip=step):
         loss, batch_accuracy = learner.run_steps(indices, step, images, labels)
         step += len(indices)
         _check_loss(loss, step, recipe)
@@ -118,19 +121,6 @@ def _check_loss(loss: float, step: int, recipe: Recipe) -> None:
             f"the loss is {loss:g} after step {step}, and {limit:g} is the most that training can recover from: "
             f"the learning rate {recipe.learning_rate:g} is too high for batches of {recipe.batch_size}"
         )
-
-
-def _index_batches(recipe: Recipe, size: int, skip: int) -> Iterator[tf.Tensor]:
-    """Yield int64 (steps, batch): which images each step of the next display step learns from, after `skip` steps.
-
-    The tutorial's pipeline, `repeat().shuffle().batch().prefetch()`, over the images' numbers instead of the images:
-    the same order for a hundredth of the copying.
-    """
-    options = tf.data.Options()
-    options.autotune.enabled = False  # there is nothing to tune, and it counts every number: half of the time
-    steps = tf.data.Dataset.range(size).repeat().shuffle(recipe.shuffle_buffer, seed=recipe.seed)
-    steps = steps.batch(recipe.batch_size).take(recipe.training_steps).skip(skip)
-    yield from steps.batch(recipe.display_step).prefetch(1).with_options(options)
 
 
 def _held_out_accuracy(held_out: tuple[tf.Tensor, tf.Tensor] | None, parameters: Parameters) -> float | None:

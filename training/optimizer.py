@@ -1,14 +1,21 @@
-"""How the weights move: the step size over time, Adam, and the moving average of the weights."""
+"""How the weights move: the step size over time, Adam, Muon, weight decay, and the moving average of the weights."""
 
+import functools
 import math
 
 import tensorflow as tf
 
-from training.model import Variables, cross_entropy_of_logits, logits, named
+from training.model import Variables
 from training.recipe import Recipe
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's published values."""
+MOMENTUM, ADAM_SIZE = 0.95, 0.2
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Muon's published values."""
+
+Gradients = dict[str, tf.Tensor]
+"""Named as the variables."""
 
 
 def learning_rate_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
@@ -27,26 +34,76 @@ def learning_rate_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
 class Adam:
     """Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1) on raw variables."""
 
-    def __init__(self, weights: Variables, biases: Variables) -> None:
-        self.weights, self.biases = weights, biases
-        variables = named(weights, biases)
+    def __init__(self, variables: Variables) -> None:
+        self.variables = variables
         self.first_moments = {name: tf.Variable(tf.zeros_like(variable)) for name, variable in variables.items()}
         self.second_moments = {name: tf.Variable(tf.zeros_like(variable)) for name, variable in variables.items()}
 
-    def run_optimization(self, x: tf.Tensor, y: tf.Tensor, step: tf.Tensor, learning_rate: tf.Tensor) -> None:
-        """Take step number `step`, float32 () from 0, on images x (batch, 784) and labels y (batch,), in place."""
-        variables = named(self.weights, self.biases)
-        with tf.GradientTape() as g:
-            loss = cross_entropy_of_logits(logits(x, self.weights, self.biases), y) / x.shape[0]
-        gradients = g.gradient(loss, variables)
+    def update(self, gradients: Gradients, step: tf.Tensor, learning_rate: tf.Tensor) -> None:
+        """Move the variables, in place, by their gradients of step number `step`, float32 () from 0."""
         first_share = 1 - tf.pow(BETA_1, step + 1)  # of the moments, what does not come from their start at 0
         second_share = 1 - tf.pow(BETA_2, step + 1)
-        for name, variable in variables.items():
-            first, second = self.first_moments[name], self.second_moments[name]
-            first.assign(BETA_1 * first + (1 - BETA_1) * gradients[name])
-            second.assign(BETA_2 * second + (1 - BETA_2) * gradients[name] ** 2)
+        for name, variable in self.variables.items():
+            first, second, gradient = self.first_moments[name], self.second_moments[name], gradients[name]
+            first.assign(BETA_1 * first + (1 - BETA_1) * gradient)
+            second.assign(BETA_2 * second + (1 - BETA_2) * gradient**2)
             change = (first / first_share) / (tf.sqrt(second / second_share) + EPSILON)
             variable.assign_sub(learning_rate * change)
+
+
+class Muon:
+    """Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) for the hidden layers' weights; else Adam.
+
+    Adam measures a change pixel by pixel and unit by unit. Muon takes the layer for what it is, a linear map: it makes
+    all singular values of the momentum nearly equal, so that rare directions are learnt as fast as common ones. The
+    change is scaled to the size of Adam's (Liu et al. 2025, https://arxiv.org/abs/2502.16982, equation 4), so that one
+    learning rate serves both.
+    """
+
+    def __init__(self, variables: Variables) -> None:
+        self.hidden = {name: variables[name] for name in ("weights/h1", "weights/h2")}
+        self.adam = Adam({name: variable for name, variable in variables.items() if name not in self.hidden})
+        self.momenta = {name: tf.Variable(tf.zeros_like(variable)) for name, variable in self.hidden.items()}
+        self.first_moments = {**self.adam.first_moments, **self.momenta}
+        self.second_moments = self.adam.second_moments
+
+    def update(self, gradients: Gradients, step: tf.Tensor, learning_rate: tf.Tensor) -> None:
+        """Move the variables, in place, by their gradients of step number `step`, float32 () from 0."""
+        self.adam.update(gradients, step, learning_rate)
+        for name, variable in self.hidden.items():
+            gradient, momentum = gradients[name], self.momenta[name]
+            momentum.assign(MOMENTUM * momentum + (1 - MOMENTUM) * gradient)
+            ahead = MOMENTUM * momentum + (1 - MOMENTUM) * gradient  # Nesterov's
+            scale = ADAM_SIZE * math.sqrt(max(variable.shape))
+            variable.assign_sub(learning_rate * scale * orthogonalized(ahead))
+
+
+def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:
+    """Return a matrix with the same singular vectors and singular values between 0.7 and 1.2, but for tiny ones.
+
+    Five Newton-Schulz iterations with Muon's coefficients: s becomes a s + b s^3 + c s^5. Each multiplies the matrix by
+    a polynomial of its square, and these commute; so they are multiplied first, and are as small as the shorter side.
+    """
+    matrix /= tf.norm(matrix) + 1e-7
+    rows, columns = matrix.shape
+    square = tf.matmul(matrix, matrix, transpose_a=rows > columns, transpose_b=rows <= columns)
+    a, b, c = NEWTON_SCHULZ
+    factors = []
+    for _ in range(5):
+        factor = a * tf.eye(min(rows, columns)) + b * square + c * square @ square
+        factors.append(factor)
+        square = factor @ square @ factor
+    product = functools.reduce(lambda product, factor: factor @ product, factors)
+    return matrix @ product if rows > columns else product @ matrix
+
+
+def decay_weights(weights: Variables, rate: tf.Tensor) -> None:
+    """Shrink the weights by a share of themselves, in place: decoupled weight decay, which spares the biases.
+
+    Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101.
+    """
+    for weight in weights.values():
+        weight.assign_sub(rate * weight)
 
 
 def update_averages(averages: Variables, variables: Variables, step: tf.Tensor, decay: float) -> None:

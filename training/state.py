@@ -19,8 +19,8 @@ SLOTS = ("first_moments/", "second_moments/", "averages/")
 class TrainingState:
     """After `step` steps. The order of the images follows from the recipe's seed and the step, so it is not kept.
 
-    `slots` is what moves beside the parameters, Adam's moments and the averages: `first_moments/weights/h1` and so on,
-    each of its parameter's shape.
+    `slots` is what moves beside the parameters, the optimizer's moments and the averages: `first_moments/weights/h1`
+    and so on, each of its parameter's shape.
     """
 
     step: int
@@ -45,6 +45,6 @@ class TrainingState:
             raise CheckpointError("elapsed_s is missing")
         slots = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(SLOTS)}
         checkpoint.verify(tensors)
-        for slot in {name.partition("/")[0] for name in slots}:
-            checkpoint.verify({name.partition("/")[2]: slots[name] for name in slots if name.startswith(f"{slot}/")})
+        for name, slot in slots.items():
+            checkpoint.verify({**tensors, name.partition("/")[2]: slot})
         return cls(snapshot.step, float(elapsed_s), tensors, slots)

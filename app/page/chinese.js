@@ -55,7 +55,7 @@ export const chinese = {
   "recipe.tutorial": "教程",
   "recipe.tutorial.note": "与教程一致：约半分钟，准确率约 94 %。",
   "recipe.accurate": "高准确率",
-  "recipe.accurate.note": "用 Adam 学习变形的数字：约一小时，准确率约 99 %。",
+  "recipe.accurate.note": "用 Muon 学习变形的数字：约半小时，准确率约 99 %。",
   "promote": "启用新版本",
   "promote.if_better": "更好时启用",
   "promote.always": "总是启用",

@@ -55,7 +55,7 @@ export const english = {
   "recipe.tutorial": "Tutorial",
   "recipe.tutorial.note": "As published: half a minute, about 94 % right.",
   "recipe.accurate": "Accurate",
-  "recipe.accurate.note": "Adam on distorted digits: about an hour, 99 % right.",
+  "recipe.accurate.note": "Muon on distorted digits: about half an hour, 99 % right.",
   "promote": "Serve the new version",
   "promote.if_better": "if it is better",
   "promote.always": "always",

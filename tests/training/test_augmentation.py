@@ -29,9 +29,12 @@ def numbers(count: int, **at: float) -> Floats:
 
 
 def distorted(x: Floats, values: Floats, recipe: Recipe) -> Floats:
-    from training.augmentation import _bend, distort
+    import tensorflow as tf
 
-    result: Floats = distort(x, 2 * values - 1, _bend(len(x), np.array([0, 0])) * recipe.elastic, recipe).numpy()
+    from training.augmentation import distort, draw
+
+    heights = draw(1, len(x), tf.constant([0, 0])).of_step(0, damaged=0).heights
+    result: Floats = distort(x, 2 * values - 1, heights * recipe.elastic, recipe).numpy()
     return result
 
 
@@ -104,7 +107,8 @@ def test_each_kind_of_damage_changes_images_and_stays_between_ground_and_ink(kin
     x = digits(200)
     values = np.random.default_rng(0).random((200, 9), np.float32)
     values[:, 0] = (kind + 0.5) / 8
-    damaged = damage(x, values, np.array([0, 0])).numpy()
+    noise = np.random.default_rng(1).random((200, 2, 784), np.float32)
+    damaged = damage(x, values, noise).numpy()
     assert damaged.shape == x.shape
     assert (damaged.min(), damaged.max()) >= (0, 0)
     assert damaged.max() <= 1
@@ -112,13 +116,14 @@ def test_each_kind_of_damage_changes_images_and_stays_between_ground_and_ink(kin
 
 
 def test_only_the_damaged_share_is_damaged() -> None:
-    from training.augmentation import augment
+    import tensorflow as tf
+
+    from training.augmentation import augment, draw
 
     x = digits(40)
-    values = np.random.default_rng(0).random((40, 16), np.float32)
-    values[:, :7] = MIDDLE
-    recipe = STILL.with_overrides({"damaged": 0.25})
-    changed = np.abs(augment(x, values, np.array([0, 0]), 1.0, recipe).numpy() - x).max(axis=1) > 1e-4
+    drawn = draw(1, 40, tf.constant([0, 0])).of_step(0, damaged=10)
+    still = np.concatenate([np.full((40, 7), MIDDLE, np.float32), drawn.choices[:, 7:]], 1)
+    changed = np.abs(augment(x, drawn._replace(choices=still), 1.0, STILL).numpy() - x).max(axis=1) > 1e-4
     assert changed[:10].sum() >= 9
     assert not changed[10:].any()
 
@@ -132,21 +137,34 @@ def test_same_seed_gives_the_same_changes_and_another_seed_others() -> None:
 
     def changed(seed: int) -> Floats:
         key = tf.constant([seed, 0])
-        result: Floats = augment(x, draw(1, 32, key)[0], key, 1.0, ACCURATE).numpy()
+        result: Floats = augment(x, draw(1, 32, key).of_step(0, damaged=6), 1.0, ACCURATE).numpy()
         return result
 
     assert changed(1).tobytes() == changed(1).tobytes()
     assert (np.abs(changed(1) - changed(2)).max(axis=1) > 0.05).all()
 
 
-def test_distortions_fade_in_the_last_steps() -> None:
+def test_steps_share_bends_and_noise_but_no_image_has_the_same_twice() -> None:
+    import tensorflow as tf
+
+    from training.augmentation import FRESH_ROWS, draw
+
+    drawn = draw(3, 32, tf.constant([0, 0]))
+    first, second = (drawn.of_step(i, damaged=10) for i in range(2))
+    np.testing.assert_array_equal(first.heights[FRESH_ROWS:], second.heights[:-FRESH_ROWS])
+    assert len(np.unique(drawn.heights[:, 0, 0])) == len(drawn.heights) == 3 * FRESH_ROWS + 32
+    assert len(np.unique(drawn.noise[:, 0, 0])) == len(drawn.noise)
+    assert not np.isclose(first.choices, second.choices).all(axis=1).any()
+
+
+def test_distortions_fade_to_half_in_the_last_steps() -> None:
     import tensorflow as tf
 
     from training.augmentation import strength_at
 
     recipe = ACCURATE.with_overrides({"fade": 0.2, "training_steps": 1000})
     strengths = [float(strength_at(tf.constant(step), recipe)) for step in (0.0, 800.0, 900.0, 1000.0)]
-    assert strengths == pytest.approx([1, 1, 0.5, 0])
+    assert strengths == pytest.approx([1, 1, 0.75, 0.5])
     assert float(strength_at(tf.constant(1000.0), recipe.with_overrides({"fade": 0}))) == 1
 
 
@@ -157,9 +175,7 @@ def test_images_keep_their_digit_under_the_accurate_recipe() -> None:
     from training.augmentation import augment, draw
 
     x = digits(500)
-    recipe = ACCURATE.with_overrides({"damaged": 0})
-    key = tf.constant([3, 0])
-    y = augment(x, draw(1, 500, key)[0], key, 1.0, recipe).numpy()
+    y = augment(x, draw(1, 500, tf.constant([3, 0])).of_step(0, damaged=0), 1.0, ACCURATE).numpy()
     ratio = y.sum(axis=1) / x.sum(axis=1)
-    assert 0.5 < ratio.min() < ratio.max() < 2
-    assert np.abs(centre_of_mass(y) - centre_of_mass(x)).max() < 2 * recipe.shift + 1
+    assert 1 / 3 < ratio.min() < ratio.max() < 3
+    assert np.abs(centre_of_mass(y) - centre_of_mass(x)).max() < ACCURATE.shift + 3 * ACCURATE.elastic

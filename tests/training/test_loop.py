@@ -12,6 +12,7 @@ from tests.training.networks import Parameters, parameters_that_read, random_par
 from training.checkpoint import CheckpointError, load
 from training.dataset import Dataset, DatasetError, Split, read_folder
 from training.evaluation import evaluate
+from training.order import index_batches
 from training.recipe import ACCURATE, TUTORIAL, Recipe
 from training.records import Progress, Snapshot
 from training.state import TrainingState
@@ -45,7 +46,10 @@ def trained(data: Dataset) -> Trained:
 
 
 def train_as_published(recipe: Recipe, split: Split) -> Trained:
-    """Train as the tutorial is written: its pipeline over the images themselves, one eager step after the other."""
+    """Train as the tutorial is written: on the images themselves, one eager step after the other, in the loop's order.
+
+    Which is by the rule of its pipeline, `repeat().shuffle().batch()`: test_order.py.
+    """
     import tensorflow as tf
 
     from training.model import (
@@ -58,12 +62,11 @@ def train_as_published(recipe: Recipe, split: Split) -> Trained:
 
     # Convert to float32, flatten, normalize from [0, 255] to [0, 1].
     x_train = np.array(split.images, np.float32).reshape([-1, 784]) / np.float32(255.0)
-    train_data = tf.data.Dataset.from_tensor_slices((x_train, split.labels))
-    train_data = train_data.repeat().shuffle(recipe.shuffle_buffer, seed=recipe.seed)
-    train_data = train_data.batch(recipe.batch_size).prefetch(1)
+    batches = np.concatenate(list(index_batches(recipe, len(split))))
     weights, biases = initial_weights(recipe.seed), initial_biases()
     lines: list[Progress] = []
-    for step, (batch_x, batch_y) in enumerate(train_data.take(recipe.training_steps), 1):
+    for step, batch in enumerate(batches, 1):
+        batch_x, batch_y = x_train[batch], split.labels[batch]
         with tf.GradientTape() as g:
             pred = neural_net(batch_x, weights, biases)
             loss = cross_entropy(pred, batch_y)
@@ -422,4 +425,4 @@ def test_shipped_checkpoint_proves_its_card(real_mnist_dir: Path) -> None:
     assert shipped.card.evaluation.loss == pytest.approx(evaluation.loss, rel=1e-4)
     assert shipped.card.evaluation.calibration_error == pytest.approx(evaluation.calibration_error, abs=2e-4)
     assert shipped.card.recipe == ACCURATE
-    assert shipped.card.evaluation.accuracy >= 0.99
+    assert shipped.card.evaluation.correct >= 9_930

@@ -26,6 +26,7 @@ def test_tutorial_recipe_has_the_published_values() -> None:
         "learning_rate": 0.001,
         "warmup_steps": 0,
         "decay": "none",
+        "weight_decay": 0,
         "batch_size": 256,
         "training_steps": 3000,
         "display_step": 100,
@@ -40,6 +41,7 @@ def test_tutorial_recipe_has_the_published_values() -> None:
         "thickness": 0,
         "fade": 0,
         "damaged": 0,
+        "flagged_ones": 0,
         "seed": 0,
     }
 

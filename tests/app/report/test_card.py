@@ -69,7 +69,9 @@ def test_card_holds_every_section_in_its_order(measured: Measurements) -> None:
 
 
 def test_card_and_its_pictures_are_written_beside_each_other(measured: Measurements, tmp_path: Path) -> None:
-    files = write_card(tmp_path / "docs" / "card.md", measured)
+    readings = replace(measured.strokes.readings, digits=(measured.strokes.labels + 1) % 10)
+    misreading = replace(measured, strokes=replace(measured.strokes, readings=readings))
+    files = write_card(tmp_path / "docs" / "card.md", misreading)
     text = (tmp_path / "docs" / "card.md").read_text()
     linked = [tmp_path / "docs" / link for link in re.findall(r"\]\((card/[^)]*)\)", text)]
     assert set(files) == {tmp_path / "docs" / "card.md", *linked}
