@@ -34,7 +34,7 @@ RECIPE ?= accurate
 train: $(INSTALLED)  ## train the network that ships: training/pretrained.safetensors (about half an hour)
 	$(BIN)/inkling train --recipe $(RECIPE) --out training/pretrained.safetensors
 
-bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells (about 17 minutes; needs wrk)
+bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells (about 13 minutes; needs wrk)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.hot_swap
 	$(BIN)/python -m benchmarks.page

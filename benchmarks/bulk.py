@@ -100,13 +100,13 @@ def check(body: Body, answer: bytes, expected: NDArray[np.float32]) -> None:
     """Check what was answered.
 
     Raises:
-        RuntimeError: it is not the classifier's, to 1e-6.
+        RuntimeError: it is not the classifier's, to the last bits that BLAS kernels for other batches may differ in.
     """
     if body.accept == NPY:
         found = np.load(io.BytesIO(answer), allow_pickle=False)
     else:
         found = np.array([prediction["probabilities"] for prediction in json.loads(answer)["predictions"]])
-    if found.shape != expected.shape or not np.allclose(found, expected, rtol=0, atol=1e-6):
+    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-5, atol=1e-6):
         raise RuntimeError(f"{body.name}: another answer than the classifier's")
 
 

@@ -96,8 +96,8 @@ def section(steps: Steps) -> str:
         ),
     ]
     accurate = (
-        f"A step with the recipe `accurate`, {ACCURATE.batch_size} images. The numbers of a step's images are made "
-        f"beside it, in {steps.input_ms:.2f} ms."
+        f"A step with the recipe `accurate`, {ACCURATE.batch_size} images. The numbers of its images are drawn before "
+        f"it, in {steps.input_ms:.3f} ms."
     )
     parts = [
         [name, f"{statistics.median(times):.2f}", f"{statistics.median(times) / accurate_ms:.0%}"]
