@@ -138,7 +138,7 @@ def test_help_explains_every_field_of_a_recipe(capsys: pytest.CaptureFixture[str
     assert ended.value.code == 0
     for name in OVERRIDABLE:
         field = Recipe.model_fields[name]
-        values = f"(tutorial: {field.default}, accurate: {getattr(ACCURATE, name)})"
+        values = f"(tutorial: {getattr(TUTORIAL, name)}, accurate: {getattr(ACCURATE, name)})"
         assert re.search(rf"{name} +{re.escape(f'{field.description} {values}')}", said)
 
 
