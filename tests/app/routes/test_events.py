@@ -195,8 +195,18 @@ async def test_steps_recorded_again_by_the_second_attempt_are_sent_once(
     assert steps_of(events_of(response)) == [300, 400]
 
 
-async def test_stream_ends_without_end_when_the_server_stops(settings: Settings, registry: Registry) -> None:
+async def test_stream_ends_without_end_when_the_server_stops(
+    settings: Settings, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     streams: list[httpx.Response] = []
+    looks: list[int] = []
+    progress = Registry.progress
+
+    def counted(self: Registry, run_id: int, after: int = 0) -> list[Progress]:
+        looks.append(after)
+        return progress(self, run_id, after)
+
+    monkeypatch.setattr(Registry, "progress", counted)
     async with anyio.create_task_group() as tasks, connect(settings) as client:
         record(registry, claim(registry), 100)
 
@@ -204,8 +214,10 @@ async def test_stream_ends_without_end_when_the_server_stops(settings: Settings,
             streams.append(await client.get("/train/1/events"))
 
         tasks.start_soon(watch)
-        await anyio.sleep(0.2)  # the server stops at the end of this block, with the stream open
-        assert streams == []
+        with anyio.fail_after(30):
+            while 100 not in looks:  # then step 100 has been sent
+                await anyio.sleep(0.01)
+        assert streams == []  # the server stops at the end of this block, with the stream open
     assert [event.id for event in events_of(streams[0])] == ["100"]
 
 
