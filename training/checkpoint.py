@@ -130,6 +130,6 @@ def _read_card(content: bytes) -> Card:
         found = card.get("format_version") if isinstance(card, dict) else None
         if found != FORMAT_VERSION:
             raise CheckpointError(f"format version is {found}, expected {FORMAT_VERSION}")
-        return Card.model_validate(card)
+        return Card.model_validate(card, extra="ignore")  # another release's recipes may have more fields
     except ValueError as error:  # from_json's, and pydantic's ValidationError
         raise CheckpointError(f"its card cannot be read: {error}") from error

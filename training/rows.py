@@ -29,7 +29,7 @@ def newest(connection: Connection, table: Table, key: Column[Any], limit: int, b
 
 
 def to_run(row: Row[Any]) -> Run:
-    return _record(Run, row, recipe=Recipe.model_validate(row.recipe))
+    return _record(Run, row, recipe=Recipe.model_validate(row.recipe, extra="ignore"))  # as in a checkpoint's card
 
 
 def to_progress(row: Row[Any]) -> Progress:

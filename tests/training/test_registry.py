@@ -13,7 +13,7 @@ from tests.training.conftest import BACKENDS
 from tests.training.networks import make_checkpoint, random_parameters
 from tests.training.processes import DEADLINE_S, wait_until
 from training.checkpoint import Checkpoint
-from training.recipe import TUTORIAL
+from training.recipe import TUTORIAL, Recipe
 from training.records import (
     Claim,
     Decision,
@@ -80,6 +80,17 @@ def test_queued_run_waits_with_its_recipe(registry: Registry) -> None:
     assert datetime.now(UTC) - run.requested_at < timedelta(minutes=1)
     assert {run.started_at, run.finished_at, run.lease_expires_at, run.error_type, run.error, run.version} == {None}
     assert registry.run(1) == run
+
+
+class RecipeOfAnotherRelease(Recipe):
+    momentum: float = 0.9
+
+
+def test_run_whose_recipe_has_a_field_of_another_release_is_read(registry: Registry) -> None:
+    recipe = RecipeOfAnotherRelease(**SHORT.model_dump())
+    registry.queue_run(recipe, "always", max_queued=1)
+    assert registry.run(1).recipe == SHORT
+    assert claim(registry).run.recipe == SHORT
 
 
 def test_full_queue_takes_no_run(registry: Registry) -> None:
