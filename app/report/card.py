@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.report import drawn
 from app.report.changes import CHANGES
 from app.report.figures import figures
-from app.report.markdown import bold, counted, paragraph, table
-from app.report.measurements import ChangeScore, Measurements, Strokes
+from app.report.markdown import bold, confusions, counted, paragraph, table
+from app.report.measurements import ChangeScore, Measurements
 from app.report.nondigits import KINDS
 from app.report.pictures import png
 from app.report.readings import REFUSED
-from app.report.strokes import BRUSHES
-from training.dataset import CANONICAL_COUNTS, NUM_CLASSES, TEST_IMAGES, TRAIN_IMAGES, write_whole
-from training.evaluation import Evaluation, wilson_interval
+from training.dataset import CANONICAL_COUNTS, TEST_IMAGES, TRAIN_IMAGES, write_whole
+from training.evaluation import Evaluation
 from training.recipe import RECIPES, Recipe
 
 UNSURE, SURE = 0.5, 0.8
@@ -52,13 +52,13 @@ def card(measured: Measurements, folder: str, pictures: Sequence[str]) -> str:
         _robustness(measured),
         picture("changes", "Each digit under each change"),
         _files(measured),
-        _strokes(measured),
+        drawn.scores(measured),
         picture("strokes", "Digits drawn with each brush"),
         _non_digits(measured),
         picture("no_digits", "Pictures without a digit, with the digit answered and its confidence"),
         _failures(measured),
         picture("misread", "Test digits with their label, what was read instead, and the confidence"),
-        _drawn_failures(measured),
+        drawn.failures(measured),
         picture("strokes_misread", "Drawn digits that were misread, each beside what the network saw"),
         "## Trials",
         "What was tried, on which images each choice was made, and what did not help: [trials.md](trials.md).",
@@ -105,8 +105,8 @@ def _data(measured: Measurements) -> str:
             {CANONICAL_COUNTS[TEST_IMAGES]:,} to test on, 28x28 pixels. Employees of the US Census Bureau and US
             high-school students wrote the digits on forms, before 1995; nobody wrote for both parts. So the hands are
             American, the pens alike and the scans clean. A 1 with a long flag, a 7 with a bar and a digit drawn by a
-            finger are rarer here than in the world. {total - held_out:,} images were trained on. The last
-            {held_out:,} were held out.""")
+            finger are rarer here than in the world. {total - held_out:,} images were trained on.
+            The last {held_out:,} were held out.""")
     return f"## The data\n\n{source}\n\nSHA-256 over the files' own: `{card.dataset_digest}`."
 
 
@@ -223,32 +223,6 @@ def _files(measured: Measurements) -> str:
     return f"## Any file\n\n{summary}\n\n{table(('kept as', 'still right', 'refused'), rows)}"
 
 
-def _strokes(measured: Measurements) -> str:
-    strokes = measured.strokes
-    digits, labels, compared = strokes.readings.digits, strokes.labels, strokes.compared
-
-    def row(title: str, is_chosen: NDArray[np.bool_]) -> list[str]:
-        count, right = int(is_chosen.sum()), int((digits == labels)[is_chosen].sum())
-        low, high = wilson_interval(right, count)
-        refused = int((digits == REFUSED)[is_chosen].sum())
-        cells = [title, f"{count:,}", f"{right / count:.4f}", f"{low:.4f} to {high:.4f}", str(refused)]
-        return [*cells, f"{(compared.digits == labels)[is_chosen].mean():.4f}"] if compared else cells
-
-    header = ["", "drawings", "accuracy", "95 % interval", "refused"]
-    if measured.compared:
-        header.append(f"`{measured.compared.card.recipe.name}`")
-    brushes = [brush for brush in BRUSHES if (strokes.brushes == brush).any()]
-    rows = [row(f"brush {brush:.2f}", strokes.brushes == brush) for brush in brushes]
-    rows += [row(f"digit {digit}", labels == digit) for digit in range(NUM_CLASSES) if digit in labels]
-    rows.append(bold(row("all", np.ones(len(labels), np.bool_))))
-    summary = paragraph(f"""
-        {len(labels):,} digits drawn as strokes by a seeded generator: several common shapes of each digit, varied as
-        hands vary; a round brush of 0.05 to 0.2 of the digit's height; canvases of 140x140 to 400x300 pixels; dark on
-        light and light on dark; any place and size. They are read through `fit=mnist`. The scanned digits, MNIST's test
-        images, come to {measured.scored.evaluation.accuracy:.4f}.""")
-    return f"## Digits that people draw\n\n{summary}\n\n{table(header, rows)}"
-
-
 def _non_digits(measured: Measurements) -> str:
     readings = measured.non_digits.readings
     kinds = np.array([item.kind for item in measured.non_digits.pictures])
@@ -279,30 +253,11 @@ def _failures(measured: Measurements) -> str:
     is_wrong, is_sure = digits != labels, confidences >= SURE
     summary = paragraph(f"""
         It misreads {counted(int(is_wrong.sum()), "test image")} of {len(labels):,}; most often
-        {_pairs(labels[is_wrong], digits[is_wrong])}. {int((is_wrong & is_sure).sum())} of the mistakes come with a
+        {confusions(labels[is_wrong], digits[is_wrong])}. {int((is_wrong & is_sure).sum())} of the mistakes come with a
         confidence of {SURE} or more: a threshold there does not find them. It would find the other
         {int((is_wrong & ~is_sure).sum())}, among {int((~is_sure).sum())} doubtful answers. The surest mistakes come
         first, each with its label, what was read, and the confidence:""")
     return f"## Known failures\n\n{summary}"
-
-
-def _drawn_failures(measured: Measurements) -> str:
-    readings, labels = measured.strokes.readings, measured.strokes.labels
-    is_wrong = (readings.digits != labels) & (readings.digits != REFUSED)
-    return paragraph(f"""
-        Of {len(labels):,} drawn digits it misreads {int(is_wrong.sum()):,}, most often
-        {_pairs(labels[is_wrong], readings.digits[is_wrong])}; {readings.refused:,} more were refused. The shapes read
-        worst: {_worst_shapes(measured.strokes)}. The surest mistakes come first, each beside what `fit=mnist` made of
-        it:""")
-
-
-def _worst_shapes(strokes: Strokes) -> str:
-    """Return the four shapes with the least accuracy in words, worst first."""
-    is_right: dict[str, list[bool]] = {}
-    for drawing, digit in zip(strokes.drawings, strokes.readings.digits, strict=True):
-        is_right.setdefault(f"{drawing.label} {drawing.shape}", []).append(drawing.label == digit)
-    worst = sorted(is_right, key=lambda shape: (np.mean(is_right[shape]), shape))[:4]
-    return ", ".join(f"{shape} ({sum(is_right[shape])} of {len(is_right[shape])} right)" for shape in worst)
 
 
 def _file(measured: Measurements) -> str:
@@ -310,13 +265,6 @@ def _file(measured: Measurements) -> str:
     if other := measured.compared:
         lines.append(f"The network beside it, `{other.card.recipe.name}`: SHA-256 `{other.digest}`.")
     return "\n\n".join(["## The file", *lines])
-
-
-def _pairs(labels: NDArray[np.integer], digits: NDArray[np.integer]) -> str:
-    """Return the five commonest confusions in words, commonest first."""
-    pairs, counts = np.unique(np.stack([labels, digits]).astype(np.int64), axis=1, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:5]
-    return ", ".join(f"{pairs[0, i]} as {pairs[1, i]} ({counts[i]})" for i in order) or "nothing"
 
 
 def _interval(evaluation: Evaluation) -> str:

@@ -3,6 +3,9 @@
 import textwrap
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 WIDTH = 120
 
 
@@ -25,3 +28,10 @@ def bold(cells: Sequence[str]) -> list[str]:
 def counted(count: int, noun: str) -> str:
     """Return "1 picture", "2 pictures"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def confusions(labels: NDArray[np.integer], digits: NDArray[np.integer]) -> str:
+    """Return the five commonest confusions in words, commonest first."""
+    pairs, counts = np.unique(np.stack([labels, digits]).astype(np.int64), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:5]
+    return ", ".join(f"{pairs[0, i]} as {pairs[1, i]} ({counts[i]})" for i in order) or "nothing"

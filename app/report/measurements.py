@@ -1,5 +1,6 @@
 """Everything that the model card tells of a checkpoint, measured."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.classifier import Classifier
 from app.pictures import decode_picture
+from app.report.causes import causes_of
 from app.report.changes import CHANGES, changed
 from app.report.files import FILES, kept
 from app.report.nondigits import NonDigit, draw_non_digits
@@ -65,6 +67,7 @@ class Strokes:
     fitted: Fitted
     readings: Readings
     compared: Readings | None
+    causes: Counter[str]  # of the misread and refused ones, as in CAUSES
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -167,11 +170,14 @@ def _strokes(classifier: Classifier, other: Classifier | None, count: int, tell:
     tell(f"drawing {count} digits as strokes")
     drawings = list(draw_digits(count))
     fitted = fit(drawing.picture for drawing in drawings)
+    readings = read_fitted(classifier, fitted)
+    wrong = [drawing for drawing, digit in zip(drawings, readings.digits, strict=True) if drawing.label != digit]
     return Strokes(
         drawings=drawings,
         fitted=fitted,
-        readings=read_fitted(classifier, fitted),
+        readings=readings,
         compared=read_fitted(other, fitted) if other else None,
+        causes=causes_of(classifier, wrong),
     )
 
 

@@ -25,23 +25,30 @@ class Drawing:
     shape: str  # of SHAPES[label]
     brush: float  # width of the stroke, as a share of the height of the digit's ink
     is_inverted: bool  # whether light ink lies on a dark ground
+    seed: tuple[int, int]  # of the hand that drew it
 
 
 def draw_digits(count: int, seed: int = 0) -> Iterator[Drawing]:
     """Yield drawings of 0 to 9 in turn, each ten by the next of BRUSHES; all else is left to chance, as to a hand."""
     for i in range(count):
-        yield draw_digit(i % 10, BRUSHES[i // 10 % len(BRUSHES)], np.random.default_rng([seed, i]))
+        yield draw_digit(i % 10, BRUSHES[i // 10 % len(BRUSHES)], (seed, i))
 
 
-def draw_digit(digit: int, brush: float, random: np.random.Generator) -> Drawing:
-    """Return a digit drawn somewhere on a canvas, its ink 0.35 to 0.85 of what the canvas holds."""
+def draw_digit(digit: int, brush: float, seed: tuple[int, int], *, is_varied: bool = True) -> Drawing:
+    """Return a digit drawn somewhere on a canvas, its ink 0.35 to 0.85 of what the canvas holds.
+
+    The same seed is the same hand, whatever the brush; not `is_varied`, it draws the shape as it is taught.
+    """
+    random = np.random.default_rng(seed)
     shape = list(SHAPES[digit])[random.integers(len(SHAPES[digit]))]
-    paths = vary([smooth(stroke) for stroke in strokes(SHAPES[digit][shape])], random)
+    taught = [smooth(stroke) for stroke in strokes(SHAPES[digit][shape])]
+    varied = vary(taught, random)
+    paths = varied if is_varied else taught
     width, height = CANVASES[random.integers(len(CANVASES))]
     paths, radius = _place(paths, brush, (width, height), random)
     is_inverted = bool(random.random() < 0.5)
     ink = render(paths, radius, (width, height))
-    return Drawing(ink if is_inverted else 255 - ink, digit, shape, brush, is_inverted)
+    return Drawing(ink if is_inverted else 255 - ink, digit, shape, brush, is_inverted, seed)
 
 
 def vary(paths: list[Points], random: np.random.Generator) -> list[Points]:

@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from app.classifier import Classifier
 from app.report.card import card, write_card
+from app.report.causes import CAUSES
 from app.report.changes import CHANGES
 from app.report.figures import figures
 from app.report.markdown import counted, paragraph, table
@@ -129,6 +131,21 @@ def test_strokes_are_told_by_brush_and_by_digit(measured: Measurements) -> None:
     assert float(everything[2]) == pytest.approx(np.mean([float(row[2]) for row in parts[:6]]), abs=1e-4)
 
 
+def test_causes_of_drawn_failures_are_told_each_once(measured: Measurements) -> None:
+    causes = Counter({cause: 3 + i for i, cause in enumerate(CAUSES.values())})
+    text = card(replace(measured, strokes=replace(measured.strokes, causes=causes)), "x", [])
+    told = rows(text, "Known failures")
+    assert [(row[0].strip(), int(row[1])) for row in told] == list(causes.items())
+
+
+def test_every_misread_drawing_has_a_cause(shipped: Checkpoint) -> None:
+    bias = shipped.parameters["biases/out"] + np.where(np.arange(10) == 7, np.float32(8), np.float32(0))
+    sees_sevens = save({**shipped.parameters, "biases/out": bias}, shipped.card)
+    test = Split(*make_digits(10, seed=7))
+    strokes = measure(sees_sevens, None, test, tell=print, in_files=2, drawings=60, non_digits_each=1).strokes
+    assert 0 < strokes.causes.total() == 60 - strokes.readings.right(strokes.labels)
+
+
 def test_pictures_without_a_digit_are_all_counted_once(measured: Measurements) -> None:
     *kinds, everything = rows(card(measured, "x", []), "Pictures that hold no digit")
     assert [row[0].strip() for row in kinds] == list(KINDS)
@@ -157,7 +174,7 @@ def test_where_nothing_fails_there_are_no_pictures_of_failures(measured: Measure
     perfect = replace(
         measured,
         test=replace(measured.test, labels=labels),
-        strokes=replace(measured.strokes, readings=right),
+        strokes=replace(measured.strokes, readings=right, causes=Counter()),
         non_digits=replace(measured.non_digits, readings=refused),
     )
     assert set(figures(perfect)) == {"confusion", "reliability", "changes", "strokes"}
