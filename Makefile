@@ -31,7 +31,7 @@ check: $(INSTALLED)  ## format, lint, types, import rules
 	$(BIN)/lint-imports
 
 RECIPE ?= accurate
-train: $(INSTALLED)  ## train the network that ships: training/pretrained.safetensors (about half an hour)
+train: $(INSTALLED)  ## train the network that ships: training/pretrained.safetensors (half an hour to an hour)
 	$(BIN)/inkling train --recipe $(RECIPE) --out training/pretrained.safetensors
 
 bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells (about 13 minutes; needs wrk)

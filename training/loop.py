@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from training.calibration import fit_temperature
 from training.checkpoint import Card, Checkpoint, save, verify
 from training.dataset import NUM_CLASSES, Dataset, Split
+from training.drawn import with_drawn_digits
 from training.evaluation import evaluate
 from training.learner import Learner, scale
 from training.model import NUM_FEATURES, accuracy, logits
-from training.ones import with_flagged_ones
 from training.order import index_batches
 from training.recipe import Recipe
 from training.records import Progress
@@ -44,7 +44,7 @@ def train(
         DivergedError: the loss is not finite, or runs away.
     """
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
-    train_split = with_flagged_ones(train_split, recipe.flagged_ones, recipe.seed)
+    train_split = with_drawn_digits(train_split, recipe.drawn, recipe.seed)
     learner = Learner(recipe)
     step, elapsed_s = 0, 0.0
     if resume:

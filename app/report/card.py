@@ -100,12 +100,14 @@ def _data(measured: Measurements) -> str:
         source = f"Images of its trainer's own (`{card.dataset}`); {len(measured.test):,} of them to test on."
     else:
         total, held_out = CANONICAL_COUNTS[TRAIN_IMAGES], card.recipe.validation_size
+        share = card.recipe.drawn
+        drawn = f", and on digits drawn as strokes, {100 * share:.0f} % as many" if share else ""
         source = paragraph(f"""
             [MNIST](http://yann.lecun.com/exdb/mnist/) by LeCun, Cortes and Burges: {total:,} images to train on and
             {CANONICAL_COUNTS[TEST_IMAGES]:,} to test on, 28x28 pixels. Employees of the US Census Bureau and US
             high-school students wrote the digits on forms, before 1995; nobody wrote for both parts. So the hands are
             American, the pens alike and the scans clean. A 1 with a long flag, a 7 with a bar and a digit drawn by a
-            finger are rarer here than in the world. {total - held_out:,} images were trained on.
+            finger are rarer here than in the world. {total - held_out:,} images were trained on{drawn}.
             The last {held_out:,} were held out.""")
     return f"## The data\n\n{source}\n\nSHA-256 over the files' own: `{card.dataset_digest}`."
 

@@ -41,7 +41,7 @@ def test_tutorial_recipe_has_the_published_values() -> None:
         "thickness": 0,
         "fade": 0,
         "damaged": 0,
-        "flagged_ones": 0,
+        "drawn": 0,
         "seed": 0,
     }
 

@@ -146,6 +146,16 @@ def test_every_misread_drawing_has_a_cause(shipped: Checkpoint) -> None:
     assert 0 < strokes.causes.total() == 60 - strokes.readings.right(strokes.labels)
 
 
+@pytest.mark.parametrize("drawn", [0.0, 0.5])
+def test_drawn_digits_among_what_was_learnt_are_told(measured: Measurements, drawn: float) -> None:
+    shipped = measured.checkpoint
+    changes = {"recipe": shipped.card.recipe.with_overrides({"drawn": drawn}), "dataset": "mnist"}
+    checkpoint = save(shipped.parameters, shipped.card.model_copy(update=changes))
+    text = " ".join(card(replace(measured, checkpoint=checkpoint), "x", []).split())
+    assert ("and on digits drawn as strokes, 50 % as many" in text) == bool(drawn)
+    assert ("are another generator's" in text) == bool(drawn)
+
+
 def test_pictures_without_a_digit_are_all_counted_once(measured: Measurements) -> None:
     *kinds, everything = rows(card(measured, "x", []), "Pictures that hold no digit")
     assert [row[0].strip() for row in kinds] == list(KINDS)
