@@ -151,8 +151,9 @@ def test_trainer_leaves_one_processor_to_the_server_unless_it_is_told_otherwise(
     trainer.ensure()
     try:
         (process,) = trainer_processes(caplog)
-        environment = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
-        assert f"INKLING_TRAINER_THREADS={threads}".encode() in environment
+        read = Path(f"/proc/{process}/environ").read_bytes
+        environment = eventually(read, "the process has an environment")  # none yet amid exec
+        assert f"INKLING_TRAINER_THREADS={threads}".encode() in environment.split(b"\0")
     finally:
         trainer.stop()
 
