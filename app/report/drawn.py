@@ -34,9 +34,8 @@ def scores(measured: Measurements) -> str:
     low, high = measured.scored.evaluation.interval_95
     learnt = ""
     if measured.checkpoint.card.recipe.drawn:
-        learnt = (
-            "The drawn digits that the network learnt are another generator's, of lines and arcs instead of shapes."
-        )
+        learnt = """The drawn digits that the network learnt are another generator's, but of the same kinds of shapes,
+            pens and slants: a stranger's strokes may be read worse ([trials.md](trials.md))."""
     summary = paragraph(f"""
         {len(labels):,} digits drawn as strokes by a seeded generator: several common shapes of each digit, varied as
         hands vary; a round brush of 0.05 to 0.2 of the digit's height; canvases of 140x140 to 400x300 pixels; dark on
