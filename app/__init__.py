@@ -1,3 +1,1 @@
-"""The web service. Knows HTTP and never imports TensorFlow."""
-
-__version__ = "0.1.0"
+"""The web service around the library. Never imports TensorFlow."""

@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from training.checkpoint import CheckpointError
-from training.dataset import DatasetError
-from training.records import (
+from inkling.mnist import DatasetError
+from inkling.network.checkpoint import CheckpointError
+from inkling.registry.records import (
     IdempotencyKeyError,
     PromotionMovedError,
     QueueFullError,

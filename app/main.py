@@ -14,19 +14,20 @@ from types import FrameType
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from app import __version__, errors, openapi
-from app.auth import resolve_key
-from app.direct import DirectFastAPI
-from app.images import Limits
-from app.metrics import Metrics
-from app.precedence import Precedence
+from app import errors, openapi
+from app.bodies.images import Limits
+from app.dependencies import Services
+from app.fast.predict_route import DirectFastAPI
+from app.observability.metrics import Metrics
 from app.routes import docs, events, explain, health, metrics, page, predict, problems, promotions, train, versions
-from app.runs import Trainer
-from app.services import Services
-from app.serving import Serving
+from app.security import resolve_key
+from app.serving.current_version import Serving
+from app.serving.trainer_process import Trainer
+from app.serving.training_throttle import Precedence
 from app.settings import Settings
-from training import checkpoint
-from training.registry import Registry
+from inkling import __version__
+from inkling.network import checkpoint
+from inkling.registry.registry import Registry
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def create_configured_app() -> FastAPI:
 
 def _open(settings: Settings, series: Metrics) -> Services:
     registry = Registry(settings.registry_url)
-    shipped = resources.files("training").joinpath("pretrained.safetensors").read_bytes()
+    shipped = resources.files("inkling.network").joinpath("pretrained.safetensors").read_bytes()
     registry.add_first_version(checkpoint.load(shipped))
     serving = Serving(registry)
     serving.refresh()

@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.bodies.images import MEDIA_TYPES
 from app.errors import TABLE, slug
-from app.images import MEDIA_TYPES
 from app.schemas import Explanation, Predictions, Problem
 
 PROBLEM = "application/problem+json"

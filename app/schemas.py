@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from training.evaluation import Evaluation
-from training.recipe import OVERRIDABLE, RECIPES, Recipe, RecipeName
-from training.records import PromotePolicy, RunState
+from inkling.network.evaluation import Evaluation
+from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe, RecipeName
+from inkling.registry.records import PromotePolicy, RunState
 
 
 class _FromRecord(BaseModel):

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from training.settings import StoreSettings
+from inkling.settings import StoreSettings
 
 PREFIX = "INKLING_"
 

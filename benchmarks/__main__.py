@@ -14,10 +14,10 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from app.report.markdown import paragraph, table
 from benchmarks import beside_training, bulk, load, picture, serving, start, workers
 from benchmarks.processes import ROOT
 from benchmarks.verdicts import Verdict
+from inkling.model_card.markdown import paragraph, table
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 PICTURE = ROOT / "docs" / "performance.png"

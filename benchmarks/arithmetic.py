@@ -4,9 +4,9 @@ import statistics
 import time
 from collections.abc import Callable
 
-from app.report.markdown import table
 from benchmarks.contestants import REPEATS, Contestant, prediction_contestants
 from benchmarks.verdicts import Tell, spread
+from inkling.model_card.markdown import table
 
 ROUNDS = 5
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from app.report.markdown import paragraph, table
 from benchmarks.images import mnist_dir
 from benchmarks.verdicts import Tell, Verdict
-from tests.servers import Server, start_server
+from inkling.model_card.markdown import paragraph, table
+from tests.support.servers import Server, start_server
 
 RATE = 300
 """Requests a second."""

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.classifier import Classifier
-from app.report.markdown import paragraph, table
 from benchmarks import processes
 from benchmarks.servers.network import CHECKPOINT
 from benchmarks.serving import BOUNDARY, PART_HEAD
 from benchmarks.verdicts import Tell, Verdict, spread
-from tests.digits import make_digits
-from training import checkpoint
+from inkling.model_card.markdown import paragraph, table
+from inkling.network import checkpoint
+from inkling.network.classifier import Classifier
+from tests.support.digits import make_digits
 
 ROUNDS = 7
 MOST, MANY = 10_000, 1_000

@@ -7,8 +7,8 @@ from importlib import resources
 import numpy as np
 import tensorflow as tf
 
-from app.classifier import Classifier
-from training import checkpoint
+from inkling.network import checkpoint
+from inkling.network.classifier import Classifier
 from training.model import neural_net
 
 REPEATS = 200
@@ -22,7 +22,7 @@ class Contestant:
 
 def prediction_contestants(count: int) -> list[Contestant]:
     """Return the service's forward pass and TensorFlow's, over `count` images."""
-    shipped = checkpoint.load(resources.files("training").joinpath("pretrained.safetensors").read_bytes())
+    shipped = checkpoint.load(resources.files("inkling.network").joinpath("pretrained.safetensors").read_bytes())
     classifier = Classifier(shipped, version=1)
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
     weights = {name: tf.constant(shipped.parameters[f"weights/{name}"]) for name in ("h1", "h2", "out")}

@@ -15,10 +15,10 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from app.classifier import Classifier
-from tests.digits import make_digits
-from tests.servers import Server, start_server
-from training import checkpoint
+from inkling.network import checkpoint
+from inkling.network.classifier import Classifier
+from tests.support.digits import make_digits
+from tests.support.servers import Server, start_server
 
 ROUNDS = 5
 ROUND_S = 4.0

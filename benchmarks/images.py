@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.digits import write_mnist
+from tests.support.digits import write_mnist
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.page.browsers import launch
 from tests.page.strokes import everywhere, placed
 from tests.page.visitors import draw, read
-from tests.servers import start_server
+from tests.support.servers import start_server
 
 WATCH = """
 let end = null;

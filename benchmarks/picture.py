@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from app.report.pictures import BLACK, BLUE, GREY, WHITE, png
 from benchmarks.serving import JUDGED, OURS, Race
+from inkling.model_card.charts import BLACK, BLUE, GREY, WHITE, png
 
 WIDTH, BAR, GAP, LEFT, RIGHT = 900, 22, 8, 210, 90
 TITLES = {"multipart": "a form with a PNG, requests a second", "raw": "a PNG as the body, requests a second"}

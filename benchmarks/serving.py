@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.report.markdown import paragraph, table
 from benchmarks import load, processes
 from benchmarks.load import Load, Post
 from benchmarks.processes import PEERS_PYTHON, Process
 from benchmarks.verdicts import Tell, Verdict, spread
+from inkling.model_card.markdown import paragraph, table
 
 ROUNDS = 5
 SECONDS = {1: 1.0, 16: 2.0, 64: 1.0}
@@ -140,10 +140,10 @@ def run(tell: Tell, rounds: int = ROUNDS, only: frozenset[str] | None = None) ->
 
 def uploads(folder: Path) -> tuple[dict[str, Post], dict[str, object]]:
     """Return the uploads of one test digit by name, written into `folder`, and what is to be answered to them."""
-    from app.classifier import Classifier  # noqa: PLC0415
     from benchmarks.servers.network import CHECKPOINT  # noqa: PLC0415
-    from tests.digits import make_digits  # noqa: PLC0415
-    from training import checkpoint  # noqa: PLC0415
+    from inkling.network import checkpoint  # noqa: PLC0415
+    from inkling.network.classifier import Classifier  # noqa: PLC0415
+    from tests.support.digits import make_digits  # noqa: PLC0415
 
     image = make_digits(8, seed=4)[0][7]
     png = folder / "digit.png"

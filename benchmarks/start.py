@@ -5,10 +5,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.report.markdown import paragraph, table
 from benchmarks import load, processes
 from benchmarks.serving import JUDGED, uploads
 from benchmarks.verdicts import Tell, Verdict
+from inkling.model_card.markdown import paragraph, table
 
 STARTS = 5
 MINUTE_S = 60.0

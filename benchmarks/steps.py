@@ -13,15 +13,16 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from app.report.markdown import paragraph, table
 from benchmarks.images import mnist_dir
 from benchmarks.training import RECIPE, tell_here
 from benchmarks.verdicts import Tell, Verdict, spread
-from training import dataset, loop
-from training.dataset import Dataset
+from inkling import mnist
+from inkling.mnist import Dataset
+from inkling.model_card.markdown import paragraph, table
+from inkling.network.recipe import ACCURATE, Recipe
+from training import loop
+from training.data.shuffling import index_batches
 from training.learner import Learner
-from training.order import index_batches
-from training.recipe import ACCURATE, Recipe
 
 ROUNDS = 5
 CALLS = 10
@@ -71,7 +72,7 @@ class Steps:
 
 def run(tell: Tell) -> Steps:
     with mnist_dir() as (folder, _):
-        data = dataset.read_folder(folder)
+        data = mnist.read_folder(folder)
         steps = _against_the_limit(data)
         tell("steps: tutorial")
         accurate_ms = _accurate(data)

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from app.report.markdown import paragraph, table
 from benchmarks.images import mnist_dir
 from benchmarks.training_contestants import EAGER, FAST, KERAS, OURS, Training
 from benchmarks.verdicts import Tell, Verdict, spread
-from training import dataset, loop
-from training.dataset import Dataset
-from training.recipe import TUTORIAL
+from inkling import mnist
+from inkling.mnist import Dataset
+from inkling.model_card.markdown import paragraph, table
+from inkling.network.recipe import TUTORIAL
+from training import loop
 
 ROUNDS = 5
 EAGER_ROUNDS = (0, 2, 4)
@@ -49,7 +50,7 @@ def run(tell: Tell) -> Race:
     seconds: dict[str, dict[int, float]] = {training.name: {} for training in everyone}
     accuracies = {}
     with mnist_dir() as (folder, images):
-        data = dataset.read_folder(folder)
+        data = mnist.read_folder(folder)
         for training in everyone:
             training.run(RECIPE.with_overrides({"training_steps": 2, "display_step": 1}), data)  # loads what is lazy
         for round_ in range(ROUNDS):

@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from inkling.mnist import Dataset, Split
+from inkling.network.recipe import Recipe
+from inkling.registry.records import Progress
 from training import loop
-from training.dataset import Dataset, Split
 from training.model import Variables, accuracy, cross_entropy, initial_biases, initial_weights, named, neural_net
-from training.recipe import Recipe
-from training.records import Progress
-from training.state import Parameters, TrainingState
+from training.snapshot import Parameters, TrainingState
 
 Array = NDArray[np.float32]
 

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.report.markdown import paragraph, table
 from benchmarks import bulk, load, processes
 from benchmarks.load import Post
 from benchmarks.serving import BOUNDARY, JUDGED
 from benchmarks.verdicts import Tell, Verdict, spread
-from tests.digits import make_digits
+from inkling.model_card.markdown import paragraph, table
+from tests.support.digits import make_digits
 
 ROUNDS = 5
 SECONDS = 2.0

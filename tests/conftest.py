@@ -8,9 +8,9 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.settings import Settings
-from tests.digits import write_mnist
-from tests.postgres import postgres, postgres_url  # noqa: F401  fixtures
-from tests.servers import Server, start_server
+from tests.support.digits import write_mnist
+from tests.support.postgres import postgres, postgres_url  # noqa: F401  fixtures
+from tests.support.servers import Server, start_server
 
 REAL_MNIST_DIR = os.environ.get("INKLING_MNIST_DIR")
 

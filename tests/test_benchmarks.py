@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.images import Limits, read_images
+from app.bodies.images import Limits, read_images
 from benchmarks import bulk, load, picture, serving, verdicts
 from benchmarks.load import Load
 from benchmarks.serving import Race
-from tests.digits import make_digits
+from tests.support.digits import make_digits
 
 
 def race(rates: dict[str, list[float]]) -> Race:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from tests.servers import Server
+from tests.support.servers import Server
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

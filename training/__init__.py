@@ -1,1 +1,1 @@
-"""The network and how it learns. Knows nothing of HTTP."""
+"""Training with TensorFlow around the library. Never imports the web service."""

@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from training import dataset
-from training.checkpoint import CheckpointError
-from training.dataset import DatasetError
-from training.recipe import OVERRIDABLE, RECIPES, Recipe
-from training.records import Progress, RegistryError
-from training.registry import Registry
-from training.settings import StoreSettings
+from inkling import mnist
+from inkling.mnist import DatasetError
+from inkling.network.checkpoint import CheckpointError
+from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe
+from inkling.registry.records import Progress, RegistryError
+from inkling.registry.registry import Registry
+from inkling.settings import StoreSettings
 from training.worker import LEASE_S, StopRequested, be_a_good_neighbour, train_run, work
 
 
@@ -133,7 +133,7 @@ def _train(arguments: argparse.Namespace, recipe: Recipe, settings: StoreSetting
         raise CommandError(f"{arguments.out.absolute().parent} is not a folder: --out cannot be written there")
     if arguments.publish:
         return _train_and_publish(arguments, recipe, settings)
-    data = dataset.load(settings.mnist_dir, settings.data_dir)
+    data = mnist.load(settings.mnist_dir, settings.data_dir)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from training import loop  # noqa: PLC0415  after the arguments are checked: TensorFlow takes 5 seconds
 
@@ -145,7 +145,7 @@ def _train(arguments: argparse.Namespace, recipe: Recipe, settings: StoreSetting
     checkpoint = loop.checkpoint_of(parameters, recipe, data)
     print(f"Test Accuracy: {checkpoint.card.evaluation.accuracy:f}")
     if arguments.out:
-        dataset.write_whole(arguments.out, checkpoint.content)
+        mnist.write_whole(arguments.out, checkpoint.content)
         print(f"{arguments.out}: {len(checkpoint.content)} bytes, SHA-256 {checkpoint.digest}", file=sys.stderr)
     else:
         print("not kept: --out FILE writes the checkpoint, --publish serves it", file=sys.stderr)
@@ -174,7 +174,7 @@ def _train_and_publish(arguments: argparse.Namespace, recipe: Recipe, settings: 
     print(f"Test Accuracy: {registry.version(run.version).evaluation.accuracy:f}")
     print(f"version {run.version}: {run.decision}", file=sys.stderr)
     if arguments.out:
-        dataset.write_whole(arguments.out, content)
+        mnist.write_whole(arguments.out, content)
     return 0
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.augmentation import augment, draw, strength_at
-from training.checkpoint import CheckpointError
+from inkling.network.checkpoint import CheckpointError
+from inkling.network.recipe import Recipe
+from training.data.augmentation import augment, draw, strength_at
 from training.model import (
     Variables,
     accuracy,
@@ -19,8 +20,7 @@ from training.model import (
     run_optimization,
 )
 from training.optimizer import Adam, Gradients, Muon, decay_weights, learning_rate_at, update_averages
-from training.recipe import Recipe
-from training.state import Parameters, TrainingState
+from training.snapshot import Parameters, TrainingState
 
 OPTIMIZERS: dict[str, type[Adam | Muon]] = {"adam": Adam, "muon": Muon}
 

@@ -10,17 +10,17 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from inkling.mnist import NUM_CLASSES, Dataset, Split
+from inkling.network.checkpoint import Card, Checkpoint, save, verify
+from inkling.network.evaluation import evaluate
+from inkling.network.recipe import Recipe
+from inkling.registry.records import Progress
 from training.calibration import fit_temperature
-from training.checkpoint import Card, Checkpoint, save, verify
-from training.dataset import NUM_CLASSES, Dataset, Split
-from training.drawn import with_drawn_digits
-from training.evaluation import evaluate
+from training.data.shuffling import index_batches
+from training.data.synthetic_digits import with_drawn_digits
 from training.learner import Learner, scale
 from training.model import NUM_FEATURES, accuracy, logits
-from training.order import index_batches
-from training.recipe import Recipe
-from training.records import Progress
-from training.state import Parameters, TrainingState
+from training.snapshot import Parameters, TrainingState
 
 
 class DivergedError(Exception):

@@ -5,7 +5,7 @@ Source: Aymeric Damien, TensorFlow-Examples, tensorflow_v2/notebooks/3_NeuralNet
 
 import tensorflow as tf
 
-from training.dataset import NUM_CLASSES
+from inkling.mnist import NUM_CLASSES
 
 NUM_FEATURES = 784  # 28x28 pixels
 N_HIDDEN_1 = 128

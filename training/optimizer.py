@@ -5,8 +5,8 @@ import math
 
 import tensorflow as tf
 
+from inkling.network.recipe import Recipe
 from training.model import Variables
-from training.recipe import Recipe
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's published values."""

@@ -5,11 +5,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from training.checkpoint import Checkpoint, load
-from training.dataset import NUM_CLASSES, Split
+from inkling.mnist import NUM_CLASSES, Split
+from inkling.network.checkpoint import Checkpoint, load
+from inkling.registry.records import Comparison, Decision, PromotePolicy
+from inkling.registry.versions import Decide
 from training.loop import predict
-from training.records import Comparison, Decision, PromotePolicy
-from training.version_store import Decide
 
 SIGNIFICANCE = 0.05
 MAX_RECALL_LOSS = 0.03

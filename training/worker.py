@@ -13,14 +13,14 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from training import dataset
-from training.checkpoint import CheckpointError
-from training.records import Claim, LeaseLostError, Progress, Run
-from training.registry import Registry
-from training.right_of_way import RightOfWay
-from training.settings import StoreSettings
-from training.state import TrainingState
-from training.trainer_lock import TrainerLock
+from inkling import mnist
+from inkling.locks.pause_lock import RightOfWay
+from inkling.locks.trainer_lock import TrainerLock
+from inkling.network.checkpoint import CheckpointError
+from inkling.registry.records import Claim, LeaseLostError, Progress, Run
+from inkling.registry.registry import Registry
+from inkling.settings import StoreSettings
+from training.snapshot import TrainingState
 
 T = TypeVar("T")
 
@@ -158,7 +158,7 @@ def _train_and_publish(
     registry: Registry, claim: Claim, settings: StoreSettings, on_progress: Callable[[Progress], None]
 ) -> None:
     recipe = claim.run.recipe
-    data = dataset.load(settings.mnist_dir, settings.data_dir)
+    data = mnist.load(settings.mnist_dir, settings.data_dir)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if settings.trainer_threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(settings.trainer_threads)

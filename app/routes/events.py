@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from app.dependencies import Injected
 from app.errors import FieldError
 from app.openapi import problems
 from app.schemas import RunProgress, RunSummary
-from app.services import Injected
-from training.records import UnknownRunError
+from inkling.registry.records import UnknownRunError
 
 router = APIRouter(tags=["train"])
 

@@ -12,7 +12,9 @@ from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from app.classifier import Classifier
+from app.bodies.images import read_images
+from app.bodies.pictures import read_pictures
+from app.dependencies import Injected, Services
 from app.errors import (
     BodyError,
     CountError,
@@ -23,13 +25,11 @@ from app.errors import (
     TooLargeError,
     UnavailableError,
 )
-from app.explain import Explanation, explain
-from app.images import read_images
-from app.metrics import quality
-from app.normalise import normalise_all
+from app.observability.metrics import quality
 from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
-from app.pictures import read_pictures
-from app.services import Injected, Services
+from inkling.network.attribution import Explanation, explain
+from inkling.network.classifier import Classifier
+from inkling.vision.normalize import normalise_all
 
 router = APIRouter(tags=["predict"])
 
@@ -149,7 +149,7 @@ def _json(explanation: Explanation, probabilities: NDArray[np.float32], classifi
 
 
 def _png(image: NDArray[np.uint8], explanation: Explanation, probabilities: NDArray[np.float32]) -> bytes:
-    from app.heat_map import draw_heat_map  # noqa: PLC0415  fonts: 0.14 s that the server need not wait for
+    from inkling.plots.attribution import draw_heat_map  # noqa: PLC0415  fonts: 0.14 s that the server need not wait for
 
     file = io.BytesIO()
     draw_heat_map(image, explanation, probabilities).save(file, format="PNG")

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
+from app.dependencies import Injected
 from app.errors import UnavailableError
 from app.openapi import problems
 from app.schemas import Live, Ready
-from app.services import Injected
 
 router = APIRouter(tags=["health"])
 

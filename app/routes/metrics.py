@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 
+from app.dependencies import Injected
 from app.errors import FieldError, UnavailableError
-from app.metrics import wants_exposition
+from app.observability.metrics import wants_exposition
 from app.openapi import problems
 from app.schemas import ServedMetrics
-from app.services import Injected
 
 router = APIRouter(tags=["metrics"])
 

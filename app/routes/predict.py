@@ -7,6 +7,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from app.bodies.images import FORMATS
+from app.dependencies import Injected
 from app.errors import (
     BodyError,
     FieldError,
@@ -16,10 +18,8 @@ from app.errors import (
     TooLargeError,
     UnavailableError,
 )
-from app.images import FORMATS
 from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
-from app.predictions import INLINE_BODY_BYTES, NPY, read_any, read_strict
-from app.services import Injected
+from app.serving.predictions import INLINE_BODY_BYTES, NPY, read_any, read_strict
 
 router = APIRouter(tags=["predict"])
 

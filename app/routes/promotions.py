@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
+from app.dependencies import Before, Injected, Limit
 from app.errors import FieldError
 from app.openapi import problems
 from app.schemas import PromotionDetail, PromotionList
-from app.services import Before, Injected, Limit
 
 router = APIRouter(tags=["versions"])
 

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
-from app.auth import require_key
+from app.dependencies import Before, Injected, Limit, Services
 from app.errors import (
     AuthorizationError,
     BodyError,
@@ -19,9 +19,9 @@ from app.errors import (
 )
 from app.openapi import problems
 from app.schemas import RunDetail, RunList, RunProgress, RunSummary, TrainRequest
-from app.services import Before, Injected, Limit, Services
-from training.recipe import RECIPES, Recipe
-from training.records import IdempotencyKeyError, QueueFullError, Run, RunFinishedError, UnknownRunError
+from app.security import require_key
+from inkling.network.recipe import RECIPES, Recipe
+from inkling.registry.records import IdempotencyKeyError, QueueFullError, Run, RunFinishedError, UnknownRunError
 
 router = APIRouter(prefix="/train", tags=["train"])
 

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.status import HTTP_201_CREATED
 
-from app.auth import require_key
-from app.classifier import Classifier
+from app.dependencies import Before, Injected, Limit, Services
 from app.errors import (
     AuthorizationError,
     BodyError,
@@ -19,12 +18,14 @@ from app.errors import (
 )
 from app.openapi import BINARY, problems
 from app.schemas import PromoteRequest, PromotionDetail, VersionDetail, VersionList
-from app.services import Before, Injected, Limit, Services
-from training import checkpoint, dataset
-from training.checkpoint import CheckpointError
-from training.dataset import DatasetError
-from training.evaluation import evaluate
-from training.records import PromotionMovedError, UnknownVersionError, Version
+from app.security import require_key
+from inkling import mnist
+from inkling.mnist import DatasetError
+from inkling.network import checkpoint
+from inkling.network.checkpoint import CheckpointError
+from inkling.network.classifier import Classifier
+from inkling.network.evaluation import evaluate
+from inkling.registry.records import PromotionMovedError, UnknownVersionError, Version
 
 router = APIRouter(prefix="/versions", tags=["versions"])
 
@@ -134,7 +135,7 @@ def _add(content: bytes, services: Services) -> Version:
     uploaded = checkpoint.load(content)
     classifier = Classifier(uploaded, version=0)
     classifier.self_check()
-    test = dataset.load_test(services.settings.mnist_dir, services.settings.data_dir)
+    test = mnist.load_test(services.settings.mnist_dir, services.settings.data_dir)
     evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
     return services.registry.add_upload(uploaded, evaluation)
 

@@ -9,7 +9,7 @@ import numpy as np
 import safetensors.numpy
 from PIL import Image
 
-CHECKPOINT = Path(__file__).parents[2] / "training" / "pretrained.safetensors"
+CHECKPOINT = Path(__file__).parents[2] / "inkling" / "network" / "pretrained.safetensors"
 
 CONSTANT = (
     b'{"version":1,"predictions":[{"digit":7,"confidence":0.9998,"probabilities":'

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.classifier import Classifier
-from app.images import Limits
+from app.bodies.images import Limits
 from app.settings import Settings
-from tests.app.services import open_registry
-from tests.digits import make_digits
-from training import checkpoint
-from training.checkpoint import Checkpoint
-from training.registry import Registry
+from inkling.network import checkpoint
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.classifier import Classifier
+from inkling.registry.registry import Registry
+from tests.support.digits import make_digits
+from tests.support.services import open_registry
 
 
 @pytest.fixture(scope="session")
 def shipped() -> Checkpoint:
     """The checkpoint that ships with the project."""
-    return checkpoint.load(resources.files("training").joinpath("pretrained.safetensors").read_bytes())
+    return checkpoint.load(resources.files("inkling.network").joinpath("pretrained.safetensors").read_bytes())
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.cli import main
-from app.normalise import normalise
-from app.plot import MARGIN, TILE
-from app.report.measurements import measure
 from app.settings import Settings
-from tests.app.services import open_registry, publish, retrained
-from tests.app.test_serving import replace_content
-from tests.digits import write_mnist
-from training.checkpoint import Checkpoint
-from training.registry import Registry
+from inkling.model_card.measurements import measure
+from inkling.network.checkpoint import Checkpoint
+from inkling.plots.predictions import MARGIN, TILE
+from inkling.registry.registry import Registry
+from inkling.vision.normalize import normalise
+from tests.app.serving.test_current_version import replace_content
+from tests.support.digits import write_mnist
+from tests.support.services import open_registry, publish, retrained
 
 
 def inkling(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -319,7 +319,7 @@ def test_evaluate_writes_the_model_card(
 ) -> None:
     # given: few images, and few drawings
     mnist = write_mnist(tmp_path / "mnist", train=20, test=20)
-    monkeypatch.setattr("app.report.measurements.measure", partial(measure, drawings=10, non_digits_each=1))
+    monkeypatch.setattr("inkling.model_card.measurements.measure", partial(measure, drawings=10, non_digits_each=1))
     (tmp_path / "other.safetensors").write_bytes(shipped.content)
     # when
     words = ("--report", tmp_path / "docs" / "card.md", "--compare", tmp_path / "other.safetensors")
@@ -348,7 +348,7 @@ def test_card_that_cannot_be_written_is_told_before_anything_is_drawn(
 
 
 def test_server_never_loads_the_report() -> None:
-    code = "import sys, app.main, app.cli; sys.exit(any(name.startswith('app.report') for name in sys.modules))"
+    code = "import sys, app.main, app.cli; sys.exit(any(name.startswith('inkling.model_card') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 

@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import TABLE, slug
 from app.settings import Settings
-from tests.app.bodies import JSON, PNG, RAW
-from tests.app.services import connect, eventually_answers, open_registry
-from training.recipe import TUTORIAL
+from inkling.network.recipe import TUTORIAL
+from tests.support.bodies import JSON, PNG, RAW
+from tests.support.services import connect, eventually_answers, open_registry
 
 pytestmark = pytest.mark.anyio
 

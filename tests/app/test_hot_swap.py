@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.classifier import Classifier
-from tests.app.bodies import NPY, RAW
-from tests.app.services import eventually, retrained
-from tests.servers import Server, start_server
-from training.checkpoint import Checkpoint
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.classifier import Classifier
+from tests.support.bodies import NPY, RAW
+from tests.support.servers import Server, start_server
+from tests.support.services import eventually, retrained
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
 

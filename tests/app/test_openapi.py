@@ -13,8 +13,8 @@ from schemathesis.engine import events, from_schema
 from app.errors import TABLE
 from app.main import create_app
 from app.settings import Settings
-from training.recipe import TUTORIAL
-from training.registry import Registry
+from inkling.network.recipe import TUTORIAL
+from inkling.registry.registry import Registry
 
 KEY = "a key for tests"
 EVENTS = "/train/{run_id}/events"

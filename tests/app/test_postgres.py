@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.services import eventually, retrained
-from tests.servers import start_server
-from training.checkpoint import Checkpoint
+from inkling.network.checkpoint import Checkpoint
+from tests.support.servers import start_server
+from tests.support.services import eventually, retrained
 
 
 @pytest.mark.train

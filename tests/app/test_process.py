@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.classifier import Classifier
 from app.settings import Settings
-from tests.app.bodies import JSON, PNG, RAW, image_file, images_json
-from tests.app.services import eventually, open_registry, publish, retrained
-from tests.app.test_serving import replace_content
-from tests.servers import Server, start_server
-from training.checkpoint import Checkpoint
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.classifier import Classifier
+from tests.app.serving.test_current_version import replace_content
+from tests.support.bodies import JSON, PNG, RAW, image_file, images_json
+from tests.support.servers import Server, start_server
+from tests.support.services import eventually, open_registry, publish, retrained
 
 linux = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's /proc")
 

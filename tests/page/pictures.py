@@ -13,7 +13,7 @@ from playwright.sync_api import FloatRect, Page, ViewportSize, expect, sync_play
 from tests.page.browsers import launch
 from tests.page.strokes import placed
 from tests.page.visitors import await_state, draw
-from tests.servers import start_server
+from tests.support.servers import start_server
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 VIEW = ViewportSize(width=1180, height=800)

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.page.strokes import everywhere, placed
 from tests.page.visitors import Visitor, await_state, draw, read
-from tests.servers import Server
+from tests.support.servers import Server
 
 ROOT = Path(__file__).parent.parent.parent
 SEVEN = ROOT / "docs" / "digits" / "7.png"

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.strokes import placed
 from tests.page.visitors import Visitor, draw, read
-from tests.servers import Server
+from tests.support.servers import Server
 
 PLACES = ("draw", "train", "versions", "service")
 LOADED = {"draw": ".bars", "train": "form button", "versions": ".matrix", "service": ".cards dd"}

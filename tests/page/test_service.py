@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.page.strokes import placed
 from tests.page.visitors import Visitor, draw, read
-from tests.servers import Server, start_server
+from tests.support.servers import Server, start_server
 
 KEY = "a-key-for-tests"
 

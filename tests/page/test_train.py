@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.visitors import Visitor
-from tests.servers import Server, start_server
+from tests.support.servers import Server, start_server
 
 pytestmark = pytest.mark.train
 WAIT_MS = 120_000

@@ -5,10 +5,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.settings import Settings
-from tests.app.services import open_registry, publish, retrained
+from inkling.network.checkpoint import Checkpoint
 from tests.page.visitors import Visitor
-from tests.servers import Server, start_server
-from training.checkpoint import Checkpoint
+from tests.support.servers import Server, start_server
+from tests.support.services import open_registry, publish, retrained
 
 
 @pytest.fixture

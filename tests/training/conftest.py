@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.networks import make_checkpoint
-from tests.training.runs import Undisturbed, queue, told
-from tests.training.trainers import Trainers, start_trainers
-from training.checkpoint import Checkpoint
-from training.registry import Registry
-from training.settings import StoreSettings
+from inkling.network.checkpoint import Checkpoint
+from inkling.registry.registry import Registry
+from inkling.settings import StoreSettings
+from tests.support.networks import make_checkpoint
+from tests.support.runs import Undisturbed, queue, told
+from tests.support.trainers import Trainers, start_trainers
 
 BACKENDS = ("sqlite", "postgresql")
 

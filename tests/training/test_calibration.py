@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.training.reference import softmax
+from inkling.network.evaluation import expected_calibration_error
+from tests.support.reference import softmax
 from training.calibration import COLDEST, HOTTEST, fit_temperature
-from training.evaluation import expected_calibration_error
 
 
 def labels_of(probabilities: np.ndarray, random: np.random.Generator) -> np.ndarray:

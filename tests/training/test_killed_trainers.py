@@ -4,12 +4,12 @@ import signal
 
 import pytest
 
+from inkling.registry.registry import Registry
+from inkling.settings import StoreSettings
+from tests.support.networks import make_checkpoint
+from tests.support.runs import Undisturbed, queue, take_for_dead, told
+from tests.support.trainers import Point, Trainers
 from tests.training.conftest import BACKENDS
-from tests.training.networks import make_checkpoint
-from tests.training.runs import Undisturbed, queue, take_for_dead, told
-from tests.training.trainers import Point, Trainers
-from training.registry import Registry
-from training.settings import StoreSettings
 
 pytestmark = pytest.mark.train
 

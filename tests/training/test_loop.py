@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.training import reference
-from tests.training.networks import Parameters, parameters_that_read, random_parameters
-from training.checkpoint import CheckpointError, load
-from training.dataset import Dataset, DatasetError, Split, read_folder
-from training.evaluation import evaluate
-from training.order import index_batches
-from training.recipe import ACCURATE, TUTORIAL, Recipe
-from training.records import Progress, Snapshot
-from training.state import TrainingState
+from inkling.mnist import Dataset, DatasetError, Split, read_folder
+from inkling.network.checkpoint import CheckpointError, load
+from inkling.network.evaluation import evaluate
+from inkling.network.recipe import ACCURATE, TUTORIAL, Recipe
+from inkling.registry.records import Progress, Snapshot
+from tests.support import reference
+from tests.support.networks import Parameters, parameters_that_read, random_parameters
+from training.data.shuffling import index_batches
+from training.snapshot import TrainingState
 
 pytestmark = pytest.mark.train
 
@@ -407,10 +407,9 @@ def test_tutorial_learns_as_its_published_log_shows(tutorial_on_mnist: Trained) 
 
 @pytest.mark.mnist
 def test_shipped_checkpoint_proves_its_card(real_mnist_dir: Path) -> None:
-    import training
 
     # given
-    shipped = load((Path(training.__file__).parent / "pretrained.safetensors").read_bytes())
+    shipped = load((Path(inkling.network.__file__).parent / "pretrained.safetensors").read_bytes())
     data = read_folder(real_mnist_dir)
     # when
     tempered = {

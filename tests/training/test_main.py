@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.networks import make_checkpoint
-from tests.training.processes import DEADLINE_S, run_training, start_training, wait_until, without_module
+from inkling.network.checkpoint import load
+from inkling.network.recipe import ACCURATE, OVERRIDABLE, TUTORIAL, Recipe
+from inkling.registry.registry import Registry
+from inkling.settings import StoreSettings
+from tests.support.networks import make_checkpoint
+from tests.support.processes import DEADLINE_S, run_training, start_training, wait_until, without_module
 from training.__main__ import main
-from training.checkpoint import load
-from training.recipe import ACCURATE, OVERRIDABLE, TUTORIAL, Recipe
-from training.registry import Registry
-from training.settings import StoreSettings
 
 LINE = r"step: {step}, loss: \d+\.\d{{6}}, accuracy: [01]\.\d{{6}}"
 SMALL = {"training_steps": 50, "display_step": 20, "validation_size": 500}

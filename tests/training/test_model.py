@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.training import reference
-from tests.training.networks import Parameters, random_parameters
-from training.checkpoint import SHAPES
+from inkling.network.checkpoint import SHAPES
+from tests.support import reference
+from tests.support.networks import Parameters, random_parameters
 
 pytestmark = pytest.mark.train
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.training.networks import random_parameters
-from training.recipe import ACCURATE, TUTORIAL
+from inkling.network.recipe import ACCURATE, TUTORIAL
+from tests.support.networks import random_parameters
 
 pytestmark = pytest.mark.train
 

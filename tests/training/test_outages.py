@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import safetensors.numpy
 
-from tests.postgres import Postgres
+from inkling.registry.records import Snapshot
+from inkling.registry.registry import Registry
+from inkling.settings import StoreSettings
+from tests.support.networks import random_parameters
+from tests.support.postgres import Postgres
+from tests.support.processes import DEADLINE_S, start_training, wait_until
+from tests.support.runs import SHORT, Undisturbed, queue, take_for_dead, told
+from tests.support.trainers import Point, Trainers
 from tests.training.conftest import BACKENDS
-from tests.training.networks import random_parameters
-from tests.training.processes import DEADLINE_S, start_training, wait_until
-from tests.training.runs import SHORT, Undisturbed, queue, take_for_dead, told
-from tests.training.trainers import Point, Trainers
-from training.records import Snapshot
-from training.registry import Registry
-from training.settings import StoreSettings
-from training.state import TrainingState
+from training.snapshot import TrainingState
 
 pytestmark = pytest.mark.train
 

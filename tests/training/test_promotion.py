@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.training.networks import make_checkpoint, parameters_that_read
-from training.checkpoint import CheckpointError
-from training.dataset import Split
-from training.recipe import TUTORIAL
-from training.records import Comparison, Decision, PromotePolicy
-from training.registry import Registry
+from inkling.mnist import Split
+from inkling.network.checkpoint import CheckpointError
+from inkling.network.recipe import TUTORIAL
+from inkling.registry.records import Comparison, Decision, PromotePolicy
+from inkling.registry.registry import Registry
+from tests.support.networks import make_checkpoint, parameters_that_read
 
 pytestmark = pytest.mark.train
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.networks import make_checkpoint, parameters_that_read
-from tests.training.processes import run_training, start_training, wait_until, without_module
+from inkling.locks.pause_lock import RightOfWay
+from inkling.network.checkpoint import load
+from inkling.network.recipe import TUTORIAL
+from inkling.registry.records import Claim, Progress, PromotePolicy, Run
+from inkling.registry.registry import Registry
+from inkling.settings import StoreSettings
+from tests.support.networks import make_checkpoint, parameters_that_read
+from tests.support.processes import run_training, start_training, wait_until, without_module
 from training import worker
-from training.checkpoint import load
-from training.recipe import TUTORIAL
-from training.records import Claim, Progress, PromotePolicy, Run
-from training.registry import Registry
-from training.right_of_way import RightOfWay
-from training.settings import StoreSettings
 from training.worker import StopRequested, train_run
 
 SMALL = TUTORIAL.with_overrides({"training_steps": 200, "display_step": 100, "validation_size": 500})

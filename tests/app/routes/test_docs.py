@@ -5,7 +5,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
-from tests.app.services import BASE_URL
+from tests.support.services import BASE_URL
 
 pytestmark = pytest.mark.anyio
 

@@ -14,13 +14,13 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from tests.app.bodies import RAW
-from tests.app.services import connect, open_registry
-from tests.servers import Server, start_server
-from training.checkpoint import Checkpoint
-from training.recipe import TUTORIAL
-from training.records import Claim, Decision, Progress, Snapshot
-from training.registry import Registry
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.recipe import TUTORIAL
+from inkling.registry.records import Claim, Decision, Progress, Snapshot
+from inkling.registry.registry import Registry
+from tests.support.bodies import RAW
+from tests.support.servers import Server, start_server
+from tests.support.services import connect, open_registry
 
 STREAMS = 20
 REQUESTERS = 4

@@ -8,13 +8,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.classifier import Classifier
-from app.explain import explain
-from app.heat_map import draw_heat_map
-from tests.app.bodies import JSON, MULTIPART, NPY, PNG, RAW, form, image_file, images_form, images_json, npy_file
+from inkling import mnist
+from inkling.network.attribution import explain
+from inkling.network.classifier import Classifier
+from inkling.plots.attribution import draw_heat_map
 from tests.app.test_errors import check_problem
-from tests.app.test_explain import LOST
-from training import dataset
+from tests.inkling.network.test_attribution import LOST
+from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, form, image_file, images_form, images_json, npy_file
 
 pytestmark = pytest.mark.anyio
 
@@ -188,6 +188,6 @@ async def test_explained_image_is_counted(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.mnist
 async def test_real_digits_are_explained_without_loss(client: httpx.AsyncClient, real_mnist_dir: Path) -> None:
-    for image in dataset.read_folder(real_mnist_dir).test.images[:20]:
+    for image in mnist.read_folder(real_mnist_dir).test.images[:20]:
         answer = (await ask(client, image_file(image), PNG)).json()
         assert np.sum(answer["contributions"]) == pytest.approx(answer["logit"] - answer["baseline_logit"], abs=LOST)

@@ -3,7 +3,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.settings import Settings
-from tests.app.services import connect
+from tests.support.services import connect
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,7 @@ import httpx
 import numpy as np
 import pytest
 
-from training.checkpoint import Checkpoint
+from inkling.network.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.anyio
 

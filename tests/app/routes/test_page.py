@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from tests.app.services import BASE_URL
+from tests.support.services import BASE_URL
 
 pytestmark = pytest.mark.anyio
 

@@ -11,18 +11,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.classifier import Classifier
-from app.images import decode
-from app.normalise import normalise
-from app.predictions import INLINE_BODY_BYTES
+from app.bodies.images import decode
 from app.schemas import Predictions
+from app.serving.predictions import INLINE_BODY_BYTES
 from app.settings import Settings
-from tests.app.bodies import JSON, MULTIPART, NPY, PNG, RAW, image_file, images_form, images_json, npy_file
-from tests.app.services import connect
-from tests.servers import Server
-from training import dataset
-from training.checkpoint import Checkpoint
-from training.evaluation import evaluate
+from inkling import mnist
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.classifier import Classifier
+from inkling.network.evaluation import evaluate
+from inkling.vision.normalize import normalise
+from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, image_file, images_form, images_json, npy_file
+from tests.support.servers import Server
+from tests.support.services import connect
 
 pytestmark = pytest.mark.anyio
 
@@ -165,7 +165,7 @@ def test_many_clients_at_once_get_their_own_answers(server: Server, classifier: 
 
 @pytest.mark.mnist
 async def test_real_digits_are_read_alike_in_every_type(client: httpx.AsyncClient, real_mnist_dir: Path) -> None:
-    test = dataset.read_folder(real_mnist_dir).test[:100]
+    test = mnist.read_folder(real_mnist_dir).test[:100]
     images = test.images
     forms = await read(client, images_form(images), MULTIPART)
     assert (forms.argmax(axis=1) == test.labels).sum() >= 90
@@ -180,7 +180,7 @@ async def test_real_digits_are_read_alike_in_every_type(client: httpx.AsyncClien
 async def test_shipped_network_reads_the_test_images_and_its_confidence_means_what_it_says(
     client: httpx.AsyncClient, shipped: Checkpoint, real_mnist_dir: Path
 ) -> None:
-    test = dataset.read_folder(real_mnist_dir).test
+    test = mnist.read_folder(real_mnist_dir).test
     probabilities = await read(client, test.images.tobytes(), RAW)
     evaluation = evaluate(probabilities.astype(np.float32), test.labels)
     assert evaluation.correct >= 9_930

@@ -3,11 +3,11 @@ import dataclasses
 import httpx
 import pytest
 
-from tests.app.services import publish, retrained
-from training.checkpoint import Checkpoint
-from training.recipe import TUTORIAL
-from training.records import Comparison, Decision
-from training.registry import Registry
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.recipe import TUTORIAL
+from inkling.registry.records import Comparison, Decision
+from inkling.registry.registry import Registry
+from tests.support.services import publish, retrained
 
 pytestmark = pytest.mark.anyio
 

@@ -5,9 +5,9 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from tests.app.services import connect
-from training.recipe import TUTORIAL
-from training.registry import Registry
+from inkling.network.recipe import TUTORIAL
+from inkling.registry.registry import Registry
+from tests.support.services import connect
 
 pytestmark = pytest.mark.anyio
 

@@ -9,14 +9,15 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from app.classifier import Classifier
 from app.settings import Settings
-from tests.app.bodies import RAW
-from tests.app.services import connect, publish, retrained
-from training import checkpoint, dataset
-from training.checkpoint import Checkpoint
-from training.dataset import TEST_LABELS
-from training.registry import Registry
+from inkling import mnist
+from inkling.mnist import TEST_LABELS
+from inkling.network import checkpoint
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.classifier import Classifier
+from inkling.registry.registry import Registry
+from tests.support.bodies import RAW
+from tests.support.services import connect, publish, retrained
 
 pytestmark = pytest.mark.anyio
 
@@ -121,7 +122,7 @@ async def test_uploaded_checkpoint_is_measured_on_the_test_images_and_not_served
     version = response.json()
     assert (version["version"], version["run_id"], version["origin"]) == (2, None, "upload")
     assert version["digest"] == new.digest
-    test = dataset.load_test(settings.mnist_dir, settings.data_dir)
+    test = mnist.load_test(settings.mnist_dir, settings.data_dir)
     assert test
     read = Classifier(new, 0).probabilities(test.images).argmax(axis=1)
     assert (version["evaluation"]["correct"], version["evaluation"]["total"]) == ((read == test.labels).sum(), 500)

@@ -1,0 +1,61 @@
+"""The version being served now: follows the registry, and swaps in one assignment."""
+
+import logging
+import threading
+
+from app.errors import UnavailableError
+from inkling.network import checkpoint
+from inkling.network.checkpoint import CheckpointError
+from inkling.network.classifier import Classifier
+from inkling.registry.records import Promotion
+from inkling.registry.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+
+class Serving:
+    """Owns which classifier answers. A version that does not load is refused, and the last good one goes on."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._classifier: Classifier | None = None
+        self._promotion_id: int | None = None
+        self._refreshing = threading.Lock()
+        self.refused: str | None = None
+        """Why the newest promotion is not served, in words; None when it is."""
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier to answer with.
+
+        Raises:
+            UnavailableError: none is loaded yet.
+        """
+        if self._classifier is None:
+            raise UnavailableError(self.refused or "no version is loaded yet; try again in a moment")
+        return self._classifier
+
+    def refresh(self) -> None:
+        """Look which version is promoted and serve it, if it is another one. Blocks: not for the event loop."""
+        with self._refreshing:
+            promotion = self._registry.served()
+            if promotion is None or promotion.id == self._promotion_id:
+                return
+            try:
+                self._classifier = self._load(promotion)
+            except CheckpointError as error:
+                self.refused = f"version {promotion.version} is refused: {error}"
+                logger.error(self.refused)
+            else:
+                self.refused = None
+                logger.info("serving version %d: %s", promotion.version, promotion.reason)
+            self._promotion_id = promotion.id
+
+    def _load(self, promotion: Promotion) -> Classifier:
+        loaded = checkpoint.load(self._registry.checkpoint(promotion.version))
+        expected = self._registry.version(promotion.version).digest
+        if loaded.digest != expected:
+            raise CheckpointError(f"its SHA-256 is {loaded.digest}, recorded was {expected}")
+        classifier = Classifier(loaded, promotion.version)
+        classifier.self_check()
+        return classifier

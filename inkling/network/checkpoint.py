@@ -1,0 +1,135 @@
+"""The checkpoint file: safetensors with the network's parameters, and a card that says where they come from."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
+from safetensors import SafetensorError
+
+from inkling.network.evaluation import Evaluation
+from inkling.network.recipe import Recipe
+
+FORMAT_VERSION = 1
+MAX_CHECKPOINT_BYTES = 4 << 20
+"""A checkpoint is 540 KB; what is much larger is something else."""
+
+SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "weights/h1": (784, 128),
+    "weights/h2": (128, 256),
+    "weights/out": (256, 10),
+    "biases/b1": (128,),
+    "biases/b2": (256,),
+    "biases/out": (10,),
+}
+
+
+class CheckpointError(Exception):
+    """The file is not a checkpoint of this network; the message says what was expected and found."""
+
+
+class Card(BaseModel):
+    """What a checkpoint says of itself. Not when it was made: the same training makes the same file, byte for byte."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format_version: int = FORMAT_VERSION
+    recipe: Recipe
+    dataset: str = Field(description='"mnist", or "custom" for other images')
+    dataset_digest: str = Field(description="SHA-256 over the four files' SHA-256")
+    evaluation: Evaluation = Field(description="on the test images")
+    temperature: float = Field(1.0, gt=0, le=100, allow_inf_nan=False, description="divides the logits")
+    libraries: dict[str, str] = Field(description="versions of what trained it")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network: its file's bytes, and what they hold."""
+
+    content: bytes
+    parameters: dict[str, NDArray[np.float32]]
+    card: Card
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def save(parameters: dict[str, NDArray[np.float32]], card: Card) -> Checkpoint:
+    """Return the checkpoint of `parameters`, verified as any other.
+
+    Raises:
+        CheckpointError: the parameters are not this network's, or not finite.
+    """
+    content = safetensors.numpy.save(
+        {name: np.ascontiguousarray(array) for name, array in parameters.items()},
+        metadata={"inkling": card.model_dump_json()},
+    )
+    return load(content)
+
+
+def load(content: bytes) -> Checkpoint:
+    """Read and verify a checkpoint file.
+
+    Raises:
+        CheckpointError: wrong size, names, shapes, dtype or format version, or a value that is not finite.
+    """
+    parameters = read_tensors(content)
+    verify(parameters)
+    return Checkpoint(content, parameters, _read_card(content))
+
+
+def read_tensors(content: bytes) -> dict[str, NDArray[np.float32]]:
+    """Return the tensors of a safetensors file, whatever they are.
+
+    Raises:
+        CheckpointError: it is not one, or too large.
+    """
+    if len(content) > MAX_CHECKPOINT_BYTES:
+        raise CheckpointError(f"{len(content)} bytes, expected at most {MAX_CHECKPOINT_BYTES}")
+    try:
+        tensors: dict[str, NDArray[np.float32]] = safetensors.numpy.load(content)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(f"not a safetensors file of arrays: {error}") from error
+    return tensors
+
+
+def verify(parameters: dict[str, NDArray[np.float32]]) -> None:
+    """Check names, shapes, dtype and finiteness.
+
+    Raises:
+        CheckpointError: something is not this network's.
+    """
+    if parameters.keys() != SHAPES.keys():
+        raise CheckpointError(f"holds {sorted(parameters)}, expected {sorted(SHAPES)}")
+    for name, shape in SHAPES.items():
+        array = parameters[name]
+        if array.dtype != np.float32:
+            raise CheckpointError(f"{name} is {array.dtype}, expected float32")
+        if array.shape != shape:
+            raise CheckpointError(f"{name} has shape {array.shape}, expected {shape}")
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{name} holds values that are not finite")
+
+
+def _read_card(content: bytes) -> Card:
+    """Read the card from the header (https://huggingface.co/docs/safetensors, "Format"): its length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    if "inkling" not in metadata:
+        raise CheckpointError("has no card: the metadata `inkling` is missing")
+    try:
+        card = from_json(metadata["inkling"])  # unlike the json module: bounded depth and numbers, and only UTF-8
+        found = card.get("format_version") if isinstance(card, dict) else None
+        if found != FORMAT_VERSION:
+            raise CheckpointError(f"format version is {found}, expected {FORMAT_VERSION}")
+        return Card.model_validate(card, extra="ignore")  # another release's recipes may have more fields
+    except ValueError as error:  # from_json's, and pydantic's ValidationError
+        raise CheckpointError(f"its card cannot be read: {error}") from error

@@ -1,0 +1,94 @@
+"""What a network is worth: probabilities and labels in, scores out."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from inkling.mnist import NUM_CLASSES
+
+CALIBRATION_BINS = 15
+
+
+class DigitScore(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    digit: int
+    count: int = Field(description="images of this digit")
+    precision: float = Field(description="of the images read as this digit, the share that are; 0 if none is")
+    recall: float = Field(description="of the images of this digit, the share read as it; 0 if there are none")
+
+
+class Evaluation(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    accuracy: float = Field(description="correct / total, 0 to 1")
+    correct: int
+    total: int
+    interval_95: tuple[float, float] = Field(description="95 % Wilson score interval of the accuracy")
+    loss: float = Field(description="mean cross-entropy, in nats an image")
+    calibration_error: float = Field(description="expected calibration error over 15 bins of confidence")
+    uncalibrated_error: float | None = Field(
+        None, description="the same before its temperature was fitted; null where it was not measured"
+    )
+    digits: list[DigitScore]
+    confusion_matrix: list[list[int]] = Field(description="[true digit][digit read] -> images")
+
+
+def evaluate(
+    probabilities: NDArray[np.float32], labels: NDArray[np.uint8], uncalibrated: NDArray[np.float32] | None = None
+) -> Evaluation:
+    """Score probabilities, float32 (n, 10) with rows summing to 1, against labels (n,), n at least 1.
+
+    `uncalibrated` are the probabilities before the temperature, to tell what it changed.
+    """
+    predicted = probabilities.argmax(axis=1)
+    total = len(labels)
+    correct = int((predicted == labels).sum())
+    confusion = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
+    np.add.at(confusion, (labels, predicted), 1)
+    likelihood = probabilities[np.arange(total), labels].astype(np.float64)
+    return Evaluation(
+        accuracy=correct / total,
+        correct=correct,
+        total=total,
+        interval_95=wilson_interval(correct, total),
+        loss=float(-np.log(np.clip(likelihood, 1e-9, 1.0)).mean()),
+        calibration_error=expected_calibration_error(probabilities, labels),
+        uncalibrated_error=None if uncalibrated is None else expected_calibration_error(uncalibrated, labels),
+        digits=_digit_scores(confusion),
+        confusion_matrix=confusion.tolist(),
+    )
+
+
+def wilson_interval(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return the 95 % score interval of a proportion (Wilson 1927; Brown, Cai and DasGupta 2001, equation 4)."""
+    p = correct / total
+    centre = (p + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def expected_calibration_error(
+    probabilities: NDArray[np.float32], labels: NDArray[np.uint8], bins: int = CALIBRATION_BINS
+) -> float:
+    """Return the mean gap between confidence and accuracy over equal bins (Guo et al. 2017, equation 3)."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = probabilities.argmax(axis=1) == labels
+    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def _digit_scores(confusion: NDArray[np.int64]) -> list[DigitScore]:
+    hits, actual, read = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    return [
+        DigitScore(
+            digit=digit,
+            count=int(actual[digit]),
+            precision=float(hits[digit] / max(1, read[digit])),
+            recall=float(hits[digit] / max(1, actual[digit])),
+        )
+        for digit in range(NUM_CLASSES)
+    ]

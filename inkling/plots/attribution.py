@@ -1,0 +1,70 @@
+"""A picture of an explanation: the digit in grey, red where its ink speaks for the reading and blue where against."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from inkling.network.attribution import Explanation
+
+TILE = 392
+"""Pixels of the enlarged digit: 28 times 14, so that every pixel stays a square."""
+MARGIN, CAPTION = 20, 44
+BAR, LEGEND = 16, 96
+"""Widths of the colour bar, and of the bar with its words."""
+DIGIT_GREY = 0.16
+"""How dark the digit's ink is beneath the colours, 0 to 1: seen where it contributes nothing, and no colour's rival."""
+
+COLOURS = ((33, 102, 172), (103, 169, 207), (255, 255, 255), (239, 138, 98), (178, 24, 43))
+"""From against, over neutral, to for: RdBu of https://colorbrewer2.org, which the colour-blind tell apart too."""
+
+Array = NDArray[np.float64]
+
+
+def draw_heat_map(
+    image: NDArray[np.uint8], explanation: Explanation, probabilities: NDArray[np.float32]
+) -> Image.Image:
+    """Return an RGB picture of an image (28, 28) and an explanation of it, given its probabilities (10,)."""
+    limit = float(np.abs(explanation.contributions).max())
+    paper = 1 - DIGIT_GREY * image[..., np.newaxis] / 255  # (28, 28, 1)
+    pixels = paper * _colours(explanation.contributions / (limit or 1.0))  # (28, 28, 3)
+    picture = Image.new("RGB", (MARGIN + TILE + MARGIN + LEGEND, MARGIN + TILE + CAPTION), "white")
+    heat = Image.fromarray(np.rint(pixels).astype(np.uint8))
+    picture.paste(heat.resize((TILE, TILE), Image.Resampling.NEAREST), (MARGIN, MARGIN))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((MARGIN - 1, MARGIN - 1, MARGIN + TILE, MARGIN + TILE), outline="#c8c8c8")
+    draw.text(
+        (MARGIN + TILE / 2, MARGIN + TILE + CAPTION / 2),
+        caption(explanation.digit, probabilities),
+        fill="black",
+        font=ImageFont.load_default(size=18),
+        anchor="mm",
+    )
+    _draw_legend(picture, draw, limit)
+    return picture
+
+
+def caption(digit: int, probabilities: NDArray[np.float32]) -> str:
+    """Return what is explained in words: `why 7 (0.998)`, or `why 9 (0.001), read as 7 (0.998)`."""
+    winner = int(probabilities.argmax())
+    why = f"why {digit} ({probabilities[digit]:.3f})"
+    return why if digit == winner else f"{why}, read as {winner} ({probabilities[winner]:.3f})"
+
+
+def _draw_legend(picture: Image.Image, draw: ImageDraw.ImageDraw, limit: float) -> None:
+    """Draw the colour bar at the right: its values in nats, and what the colours say."""
+    left, right = MARGIN + TILE + MARGIN, MARGIN + TILE + MARGIN + BAR
+    scale = np.linspace(1, -1, TILE)[:, np.newaxis]  # (TILE, 1)
+    bar = Image.fromarray(np.rint(_colours(scale)).astype(np.uint8))
+    picture.paste(bar.resize((BAR, TILE)), (left, MARGIN))
+    draw.rectangle((left - 1, MARGIN - 1, right, MARGIN + TILE), outline="#c8c8c8")
+    font = ImageFont.load_default(size=13)
+    for value, y, anchor in ((limit, MARGIN, "la"), (0.0, MARGIN + TILE / 2, "lm"), (-limit, MARGIN + TILE, "ld")):
+        draw.text((right + 7, y), f"{value:+#.2g}" if value else "0", fill="black", font=font, anchor=anchor)
+    for word, y in (("for", MARGIN + TILE / 4), ("against", MARGIN + TILE * 3 / 4)):
+        draw.text((right + 7, y), word, fill="#606060", font=font, anchor="lm")
+
+
+def _colours(shares: Array) -> Array:
+    """Return the colours (..., 3), 0 to 255, of numbers (...) from -1, blue, over 0, white, to 1, red."""
+    stops = np.linspace(-1, 1, len(COLOURS))
+    return np.stack([np.interp(shares, stops, channel) for channel in zip(*COLOURS, strict=True)], axis=-1)

@@ -1,0 +1,49 @@
+"""From rows of the tables to records, for the stores."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, ColumnElement, Connection, Row, Table, func, select
+
+from inkling.network.evaluation import Evaluation
+from inkling.network.recipe import Recipe
+from inkling.registry.records import Comparison, Progress, Promotion, Run, Version
+
+R = TypeVar("R", Run, Progress, Version, Promotion)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def columns_of(table: Table) -> list[ColumnElement[Any]]:
+    """Return the columns, and of the checkpoint its size: lists need not read half a megabyte each."""
+    return [func.length(column).label("size_bytes") if column.name == "checkpoint" else column for column in table.c]
+
+
+def newest(connection: Connection, table: Table, key: Column[Any], limit: int, before: int | None) -> list[Row[Any]]:
+    """Return at most `limit` rows, the newest first; of those with a smaller key than `before`, if given."""
+    query = select(*columns_of(table)).order_by(key.desc()).limit(limit)
+    return list(connection.execute(query if before is None else query.where(key < before)).all())
+
+
+def to_run(row: Row[Any]) -> Run:
+    return _record(Run, row, recipe=Recipe.model_validate(row.recipe, extra="ignore"))  # as in a checkpoint's card
+
+
+def to_progress(row: Row[Any]) -> Progress:
+    return _record(Progress, row)
+
+
+def to_version(row: Row[Any]) -> Version:
+    return _record(Version, row, evaluation=Evaluation.model_validate(row.evaluation))
+
+
+def to_promotion(row: Row[Any]) -> Promotion:
+    return _record(Promotion, row, comparison=row.comparison and Comparison(**row.comparison))
+
+
+def _record(cls: type[R], row: Row[Any], **parsed: Any) -> R:
+    values = {**row._mapping, **parsed}
+    return cls(**{field.name: values[field.name] for field in fields(cls)})

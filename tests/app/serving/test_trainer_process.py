@@ -1,0 +1,304 @@
+import dataclasses
+import logging
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.errors import UnavailableError
+from app.serving import trainer_process as runs
+from app.serving.trainer_process import Trainer
+from app.settings import Settings
+from inkling.network.recipe import TUTORIAL
+from inkling.registry.records import Run
+from inkling.registry.registry import Registry
+from tests.support.servers import Server, start_server
+from tests.support.services import connect, eventually, eventually_answers, open_registry
+
+SHORT = {"training_steps": 200, "batch_size": 64, "validation_size": 200, "learning_rate": 0.01}
+LONG = {**SHORT, "training_steps": 1_000_000, "display_step": 1000}
+
+
+@pytest.fixture
+def process_settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"trainer": "process"})
+
+
+@pytest.fixture
+def trainer(process_settings: Settings, registry: Registry) -> Iterator[Trainer]:
+    trainer = Trainer(process_settings, registry)
+    yield trainer
+    trainer.stop()
+
+
+def queue(registry: Registry) -> Run:
+    return registry.queue_run(TUTORIAL, "never", max_queued=10)[0]
+
+
+def trainer_processes(caplog: pytest.LogCaptureFixture) -> list[int]:
+    """Return the process ids of the trainers started so far."""
+    found = (re.fullmatch(r"trainer started, process (\d+)", record.getMessage()) for record in caplog.records)
+    return [int(match[1]) for match in found if match]
+
+
+def is_gone(process: int) -> bool:
+    """Whether a process has ended: it is no more, or waits to be reaped."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+# what a run waits for
+
+
+def test_run_waits_for_its_own_trainer_to_start(process_settings: Settings, registry: Registry) -> None:
+    trainer = Trainer(process_settings, registry)
+    assert trainer.describe_wait(queue(registry)) == "waits for its trainer, which is starting"
+
+
+def test_run_waits_for_the_run_being_trained(settings: Settings, registry: Registry) -> None:
+    first, second = queue(registry), queue(registry)
+    claim = registry.claim_run(lease_s=30, owner="a test")
+    assert claim is not None
+    trainer = Trainer(settings, registry)
+    assert trainer.describe_wait(second) == f"waits for run {first.id}, which is being trained"
+    assert trainer.describe_wait(claim.run) is None
+
+
+def test_external_trainer_that_takes_no_run_is_said_to_be_missing(settings: Settings, registry: Registry) -> None:
+    trainer = Trainer(settings, registry)
+    run = queue(registry)
+    assert trainer.describe_wait(run) == "waits for a trainer to take it"
+    old = dataclasses.replace(run, requested_at=run.requested_at - timedelta(seconds=90))
+    waits_for = trainer.describe_wait(old)
+    assert waits_for
+    assert re.match("no trainer has taken it for 9[0-9] s; start one on this registry: `inkling worker`", waits_for)
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
+def test_ended_run_waits_for_nothing(settings: Settings, registry: Registry, state: str) -> None:
+    run = dataclasses.replace(queue(registry), state=state)  # type: ignore[arg-type]  # one of its literals
+    assert Trainer(settings, registry).describe_wait(run) is None
+
+
+# the trainer process
+
+
+def test_external_server_starts_no_trainer(
+    settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    trainer = Trainer(settings, registry)
+    trainer.require()
+    queue(registry)
+    trainer.ensure()
+    trainer.stop()
+    assert trainer_processes(caplog) == []
+    assert registry.run(1).state == "queued"
+
+
+def test_run_needs_tensorflow_where_its_trainer_starts(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer.require()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UnavailableError, match="training needs TensorFlow"):
+        trainer.require()
+
+
+def test_external_server_needs_no_tensorflow(
+    settings: Settings, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    Trainer(settings, registry).require()
+
+
+def test_trainer_starts_only_when_a_run_waits_and_only_once(
+    trainer: Trainer, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "RESTART_S", 0.0)
+    caplog.set_level(logging.INFO)
+    trainer.ensure()
+    assert trainer_processes(caplog) == []
+    queue(registry)
+    trainer.ensure()
+    trainer.ensure()
+    (process,) = trainer_processes(caplog)
+    assert os.getpgid(process) == process  # so that Ctrl-C does not reach it
+    assert os.getsid(process) == os.getsid(0)  # so that a prediction interrupts it at once
+    if hasattr(os, "SCHED_IDLE"):
+        eventually(lambda: os.sched_getscheduler(process) == os.SCHED_IDLE, "it yields to others", deadline_s=60)
+    trainer.stop()
+    assert is_gone(trainer_processes(caplog)[0])
+    trainer.ensure()
+    assert len(trainer_processes(caplog)) == 1  # a server that stops starts no other
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs /proc to see a process's environment")
+@pytest.mark.parametrize("set_to", [None, 5])
+def test_trainer_leaves_one_processor_to_the_server_unless_it_is_told_otherwise(
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, set_to: int | None
+) -> None:
+    threads = set_to or max(1, len(os.sched_getaffinity(0)) - 1)
+    caplog.set_level(logging.INFO)
+    trainer = Trainer(process_settings.model_copy(update={"trainer_threads": set_to}), registry)
+    queue(registry)
+    trainer.ensure()
+    try:
+        (process,) = trainer_processes(caplog)
+        read = Path(f"/proc/{process}/environ").read_bytes
+        environment = eventually(read, "the process has an environment")  # none yet amid exec
+        assert f"INKLING_TRAINER_THREADS={threads}".encode() in environment.split(b"\0")
+    finally:
+        trainer.stop()
+
+
+def test_trainer_that_died_is_started_again_but_not_at_once(
+    trainer: Trainer, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    queue(registry)
+    trainer.ensure()
+    (process,) = trainer_processes(caplog)
+    os.kill(process, signal.SIGKILL)
+    eventually(lambda: is_gone(process), "the trainer is dead")
+    trainer.ensure()
+    assert len(trainer_processes(caplog)) == 1
+    monkeypatch.setattr(runs, "RESTART_S", 0.0)
+    trainer.ensure()
+    assert len(trainer_processes(caplog)) == 2
+
+
+def test_trainer_that_does_not_stop_is_killed(
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(process_settings.model_copy(update={"mnist_dir": None}), registry)
+    monkeypatch.setattr(runs, "STOP_S", 0.2)
+    caplog.set_level(logging.INFO)
+    queue(registry)
+    trainer.ensure()
+    (process,) = trainer_processes(caplog)
+    os.kill(process, signal.SIGSTOP)
+    trainer.stop()
+    assert is_gone(process)
+    trainer.stop()  # once more is harmless
+
+
+@pytest.mark.anyio
+async def test_external_run_says_in_words_that_no_trainer_takes_it(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "PATIENCE_S", 0.2)
+    run = (await client.post("/train")).json()
+    assert run["waits_for"] == "waits for a trainer to take it"
+    answer = await eventually_answers(
+        client, f"/train/{run['id']}", lambda response: "no trainer has taken it" in response.json()["waits_for"]
+    )
+    assert "`inkling worker`" in answer.json()["waits_for"]
+
+
+@pytest.mark.anyio
+@pytest.mark.train
+async def test_run_is_trained_by_a_process_of_the_servers_own(process_settings: Settings) -> None:
+    async with connect(process_settings) as client:
+        response = await client.post("/train", json={"overrides": SHORT, "promote": "never"})
+        run = response.json()
+        assert (response.status_code, run["state"], run["attempt"]) == (202, "queued", 0)
+        ended = await eventually_answers(
+            client,
+            response.headers["location"],
+            lambda answer: answer.json()["state"] not in ("queued", "running"),
+            deadline_s=120,
+        )
+        run = ended.json()
+        assert (run["state"], run["error"], run["step"], run["attempt"]) == ("succeeded", None, 200, 1)
+        assert [line["step"] for line in run["progress"]] == [100, 200]
+        assert run["progress"][-1]["validation_accuracy"] > 0.2
+        assert run["waits_for"] is None
+        assert (run["version"], run["decision"]) == (2, "the promote policy is never")
+        version = (await client.get("/versions/2")).json()
+        assert (version["origin"], version["run_id"], version["evaluation"]["total"]) == ("run", 1, 500)
+        assert (await client.get("/metrics")).json()["version"] == 1
+
+
+@pytest.mark.train
+def test_server_that_is_stopped_puts_its_run_back_into_the_queue(server: Server, tmp_path: Path) -> None:
+    with server.client() as client:
+        location = client.post("/train", json={"overrides": LONG}).headers["location"]
+        eventually(lambda: client.get(location).json()["step"], "a line of progress", deadline_s=120)
+    server.process.send_signal(signal.SIGTERM)
+    server.process.wait(30)
+    trainers = [re.search(r"trainer started, process (\d+)", line) for line in server.log]
+    (process,) = [int(match[1]) for match in trainers if match]
+    assert is_gone(process)
+    with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
+        run, snapshot = registry.run(1), registry.snapshot(1)
+        assert (run.state, run.attempt) == ("queued", 0)
+        assert run.step == (snapshot.step if snapshot else 0)
+        assert [line.step for line in registry.progress(1)] == list(range(1000, run.step + 1, 1000))
+        assert registry.has_work()
+        assert registry.verify() == []
+
+
+def trainers_started(server: Server) -> list[int]:
+    """Return the process ids of the trainers that a server has started so far."""
+    found = [re.search(r"trainer started, process (\d+)", line) for line in server.log]
+    return [int(match[1]) for match in found if match]
+
+
+@pytest.mark.train
+def test_run_of_a_killed_trainer_goes_on_at_once_in_a_new_one(server: Server, tmp_path: Path) -> None:
+    """Not when the lease of the dead one ends, which takes up to 30 s."""
+    with server.client() as client, open_registry(Settings(data_dir=tmp_path / "data")) as registry:
+        # given: a run that has a snapshot
+        client.post("/train", json={"overrides": LONG})
+        snapshot = eventually(lambda: registry.snapshot(1), "a snapshot", deadline_s=120)
+        # when
+        os.kill(trainers_started(server)[0], signal.SIGKILL)
+        # then
+        eventually(lambda: len(trainers_started(server)) == 2, "another trainer", deadline_s=15)
+        eventually(lambda: registry.run(1).attempt == 2, "its second attempt", deadline_s=15)
+        eventually(lambda: registry.run(1).step > snapshot.step, "that goes on", deadline_s=60)
+        assert registry.run(1).state == "running"
+        assert client.delete("/train/1").json()["state"] == "cancelled"
+        assert registry.verify() == []
+
+
+@pytest.mark.train
+def test_trainer_outlives_its_server_and_the_next_server_starts_no_other(tmp_path: Path, small_mnist_dir: Path) -> None:
+    # given: a server that is killed while its trainer trains
+    data_dir, mnist_dir = tmp_path / "data", str(small_mnist_dir)
+    overrides = {**SHORT, "training_steps": 8_000, "display_step": 100}
+    trainers: list[int] = []
+    with open_registry(Settings(data_dir=data_dir)) as registry:
+        try:
+            with start_server(data_dir, INKLING_MNIST_DIR=mnist_dir) as first, first.client() as asking:
+                asking.post("/train", json={"overrides": overrides, "promote": "never"})
+                eventually(lambda: registry.run(1).step, "a line of progress", deadline_s=120)
+                trainers = trainers_started(first)
+                first.process.kill()
+                first.process.wait(10)
+                # when: another one starts on the same data
+                with start_server(data_dir, INKLING_MNIST_DIR=mnist_dir) as second, second.client() as client:
+                    assert registry.run(1).state == "running"
+                    eventually(
+                        lambda: client.get("/train/1").json()["state"] != "running", "the run's end", deadline_s=120
+                    )
+                    # then: the run was trained once, by the trainer that the first one started
+                    run = client.get("/train/1").json()
+                    assert trainers_started(second) == []
+                    for trainer in trainers:
+                        assert not is_gone(trainer)
+                        os.kill(trainer, signal.SIGKILL)  # or it would wait 10 s for more work
+        finally:
+            for trainer in trainers:
+                with suppress(ProcessLookupError):
+                    os.kill(trainer, signal.SIGKILL)
+        assert (run["state"], run["attempt"], run["version"]) == ("succeeded", 1, 2)
+        assert [line.step for line in registry.progress(1)] == list(range(100, 8_100, 100))
+        assert registry.verify() == []

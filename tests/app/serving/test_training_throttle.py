@@ -1,0 +1,157 @@
+import fcntl
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app.observability.metrics import Metrics
+from app.serving.training_throttle import PROBE_S, WINDOW_S, Precedence
+from app.settings import Settings
+from inkling.locks.pause_lock import RightOfWay
+from inkling.network.classifier import Classifier
+from tests.support.bodies import RAW
+from tests.support.servers import Server, start_server
+from tests.support.services import eventually, open_registry
+
+LIMIT_S = 0.02
+ENDLESS = {"training_steps": 1_000_000, "display_step": 500, "batch_size": 1, "validation_size": 200}
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def precedence(settings: Settings, metrics: Metrics) -> Precedence:
+    return Precedence(settings, metrics)
+
+
+@pytest.fixture
+def trainer(settings: Settings) -> Iterator[RightOfWay]:
+    with closing(RightOfWay(settings.data_dir)) as right_of_way:
+        yield right_of_way
+
+
+class Probes:
+    """The probes of a server at work, one after the other."""
+
+    def __init__(self, precedence: Precedence, metrics: Metrics) -> None:
+        self._precedence = precedence
+        self._metrics = metrics
+        self._now = 1000.0
+
+    def wait(self, *waits_s: float, is_used: bool = True) -> None:
+        for wait_s in waits_s:
+            self._now += PROBE_S + wait_s
+            self._metrics.count_images(int(is_used))
+            self._precedence.observe(wait_s, self._now)
+
+
+@pytest.fixture
+def probes(precedence: Precedence, metrics: Metrics) -> Probes:
+    return Probes(precedence, metrics)
+
+
+def test_right_of_way_is_claimed_while_more_than_one_prediction_in_a_hundred_waits_too_long(
+    probes: Probes, precedence: Precedence, trainer: RightOfWay, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    probes.wait(*[LIMIT_S] * 100, 0.5, *[LIMIT_S] * 50)
+    assert not trainer.is_claimed()
+    probes.wait(LIMIT_S + 0.001)
+    assert trainer.is_claimed()
+    probes.wait(*[LIMIT_S] * 10)
+    assert trainer.is_claimed()
+    probes.wait(*[LIMIT_S] * 100)
+    assert not trainer.is_claimed()
+    assert [record.message for record in caplog.records] == [
+        "1 in 100 predictions waits more than 20 ms: training stands still",
+        "predictions wait no more: training goes on",
+    ]
+
+
+def test_server_without_predictions_has_nobody_stand_still(
+    probes: Probes, precedence: Precedence, trainer: RightOfWay, metrics: Metrics
+) -> None:
+    probes.wait(*[0.5] * 20, is_used=False)
+    assert not precedence.is_claimed
+    probes.wait(*[0.5] * 3)
+    assert trainer.is_claimed()
+    probes.wait(*[0.5] * int(WINDOW_S / (PROBE_S + 0.5) * 2 + 1), is_used=False)
+    assert not trainer.is_claimed()
+
+
+def test_claim_that_a_looking_trainer_refuses_is_made_again(
+    settings: Settings, probes: Probes, precedence: Precedence, trainer: RightOfWay
+) -> None:
+    with (settings.data_dir / "right_of_way.lock").open("w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_EX)
+        probes.wait(*[0.5] * 3)
+        assert not precedence.is_claimed
+    probes.wait(0.5)
+    assert trainer.is_claimed()
+
+
+def test_waits_and_the_claim_are_in_the_metrics(probes: Probes, metrics: Metrics, classifier: Classifier) -> None:
+    probes.wait(*[0.02] * 4, *[0.3] * 2)
+    exposition = metrics.exposition("text/plain", classifier)[0].decode()
+    assert 'inkling_wait_seconds_bucket{le="0.025"} 4.0' in exposition
+    assert "inkling_wait_seconds_count 6.0" in exposition
+    assert "inkling_training_yields 1.0" in exposition
+
+
+def test_server_that_cannot_write_its_data_directory_serves_without_right_of_way(
+    settings: Settings, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    (settings.data_dir / "right_of_way.lock").mkdir(parents=True)
+    precedence = Precedence(settings, metrics)
+    Probes(precedence, metrics).wait(*[0.5] * 3)
+    assert not precedence.is_claimed
+    assert "training cannot be asked to yield" in caplog.text
+
+
+@pytest.mark.train
+def test_run_stands_still_while_predictions_wait_and_goes_on_when_none_come(
+    tmp_path: Path, small_mnist_dir: Path
+) -> None:
+    # given: a server for which every prediction waits too long, and a run that trains
+    data_dir = tmp_path / "data"
+    with (
+        start_server(data_dir, "--yield-p99-ms", "0", INKLING_MNIST_DIR=str(small_mnist_dir)) as server,
+        server.client() as client,
+        open_registry(Settings(data_dir=data_dir)) as registry,
+    ):
+        client.post("/train", json={"overrides": ENDLESS})
+        eventually(lambda: registry.run(1).step, "a line of progress", deadline_s=120)
+        # when: predictions come
+        is_over = threading.Event()
+        predicting = threading.Thread(target=predict_until, args=(server, is_over))
+        predicting.start()
+        try:
+            eventually(lambda: logged(server, "run 1: stands still"), "the run stands still", deadline_s=60)
+            step = registry.run(1).step
+            before = registry.run(1).lease_expires_at
+            eventually(lambda: registry.run(1).lease_expires_at != before, "its lease is renewed", deadline_s=60)
+            assert (registry.run(1).state, registry.run(1).step) == ("running", step)
+            assert "inkling_training_yields 1.0" in client.get("/metrics?format=prometheus").text
+        finally:
+            is_over.set()
+            predicting.join()
+        # when: no more come
+        eventually(lambda: registry.run(1).step > step, "the run goes on", deadline_s=60)
+        assert registry.run(1).attempt == 1
+        assert logged(server, "predictions wait no more: training goes on")
+
+
+def predict_until(server: Server, is_over: threading.Event) -> None:
+    with server.client() as client:
+        while not is_over.wait(0.01):
+            client.post("/predict", content=bytes(784), headers={"Content-Type": RAW}).raise_for_status()
+
+
+def logged(server: Server, words: str) -> bool:
+    return any(words in line for line in server.log)

@@ -1,0 +1,233 @@
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inkling.mnist import Split
+from inkling.model_card.card import card, write_card
+from inkling.model_card.corruptions import CHANGES
+from inkling.model_card.error_causes import CAUSES
+from inkling.model_card.figures import figures
+from inkling.model_card.markdown import counted, paragraph, table
+from inkling.model_card.measurements import Measurements, measure
+from inkling.model_card.non_digits import KINDS
+from inkling.model_card.readings import REFUSED, Readings, fit, read, read_fitted
+from inkling.network.checkpoint import Checkpoint, save
+from inkling.network.classifier import Classifier
+from inkling.network.recipe import TUTORIAL
+from tests.support.digits import make_digits
+
+SECTIONS = [
+    "What it is for",
+    "What it is not for",
+    "The data",
+    "How it was trained",
+    "Scores",
+    "Does the confidence mean what it says?",
+    "Pictures that are not clean",
+    "Any file",
+    "Digits that people draw",
+    "Pictures that hold no digit",
+    "Known failures",
+    "Trials",
+    "The file",
+]
+
+
+@pytest.fixture(scope="module")
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def tempered(shipped: Checkpoint) -> Checkpoint:
+    """The checkpoint that ships, with a temperature."""
+    return save(shipped.parameters, shipped.card.model_copy(update={"temperature": 1.5}))
+
+
+@pytest.fixture(scope="module")
+def measured(shipped: Checkpoint, tempered: Checkpoint, told: list[str]) -> Measurements:
+    test = Split(*make_digits(40, seed=7))
+    return measure(tempered, shipped, test, tell=told.append, in_files=20, drawings=60, non_digits_each=2)
+
+
+def rows(text: str, title: str) -> list[list[str]]:
+    """Return the cells of the first table after a title."""
+    lines = text.split(f"## {title}\n")[1].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    body = [line for line in lines[first + 2 : first + 40] if line.startswith("|") or not line]
+    last = body.index("") if "" in body else len(body)
+    return [[cell.strip("* ") for cell in line.strip("|").split("|")] for line in body[:last]]
+
+
+def test_card_holds_every_section_in_its_order(measured: Measurements) -> None:
+    text = card(measured, "x", [])
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == SECTIONS
+    assert text.startswith("# Model card\n")
+    assert max(len(line) for line in text.splitlines() if not line.startswith(("|", "!"))) <= 120
+
+
+def test_card_and_its_pictures_are_written_beside_each_other(measured: Measurements, tmp_path: Path) -> None:
+    readings = replace(measured.strokes.readings, digits=(measured.strokes.labels + 1) % 10)
+    misreading = replace(measured, strokes=replace(measured.strokes, readings=readings))
+    files = write_card(tmp_path / "docs" / "card.md", misreading)
+    text = (tmp_path / "docs" / "card.md").read_text()
+    linked = [tmp_path / "docs" / link for link in re.findall(r"\]\((card/[^)]*)\)", text)]
+    assert set(files) == {tmp_path / "docs" / "card.md", *linked}
+    assert len(linked) == len(set(linked)) == 7
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in linked)
+    assert sum(file.stat().st_size for file in files) < 500_000
+
+
+def test_same_checkpoint_makes_the_same_card_byte_for_byte(
+    measured: Measurements, shipped: Checkpoint, tempered: Checkpoint, tmp_path: Path
+) -> None:
+    again = measure(
+        tempered, shipped, measured.test, tell=lambda line: None, in_files=20, drawings=60, non_digits_each=2
+    )
+    one, other = write_card(tmp_path / "1" / "card.md", measured), write_card(tmp_path / "2" / "card.md", again)
+    assert [file.read_bytes() for file in one] == [file.read_bytes() for file in other]
+
+
+def test_card_tells_the_checkpoints_facts(measured: Measurements) -> None:
+    text, checkpoint = card(measured, "x", []), measured.checkpoint
+    evaluation = measured.scored.evaluation
+    assert checkpoint.digest in text
+    assert measured.compared
+    assert measured.compared.digest in text
+    assert checkpoint.card.dataset_digest in text
+    assert f"{evaluation.correct} right" in text
+    assert f"| after | 1.5000 | {evaluation.calibration_error:.4f} |" in text
+    assert f"| before | 1.0000 | {measured.untempered.evaluation.calibration_error:.4f} |" in text
+    assert f"make train RECIPE={checkpoint.card.recipe.name}" in text
+    assert f"| `learning_rate` | `{checkpoint.card.recipe.learning_rate}` |" in text
+
+
+def test_robustness_table_has_a_row_for_every_change_and_their_mean(measured: Measurements) -> None:
+    name, *changes, mean = rows(card(measured, "x", []), "Pictures that are not clean")
+    assert name[0].strip() == "none"
+    assert [row[0].strip() for row in changes] == list(CHANGES)
+    for column in range(1, 6):
+        assert float(mean[column]) == pytest.approx(np.mean([float(row[column]) for row in changes]), abs=1e-4)
+
+
+def test_robustness_is_what_the_classifier_reads_right(measured: Measurements) -> None:
+    unchanged = measured.changes[0]
+    assert unchanged.raw == measured.scored.evaluation.correct
+    assert unchanged.compared_raw == unchanged.raw  # a temperature changes no answer
+    fitted = fit(measured.test.images)
+    readings = read_fitted(Classifier(measured.checkpoint, 1), fitted)
+    assert (unchanged.fitted, unchanged.refused) == (readings.right(measured.test.labels), readings.refused)
+
+
+def test_strokes_are_told_by_brush_and_by_digit(measured: Measurements) -> None:
+    *parts, everything = rows(card(measured, "x", []), "Digits that people draw")
+    assert len(parts) == 6 + 10
+    assert [int(row[1]) for row in parts] == [10] * 6 + [6] * 10
+    assert int(everything[1]) == 60
+    assert float(everything[2]) == pytest.approx(np.mean([float(row[2]) for row in parts[:6]]), abs=1e-4)
+
+
+def test_causes_of_drawn_failures_are_told_each_once(measured: Measurements) -> None:
+    causes = Counter({cause: 3 + i for i, cause in enumerate(CAUSES.values())})
+    text = card(replace(measured, strokes=replace(measured.strokes, causes=causes)), "x", [])
+    told = rows(text, "Known failures")
+    assert [(row[0].strip(), int(row[1])) for row in told] == list(causes.items())
+
+
+def test_every_misread_drawing_has_a_cause(shipped: Checkpoint) -> None:
+    bias = shipped.parameters["biases/out"] + np.where(np.arange(10) == 7, np.float32(8), np.float32(0))
+    sees_sevens = save({**shipped.parameters, "biases/out": bias}, shipped.card)
+    test = Split(*make_digits(10, seed=7))
+    strokes = measure(sees_sevens, None, test, tell=print, in_files=2, drawings=60, non_digits_each=1).strokes
+    assert 0 < strokes.causes.total() == 60 - strokes.readings.right(strokes.labels)
+
+
+@pytest.mark.parametrize("drawn", [0.0, 0.5])
+def test_drawn_digits_among_what_was_learnt_are_told(measured: Measurements, drawn: float) -> None:
+    shipped = measured.checkpoint
+    changes = {"recipe": shipped.card.recipe.with_overrides({"drawn": drawn}), "dataset": "mnist"}
+    checkpoint = save(shipped.parameters, shipped.card.model_copy(update=changes))
+    text = " ".join(card(replace(measured, checkpoint=checkpoint), "x", []).split())
+    assert ("and on digits drawn as strokes, 50 % as many" in text) == bool(drawn)
+    assert ("are another generator's" in text) == bool(drawn)
+
+
+def test_pictures_without_a_digit_are_all_counted_once(measured: Measurements) -> None:
+    *kinds, everything = rows(card(measured, "x", []), "Pictures that hold no digit")
+    assert [row[0].strip() for row in kinds] == list(KINDS)
+    for row in (*kinds, everything):
+        assert int(row[1]) == sum(int(cell) for cell in row[2:])
+    assert int(everything[1]) == 20
+    assert int(kinds[0][2]) == 2  # blank: refused
+
+
+def test_without_a_comparison_its_columns_are_left_out(measured: Measurements) -> None:
+    alone = replace(
+        measured,
+        compared=None,
+        changes=[replace(change, compared_raw=None, compared_fitted=None) for change in measured.changes],
+        strokes=replace(measured.strokes, compared=None),
+    )
+    text = card(alone, "x", [])
+    assert len(rows(text, "Pictures that are not clean")[0]) == 4
+    assert len(rows(text, "Digits that people draw")[0]) == 5
+
+
+def test_where_nothing_fails_there_are_no_pictures_of_failures(measured: Measurements) -> None:
+    labels = measured.scored.probabilities.argmax(axis=1).astype(np.uint8)
+    refused = Readings(np.full(20, REFUSED), np.zeros(20, np.float32))
+    right = Readings(measured.strokes.labels, np.ones(60, np.float32))
+    perfect = replace(
+        measured,
+        test=replace(measured.test, labels=labels),
+        strokes=replace(measured.strokes, readings=right, causes=Counter()),
+        non_digits=replace(measured.non_digits, readings=refused),
+    )
+    assert set(figures(perfect)) == {"confusion", "reliability", "changes", "strokes"}
+    text = card(perfect, "x", ["confusion"])
+    assert "misreads 0 test images" in text
+    assert re.findall(r"!\[", text) == ["!["]
+
+
+def test_recipe_of_ones_own_is_told_as_a_command(measured: Measurements, shipped: Checkpoint) -> None:
+    recipe = TUTORIAL.with_overrides({"learning_rate": 0.002, "seed": 5})
+    changes = {"recipe": recipe, "dataset": "custom", "temperature": 1.0}
+    own = save(shipped.parameters, shipped.card.model_copy(update=changes))
+    text = card(replace(measured, checkpoint=own), "x", [])
+    assert "inkling train --recipe tutorial --set learning_rate=0.002 --set seed=5 --out FILE" in text
+    assert "No temperature was fitted" in text
+    assert "MNIST](http" not in text.split("## How it was trained")[0]
+
+
+def test_phases_are_told_as_they_begin(measured: Measurements, told: list[str]) -> None:
+    assert told[0] == "reading 40 test images"
+    assert [line.split(": ")[1] for line in told if line.startswith("change")] == ["none", *CHANGES]
+    assert told[-1] == "drawing pictures that hold no digit"
+
+
+def test_what_fit_refuses_is_no_digit_and_not_right(measured: Measurements) -> None:
+    digit = make_digits(1, seed=8)[0][0]
+    fitted = fit([np.zeros((50, 60), np.uint8), digit])
+    assert fitted.is_refused.tolist() == [True, False]
+    np.testing.assert_array_equal(fitted.images[1], digit)  # it looks like MNIST already
+    classifier = Classifier(measured.checkpoint, 1)
+    readings = read_fitted(classifier, fitted)
+    assert readings.digits.tolist() == [REFUSED, int(read(classifier, digit[np.newaxis]).digits[0])]
+    assert readings.confidences[0] == 0
+    assert readings.right(readings.digits.clip(0)) == 1
+
+
+def test_paragraph_breaks_lines_anew() -> None:
+    text = paragraph("  some words\n   " + "and more " * 30)
+    assert text.startswith("some words and more")
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_table_sets_figures_to_the_right() -> None:
+    text = table(["", "count"], [["some", "1,000"], ["**all**", "**2,000**"]])
+    assert text.splitlines()[1] == "| --- | ---: |"
+    assert (counted(1, "picture"), counted(1200, "picture")) == ("1 picture", "1,200 pictures")

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inkling.network.checkpoint import SHAPES, Checkpoint, CheckpointError, save
+from inkling.network.classifier import Classifier
+
+
+def with_parameters(shipped: Checkpoint, scale: float) -> Checkpoint:
+    random = np.random.default_rng(0)
+    parameters = {name: (random.normal(0, scale, shape)).astype(np.float32) for name, shape in SHAPES.items()}
+    return save(parameters, shipped.card)
+
+
+def with_temperature(shipped: Checkpoint, temperature: float) -> Checkpoint:
+    return save(shipped.parameters, shipped.card.model_copy(update={"temperature": temperature}))
+
+
+@pytest.fixture(scope="module")
+def noise() -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(0, 256, (3000, 28, 28), np.uint8)
+
+
+@pytest.mark.train
+def test_probabilities_equal_those_of_training(
+    classifier: Classifier, shipped: Checkpoint, digits: NDArray[np.uint8], noise: NDArray[np.uint8]
+) -> None:
+    from training.loop import predict
+
+    images = np.concatenate([digits, noise])
+    expected = predict(images, shipped.parameters, shipped.card.temperature)
+    np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 10, 100, 1025, 3000])
+def test_image_gets_the_same_probabilities_in_a_batch_of_any_size(
+    classifier: Classifier, noise: NDArray[np.uint8], size: int
+) -> None:
+    batch = classifier.probabilities(noise[:size])
+    assert batch.shape == (size, 10)
+    assert batch.dtype == np.float32
+    for i in {0, size // 2, size - 1}:
+        alone = classifier.probabilities(noise[i : i + 1])
+        # The same bits on the kernels that the classifier was measured on. Another BLAS may differ in the last bits of
+        # a logit, and noise has logits of some tens: 4e-6 of a nat each, and so of a probability.
+        np.testing.assert_allclose(batch[i], alone[0], rtol=1e-5, atol=1e-6)
+
+
+def test_probabilities_add_up_to_one(classifier: Classifier, noise: NDArray[np.uint8]) -> None:
+    probabilities = classifier.probabilities(noise)
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_shipped_network_reads_drawn_digits(classifier: Classifier, digits: NDArray[np.uint8]) -> None:
+    right = (classifier.probabilities(digits).argmax(axis=1) == np.arange(20) % 10).sum()
+    assert right >= 10  # another hand than MNIST's: chance would be 2
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e3, 1e10, 1e30])
+def test_extreme_weights_give_probabilities_and_no_warning(
+    shipped: Checkpoint, noise: NDArray[np.uint8], scale: float
+) -> None:
+    classifier = Classifier(with_parameters(shipped, scale), version=1)
+    classifier.self_check()
+    probabilities = classifier.probabilities(noise[:100])
+    assert np.isfinite(probabilities).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_weights_whose_sums_overflow_are_refused_without_a_warning(shipped: Checkpoint) -> None:
+    parameters = {name: np.full(shape, 3e38, np.float32) for name, shape in SHAPES.items()}
+    classifier = Classifier(save(parameters, shipped.card), version=1)
+    with pytest.raises(CheckpointError, match="expected 1"):
+        classifier.self_check()
+
+
+@pytest.mark.parametrize("temperature", [0.8, 2.0, 100.0])
+def test_temperature_divides_the_logits(shipped: Checkpoint, digits: NDArray[np.uint8], temperature: float) -> None:
+    def log_ratio(classifier: Classifier) -> NDArray[np.float32]:
+        probabilities = np.log(classifier.probabilities(digits[:5]))
+        ratio: NDArray[np.float32] = probabilities - probabilities[:, :1]
+        return ratio
+
+    plain, tempered = (
+        Classifier(with_temperature(shipped, 1.0), 1),
+        Classifier(with_temperature(shipped, temperature), 2),
+    )
+    np.testing.assert_allclose(log_ratio(tempered), log_ratio(plain) / temperature, rtol=1e-3, atol=1e-3)
+
+
+def test_temperature_too_small_for_float32_is_refused_without_a_warning(shipped: Checkpoint) -> None:
+    classifier = Classifier(with_temperature(shipped, 1e-42), version=1)
+    with pytest.raises(CheckpointError, match="expected 1"):
+        classifier.self_check()

@@ -1,0 +1,223 @@
+"""The schema's history: what older releases made, and what newer ones will."""
+
+import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+
+import inkling.registry
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.recipe import TUTORIAL
+from inkling.registry.database import REVISIONS, Database
+from inkling.registry.records import SchemaError
+from inkling.registry.registry import Registry
+from inkling.registry.tables import metadata
+from inkling.settings import StoreSettings
+from tests.support.processes import DEADLINE_S, run_training, without_module
+from tests.training.conftest import BACKENDS
+
+PROCESSES = 8
+spawn = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@contextmanager
+def connect(url: str) -> Iterator[Connection]:
+    """Open a transaction on a database, whatever its schema."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def scripts(connection: Connection | None = None) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(inkling.registry.__file__).parent / "migrations"))
+    return config
+
+
+@pytest.fixture(params=["with its history", "before there was a history"])
+def first_release(request: pytest.FixtureRequest, store: StoreSettings, checkpoint: Checkpoint) -> StoreSettings:
+    """A database as revision 0001 left it, with a run that succeeded, its version, and one that waits."""
+    store.data_dir.mkdir()
+    with connect(store.registry_url) as connection:
+        command.upgrade(scripts(connection), "0001")
+        if request.param == "before there was a history":
+            connection.execute(text("DROP TABLE alembic_version"))
+        when = "2024-07-01 12:00:00"
+        values = {
+            "when": when,
+            "recipe": TUTORIAL.model_dump_json(),
+            "digest": checkpoint.digest,
+            "checkpoint": checkpoint.content,
+            "evaluation": checkpoint.card.evaluation.model_dump_json(),
+        }
+        for statement in (
+            "INSERT INTO versions (run_id, digest, checkpoint, evaluation, created_at, origin)"
+            " VALUES (1, :digest, :checkpoint, :evaluation, :when, 'run')",
+            "INSERT INTO runs (state, recipe, promote, requested_at, started_at, finished_at, step, total_steps,"
+            " attempt, decision, version)"
+            " VALUES ('succeeded', :recipe, 'always', :when, :when, :when, 3000, 3000, 1, 'because', 1)",
+            "INSERT INTO runs (state, recipe, promote, idempotency_key, requested_at, step, total_steps, attempt)"
+            " VALUES ('queued', :recipe, 'never', 'k', :when, 0, 3000, 0)",
+            "INSERT INTO run_progress (run_id, step, loss, accuracy, elapsed_s) VALUES (1, 100, 1.5, 0.5, 2.5)",
+            "INSERT INTO promotions (version, promoted_at, policy, reason) VALUES (1, :when, 'always', 'because')",
+        ):
+            connection.execute(text(statement), values)
+    return store
+
+
+def test_database_of_the_first_release_is_upgraded_and_keeps_its_rows(
+    first_release: StoreSettings, checkpoint: Checkpoint
+) -> None:
+    registry = Registry(first_release.registry_url)
+    # then
+    waiting, succeeded = registry.runs(10)
+    assert (succeeded.state, succeeded.version, succeeded.decision) == ("succeeded", 1, "because")
+    assert (waiting.state, waiting.recipe, waiting.promote) == ("queued", TUTORIAL, "never")
+    assert [(line.step, line.loss) for line in registry.progress(1)] == [(100, 1.5)]
+    assert registry.checkpoint(1) == checkpoint.content
+    served = registry.served()
+    assert served is not None
+    assert (served.version, served.is_promoted, served.compared_with, served.comparison) == (1, True, None, None)
+    assert registry.verify() == []
+    # then: it can be worked with
+    assert registry.queue_run(TUTORIAL, "never", max_queued=9, idempotency_key="k") == (waiting, False)
+    claim = registry.claim_run(600, "tests")
+    assert claim is not None
+    assert registry.snapshot(claim.run.id) is None
+    registry.close()
+
+
+def test_upgraded_database_is_as_a_new_one(first_release: StoreSettings) -> None:
+    Registry(first_release.registry_url).close()
+    assert differences(first_release.registry_url) == []
+    assert revision(first_release.registry_url) == REVISIONS[-1]
+
+
+def differences(url: str) -> list[object]:
+    with connect(url) as connection:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+def revision(url: str) -> str | None:
+    with connect(url) as connection:
+        found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return found
+
+
+def test_migrations_make_the_tables_that_the_program_knows(registry: Registry, store: StoreSettings) -> None:
+    assert registry.verify() == []
+    assert differences(store.registry_url) == []
+
+
+def test_revisions_are_the_scripts_history() -> None:
+    history = [script.revision for script in ScriptDirectory.from_config(scripts()).walk_revisions()]
+    assert list(REVISIONS) == history[::-1]
+
+
+def test_database_opened_again_is_left_alone(registry: Registry, store: StoreSettings) -> None:
+    run, _ = registry.queue_run(TUTORIAL, "never", max_queued=1)
+    again = Registry(store.registry_url)
+    assert again.runs(10) == [run]
+    again.close()
+
+
+@pytest.fixture
+def newer(registry: Registry, store: StoreSettings) -> StoreSettings:
+    """A database that a newer Inkling has upgraded."""
+    registry.queue_run(TUTORIAL, "never", max_queued=1)
+    with connect(store.registry_url) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0099'"))
+    return store
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_refused_database_is_left_without_a_connection(newer: StoreSettings) -> None:
+    with pytest.raises(SchemaError) as refused:
+        Registry(newer.registry_url)
+    with connect(newer.registry_url) as connection:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        opened = connection.scalar(text(others))
+    assert refused.value
+    assert opened == 1  # the fixture's registry
+
+
+def test_database_of_a_newer_release_is_refused_and_left_alone(newer: StoreSettings) -> None:
+    with pytest.raises(SchemaError, match=r"is at revision 0099, made by a newer Inkling; .*: upgrade Inkling"):
+        Registry(newer.registry_url)
+    assert revision(newer.registry_url) == "0099"
+
+
+def test_trainer_of_a_database_of_a_newer_release_says_so_and_exits(newer: StoreSettings) -> None:
+    ended = run_training("worker", "--data-dir", str(newer.data_dir), INKLING_DATABASE_URL=newer.registry_url)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "error: the database is at revision 0099, made by a newer Inkling" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def upgrade_at_once(url: str, together: Barrier) -> None:
+    together.wait(DEADLINE_S)
+    database = Database(url)
+    with database.read() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == REVISIONS[-1]
+    database.close()
+
+
+def test_processes_upgrade_the_database_of_the_first_release_once(first_release: StoreSettings) -> None:
+    # when
+    together = spawn.Barrier(PROCESSES)
+    arguments = (first_release.registry_url, together)
+    processes = [spawn.Process(target=upgrade_at_once, args=arguments) for _ in range(PROCESSES)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(DEADLINE_S)
+    # then
+    assert [process.exitcode for process in processes] == [0] * PROCESSES
+    registry = Registry(first_release.registry_url)
+    assert registry.verify() == []
+    registry.close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_upgrade_that_fails_halfway_leaves_the_database_as_it_was(first_release: StoreSettings) -> None:
+    # given: a table that is in the way of the second statement of the upgrade
+    with connect(first_release.registry_url) as connection:
+        connection.execute(text("ALTER TABLE promotions ADD COLUMN compared_with INTEGER"))
+    # when
+    with pytest.raises(Exception, match="compared_with"):
+        Registry(first_release.registry_url)
+    # then
+    with closing(sqlite3.connect(first_release.data_dir / "inkling.db")) as file:
+        names = {name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        columns = {row[1] for row in file.execute("PRAGMA table_info(promotions)")}
+    assert "run_snapshots" not in names
+    assert "is_promoted" not in columns
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_postgresql_without_its_driver_is_an_error_that_says_what_to_install(
+    store: StoreSettings, tmp_path: Path
+) -> None:
+    url = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+    environment = {**without_module(tmp_path, "psycopg"), "INKLING_DATABASE_URL": url}
+    ended = run_training("worker", "--data-dir", str(store.data_dir), **environment)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "error: No module named 'psycopg'; for PostgreSQL: pip install 'inkling[postgres]'" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,109 @@
+"""`fit=mnist` on the real test images: what it gives back, and what the shipped network still reads."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.bodies.pictures import decode_picture
+from app.errors import NoDigitError
+from inkling import mnist
+from inkling.mnist import Split
+from inkling.model_card.corruptions import CHANGES, changed
+from inkling.model_card.file_variants import FILES, kept
+from inkling.model_card.readings import fit, read, read_fitted
+from inkling.network.classifier import Classifier
+from inkling.vision.normalize import normalise
+
+pytestmark = pytest.mark.mnist
+
+Bytes = NDArray[np.uint8]
+
+
+def cropped(image: Bytes) -> Bytes:
+    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def enlarged(image: Bytes, factor: int) -> Bytes:
+    size = image.shape[1] * factor, image.shape[0] * factor
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+
+
+def normalised_or_blank(grey: Bytes) -> Bytes:
+    try:
+        return normalise(grey).pixels
+    except NoDigitError:
+        return np.zeros((28, 28), np.uint8)
+
+
+@cache
+def read_test(folder: Path) -> Split:
+    return mnist.read_folder(folder).test
+
+
+@pytest.fixture
+def mnist(real_mnist_dir: Path) -> Split:
+    return read_test(real_mnist_dir)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_digit_stays_right_in_any_file(classifier: Classifier, mnist: Split, name: str) -> None:
+    some = mnist[:100]
+    is_right = read(classifier, some.images).digits == some.labels
+    pictures = (decode_picture(file, 100_000) for file in kept(name, some.images))
+    still = read_fitted(classifier, fit(pictures)).digits == some.labels
+    assert (is_right & still).sum() >= 0.975 * is_right.sum()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changed_digits_are_mostly_read(classifier: Classifier, mnist: Split, name: str) -> None:
+    some = mnist[5000:5100]
+    readings = read_fitted(classifier, fit(changed(name, some.images)))
+    assert readings.right(some.labels) >= 0.8 * len(some)
+
+
+def test_every_test_image_passes_untouched(mnist: Split) -> None:
+    for image in mnist.images:
+        normalised = normalise(image)
+        assert normalised.report.is_untouched
+        np.testing.assert_array_equal(normalised.pixels, image)
+
+
+@pytest.mark.parametrize("is_inverted", [False, True])
+def test_cropped_digit_anywhere_on_any_ground_becomes_the_original_again(mnist: Split, is_inverted: bool) -> None:
+    images = mnist.images[:2000]
+    random = np.random.default_rng(1)
+    wrong = 0
+    for i, image in enumerate(images):
+        digit = cropped(image)
+        sides = [(20, 20), (21, 40), (28, 28), (20, 120), (300, 200), (500, 700)][i % 6]
+        canvas = np.zeros(sides, np.uint8)
+        top, left = (int(random.integers(0, room + 1)) for room in np.subtract(canvas.shape, digit.shape))
+        canvas[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
+        wrong += not np.array_equal(normalised_or_blank(255 - canvas if is_inverted else canvas), image)
+    assert wrong <= 2
+
+
+@pytest.mark.parametrize("factor", [2, 10])
+def test_no_digit_is_refused_for_its_size(mnist: Split, factor: int) -> None:
+    pictures = (enlarged(image, factor) for image in mnist.images[: 4000 // factor])
+    assert sum(not normalised_or_blank(picture).any() for picture in pictures) <= 2
+
+
+def test_two_digits_side_by_side_are_refused(mnist: Split) -> None:
+    random = np.random.default_rng(2)
+    read = 0
+    for left, right in mnist.images[:600].reshape(300, 2, 28, 28):
+        height = max(cropped(left).shape[0], cropped(right).shape[0])
+        parts: list[Any] = [cropped(left), np.zeros((height, int(random.integers(3, 10))), np.uint8), cropped(right)]
+        pair = np.hstack([np.pad(part, ((height - part.shape[0], 0), (0, 0))) for part in parts])
+        picture = Image.fromarray(np.pad(pair, 5)).resize(
+            (pair.shape[1] * 4, pair.shape[0] * 4), Image.Resampling.BICUBIC
+        )
+        read += bool(normalised_or_blank(np.asarray(picture)).any())
+    assert read <= 15

@@ -1,0 +1,75 @@
+"""Digits for tests: Pillow's own font, distorted and placed the way MNIST's makers placed theirs; seeded."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from inkling.mnist import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, idx_bytes
+
+CANVAS = 120
+Bytes = NDArray[np.uint8]
+
+
+def make_digits(count: int, seed: int) -> tuple[Bytes, Bytes]:
+    """Return images (count, 28, 28) of light ink on a dark ground, and labels (count,) that go round from 0 to 9."""
+    random = np.random.default_rng(seed)
+    labels = (np.arange(count) % 10).astype(np.uint8)
+    return np.stack([draw_digit(int(label), random) for label in labels]), labels
+
+
+def draw_digit(digit: int, random: np.random.Generator) -> Bytes:
+    """Return one digit (28, 28): its box fitted into 20x20, its centre of mass at the centre."""
+    image = Image.new("L", (CANVAS, CANVAS), 0)
+    font = ImageFont.load_default(size=int(random.integers(64, 84)))
+    width = int(random.integers(0, 4))
+    centre = (CANVAS / 2, CANVAS / 2)
+    ImageDraw.Draw(image).text(centre, str(digit), fill=255, font=font, anchor="mm", stroke_width=width)
+    shear = float(random.uniform(-0.2, 0.2))
+    image = image.transform(
+        image.size, Image.Transform.AFFINE, (1, shear, -shear * CANVAS / 2, 0, 1, 0), Image.Resampling.BILINEAR
+    )
+    image = image.rotate(float(random.uniform(-12, 12)), Image.Resampling.BILINEAR)
+    image = image.filter(ImageFilter.GaussianBlur(float(random.uniform(0.5, 1.5))))
+    return _place(image)
+
+
+def write_mnist(folder: Path, train: int = 2000, test: int = 500) -> Path:
+    """Write the four IDX files of a small set into `folder`, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for images, labels, count, seed in ((TRAIN_IMAGES, TRAIN_LABELS, train, 1), (TEST_IMAGES, TEST_LABELS, test, 2)):
+        drawn, digits = make_digits(count, seed)
+        (folder / images).write_bytes(idx_bytes(drawn))
+        (folder / labels).write_bytes(idx_bytes(digits))
+    return folder
+
+
+def _place(image: Image.Image) -> Bytes:
+    box = image.point(lambda value: 255 if value > 40 else 0).getbbox()
+    digit = image.crop(box)
+    scale = 20 / max(digit.size)
+    digit = digit.resize(
+        (max(1, round(digit.width * scale)), max(1, round(digit.height * scale))), Image.Resampling.BOX
+    )
+    pixels = np.asarray(digit, np.float64)
+    rows, columns = np.indices(pixels.shape)
+    top = int(14.5 - (pixels * rows).sum() / pixels.sum())
+    left = int(14.5 - (pixels * columns).sum() / pixels.sum())
+    placed = np.zeros((28, 28), np.uint8)
+    top, left = min(max(top, 0), 28 - digit.height), min(max(left, 0), 28 - digit.width)
+    placed[top : top + digit.height, left : left + digit.width] = pixels
+    return placed
+
+
+def main() -> None:
+    """Write the README's sample digits: docs/digits/0.png to 9.png."""
+    folder = Path("docs/digits")
+    folder.mkdir(parents=True, exist_ok=True)
+    images, _ = make_digits(10, seed=4)
+    for digit, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{digit}.png")
+
+
+if __name__ == "__main__":
+    main()

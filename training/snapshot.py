@@ -1,0 +1,50 @@
+"""The state of an unfinished training: what it needs to go on as if nothing had happened."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from inkling.network import checkpoint
+from inkling.network.checkpoint import CheckpointError
+from inkling.registry.records import Snapshot
+
+Parameters = dict[str, NDArray[np.float32]]
+
+SLOTS = ("first_moments/", "second_moments/", "averages/")
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """After `step` steps. The order of the images follows from the recipe's seed and the step, so it is not kept.
+
+    `slots` is what moves beside the parameters, the optimizer's moments and the averages: `first_moments/weights/h1`
+    and so on, each of its parameter's shape.
+    """
+
+    step: int
+    elapsed_s: float
+    parameters: Parameters
+    slots: Parameters = field(default_factory=dict)
+
+    def to_snapshot(self) -> Snapshot:
+        tensors = {**self.parameters, **self.slots, "elapsed_s": np.array(self.elapsed_s)}
+        return Snapshot(self.step, safetensors.numpy.save(tensors))
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Snapshot) -> "TrainingState":
+        """Read a snapshot.
+
+        Raises:
+            CheckpointError: it is not one, or not of this network.
+        """
+        tensors = checkpoint.read_tensors(snapshot.state)
+        elapsed_s = tensors.pop("elapsed_s", None)
+        if elapsed_s is None or elapsed_s.shape != ():
+            raise CheckpointError("elapsed_s is missing")
+        slots = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(SLOTS)}
+        checkpoint.verify(tensors)
+        for name, slot in slots.items():
+            checkpoint.verify({**tensors, name.partition("/")[2]: slot})
+        return cls(snapshot.step, float(elapsed_s), tensors, slots)
