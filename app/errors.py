@@ -13,13 +13,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from inkling.mnist import DatasetError
-from inkling.network.checkpoint import CheckpointError
-from inkling.registry.records import (
+from inkling.errors import (
+    CheckpointError,
+    DatasetError,
     IdempotencyKeyError,
+    ImageError,
+    InputError,
+    NoDigitError,
     PromotionMovedError,
     QueueFullError,
     RunFinishedError,
+    TooLargeError,
     UnknownRunError,
     UnknownVersionError,
 )
@@ -27,47 +31,31 @@ from inkling.registry.records import (
 logger = logging.getLogger(__name__)
 
 
-class RequestError(Exception):
-    """The request cannot be answered as asked; the message says what was wrong, and what to do."""
-
-
-class ImageError(RequestError):
-    """What was sent is not an image, or not one of 28x28 pixels."""
-
-
-class CountError(RequestError):
+class CountError(InputError):
     """The call takes exactly one image, and the body holds another number; the detail says how many."""
 
 
-class NoDigitError(ImageError):
-    """The picture can be read, and shows no single digit: it is blank, full of ink or noise, or shows several."""
-
-
-class BodyError(RequestError):
+class BodyError(InputError):
     """The body is not what its Content-Type says."""
 
 
-class TooLargeError(RequestError):
-    """A limit on bytes, images or pixels is passed; the detail names it."""
-
-
-class MediaTypeError(RequestError):
+class MediaTypeError(InputError):
     """The Content-Type is none of those that the call takes."""
 
 
-class FieldError(RequestError):
+class FieldError(InputError):
     """A field or parameter has a value that it cannot have; `errors` names each, with the value."""
 
 
-class AuthorizationError(RequestError):
+class AuthorizationError(InputError):
     """The call changes something, and the API key is missing or wrong."""
 
 
-class OriginError(RequestError):
+class OriginError(InputError):
     """A web page of another site sent the request; only this server's own pages may."""
 
 
-class UnavailableError(RequestError):
+class UnavailableError(InputError):
     """The service cannot do this now; the detail says what is missing."""
 
 
@@ -160,7 +148,7 @@ async def of_table(request: Request, error: Exception) -> Response:
 
 async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  as registered
-    if isinstance(error.__cause__, RequestError):  # FastAPI hides what went wrong while it read the body
+    if isinstance(error.__cause__, InputError):  # FastAPI hides what went wrong while it read the body
         return await of_table(request, error.__cause__)
     details = {
         404: f"There is nothing at {request.url.path}; /docs lists what there is.",

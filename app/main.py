@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
-from importlib import resources
 from types import FrameType
 
 from anyio import CapacityLimiter
@@ -26,7 +25,7 @@ from app.serving.trainer_process import Trainer
 from app.serving.training_throttle import Precedence
 from app.settings import Settings
 from inkling import __version__
-from inkling.network import checkpoint
+from inkling.network.pretrained import load_pretrained
 from inkling.registry.registry import Registry
 
 logger = logging.getLogger(__name__)
@@ -88,8 +87,7 @@ def create_configured_app() -> FastAPI:
 
 def _open(settings: Settings, series: Metrics) -> Services:
     registry = Registry(settings.registry_url)
-    shipped = resources.files("inkling.network").joinpath("pretrained.safetensors").read_bytes()
-    registry.add_first_version(checkpoint.load(shipped))
+    registry.versions.add_first(load_pretrained())
     serving = Serving(registry)
     serving.refresh()
     key, _ = resolve_key(settings)

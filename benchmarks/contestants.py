@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 import tensorflow as tf
 
-from inkling.network import checkpoint
 from inkling.network.classifier import Classifier
+from inkling.network.pretrained import load_pretrained
 from training.model import neural_net
 
 REPEATS = 200
@@ -22,7 +21,7 @@ class Contestant:
 
 def prediction_contestants(count: int) -> list[Contestant]:
     """Return the service's forward pass and TensorFlow's, over `count` images."""
-    shipped = checkpoint.load(resources.files("inkling.network").joinpath("pretrained.safetensors").read_bytes())
+    shipped = load_pretrained()
     classifier = Classifier(shipped, version=1)
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
     weights = {name: tf.constant(shipped.parameters[f"weights/{name}"]) for name in ("h1", "h2", "out")}

@@ -125,7 +125,7 @@ def torture(victim: Victim, dice: random.Random, count: int) -> Tally:
         keep_busy(victim, tally)
         time.sleep(dice.uniform(0.1, 9.0))
         whom = dice.choice(["server", "trainer", "server and trainer"])
-        running = Registry(victim.registry_url).running_run()
+        running = Registry(victim.registry_url).runs.running()
         tally.killed_while[f"step {'0' if not running.step else '> 0'}" if running else "nothing trained"] += 1
         if "trainer" in whom:
             victim.kill_trainers()
@@ -144,7 +144,7 @@ def torture(victim: Victim, dice: random.Random, count: int) -> Tally:
 def keep_busy(victim: Victim, tally: Tally) -> None:
     """Have some runs wait; each is asked for twice with one key, as a client does that got no answer."""
     registry = Registry(victim.registry_url)
-    while sum(run.state in ("queued", "running") for run in registry.runs(limit=50)) < WAITING_RUNS:
+    while sum(run.state in ("queued", "running") for run in registry.runs.newest(limit=50)) < WAITING_RUNS:
         key = f"run {len(tally.accepted)}"
         body = {"overrides": {**OVERRIDES, "seed": len(tally.accepted)}, "promote": "always"}
         answers = [victim.client.post("/train", json=body, headers={"Idempotency-Key": key}) for _ in range(2)]
@@ -165,12 +165,12 @@ def wait_for_the_end(victim: Victim, tally: Tally) -> None:
     """Wait until every run has ended, and compare them with those that were accepted."""
     registry = Registry(victim.registry_url)
     deadline = time.monotonic() + END_S
-    while any(run.state in ("queued", "running") for run in registry.runs(limit=len(tally.accepted) + 1)):
+    while any(run.state in ("queued", "running") for run in registry.runs.newest(limit=len(tally.accepted) + 1)):
         if time.monotonic() > deadline:
             tally.problems.append(f"a run has not ended {END_S} s after the last kill")
             break
         time.sleep(0.5)
-    found = {run.id: run for run in registry.runs(limit=10 * len(tally.accepted))}
+    found = {run.id: run for run in registry.runs.newest(limit=10 * len(tally.accepted))}
     tally.problems += [f"run {run_id} was accepted and is lost" for run_id in tally.accepted.keys() - found.keys()]
     tally.problems += [f"run {run_id} was never asked for" for run_id in found.keys() - tally.accepted.keys()]
     states = Counter(f"{run.state} {run.error_type or ''}".strip() for run in found.values())
@@ -178,7 +178,7 @@ def wait_for_the_end(victim: Victim, tally: Tally) -> None:
     for run in found.values():
         if run.state == "failed" and run.error_type != "trainer_died":
             tally.problems.append(f"run {run.id} failed: {run.error_type}: {run.error}")
-        if run.state == "succeeded" and (steps := len(registry.progress(run.id))) != run.total_steps // 20:
+        if run.state == "succeeded" and (steps := len(registry.runs.progress(run.id))) != run.total_steps // 20:
             tally.problems.append(f"run {run.id} has {steps} lines of progress, expected {run.total_steps // 20}")
     registry.close()
 

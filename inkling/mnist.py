@@ -6,9 +6,6 @@ known by the SHA-256 of their plain content; other sets of 28x28 digits (smaller
 
 import gzip
 import hashlib
-import io
-import os
-import secrets
 import struct
 import zlib
 from collections.abc import Iterable
@@ -19,8 +16,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 28
-NUM_CLASSES = 10
+from inkling.digit import NUM_CLASSES, SIDE
+from inkling.errors import DatasetError
+
 IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -35,13 +33,7 @@ CANONICAL_SHA256: Final = {
 """SHA-256 of each canonical file, decompressed."""
 CANONICAL_COUNTS = {TRAIN_IMAGES: 60_000, TRAIN_LABELS: 60_000, TEST_IMAGES: 10_000, TEST_LABELS: 10_000}
 
-KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MAX_FILE_BYTES = 1 << 30
-MAX_DOWNLOAD_BYTES = 64 << 20
-
-
-class DatasetError(Exception):
-    """The data are missing or not what they should be; the message says which file, what was found, what to do."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +82,8 @@ def load(mnist_dir: Path | None, data_dir: Path) -> Dataset:
         return read_folder(mnist_dir)
     folder = data_dir / "mnist"
     if missing_files(folder):
+        from inkling.mnist_download import download  # noqa: PLC0415  httpx and tqdm, which the server does without
+
         download(folder)
     return read_folder(folder)
 
@@ -121,7 +115,7 @@ def read_folder(folder: Path) -> Dataset:
         DatasetError: a file is missing, damaged, of the wrong kind, or the counts of images and labels differ.
     """
     if missing := missing_files(folder):
-        raise DatasetError(f"{folder} lacks {', '.join(missing)} (plain or .gz). {_where_to_put(folder)}")
+        raise DatasetError(f"{folder} lacks {', '.join(missing)} (plain or .gz). {how_to_provide(folder)}")
     contents = {name: _read_file(folder, name) for name in CANONICAL_SHA256}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     arrays = {name: _parse(name, contents[name], digests[name]) for name in contents}
@@ -142,26 +136,6 @@ def idx_bytes(array: NDArray[np.uint8]) -> bytes:
     return struct.pack(f">I{array.ndim}I", magic, *array.shape) + array.tobytes()
 
 
-def download(folder: Path, url: str = KERAS_URL) -> None:
-    """Download MNIST as Keras publishes it, check it, and write the four IDX files into `folder`.
-
-    Raises:
-        DatasetError: no network, or what came is not MNIST.
-    """
-    arrays = _read_npz(_fetch(url, folder), url)
-    contents: dict[str, bytes] = {}
-    for name, array in arrays.items():
-        content = idx_bytes(array)
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != CANONICAL_SHA256[name]:
-            raise DatasetError(
-                f"{url}: {name} has SHA-256 {digest}, expected {CANONICAL_SHA256[name]}. {_where_to_put(folder)}"
-            )
-        contents[name] = content
-    for name, content in contents.items():
-        write_whole(folder / name, content)
-
-
 def _find(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
@@ -172,7 +146,7 @@ def _read_file(folder: Path, name: str) -> bytes:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{path} cannot be read: {error}. {_where_to_put(folder)}") from error
+        raise DatasetError(f"{path} cannot be read: {error}. {how_to_provide(folder)}") from error
     if len(content) > MAX_FILE_BYTES:
         raise DatasetError(f"{path} holds more than {MAX_FILE_BYTES} bytes")
     return content
@@ -212,56 +186,8 @@ def _split(arrays: dict[str, NDArray[np.uint8]], images: str, labels: str) -> Sp
     return split
 
 
-def _fetch(url: str, folder: Path) -> bytes:
-    import httpx  # noqa: PLC0415  only a download needs it, and the server never downloads
-    from tqdm import tqdm  # noqa: PLC0415
-
-    content = bytearray()
-    try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=30) as response:
-            response.raise_for_status()
-            total = int(response.headers.get("content-length", 0)) or None
-            with tqdm(total=total, unit="B", unit_scale=True, desc="MNIST", disable=None) as bar:
-                for chunk in response.iter_bytes():
-                    content += chunk
-                    bar.update(len(chunk))
-                    if len(content) > MAX_DOWNLOAD_BYTES:
-                        raise DatasetError(f"{url} is larger than {MAX_DOWNLOAD_BYTES} bytes: it is not MNIST")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise DatasetError(f"MNIST cannot be downloaded from {url}: {error}. {_where_to_put(folder)}") from error
-    return bytes(content)
-
-
-def _read_npz(content: bytes, url: str) -> dict[str, NDArray[np.uint8]]:
-    members = {
-        TRAIN_IMAGES: "x_train",
-        TRAIN_LABELS: "y_train",
-        TEST_IMAGES: "x_test",
-        TEST_LABELS: "y_test",
-    }
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as npz:
-            return {name: np.ascontiguousarray(npz[member], np.uint8) for name, member in members.items()}
-    except Exception as error:  # NumPy raises many kinds on what is not an archive of arrays
-        raise DatasetError(f"{url} did not answer with MNIST: {error}") from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write so that another process sees the whole file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with partial.open("xb") as file:  # not tempfile: its files are for their owner's eyes only
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _where_to_put(folder: Path) -> str:
+def how_to_provide(folder: Path) -> str:
+    """Return what to do where MNIST's files are missing or damaged, in words."""
     return (
         f"Put MNIST's four files, plain or .gz, into {folder} or into the folder that INKLING_MNIST_DIR names; "
         f"their plain contents have SHA-256 {_listed(f'{name} {sha}' for name, sha in CANONICAL_SHA256.items())}"

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from inkling import mnist
-from inkling.mnist import DatasetError
-from inkling.network.checkpoint import CheckpointError
+from inkling.atomic_file import write_atomically
+from inkling.errors import CheckpointError, DatasetError, RegistryError
 from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe
-from inkling.registry.records import Progress, RegistryError
+from inkling.registry.records import Progress
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from training.worker import LEASE_S, StopRequested, be_a_good_neighbour, train_run, work
@@ -145,7 +145,7 @@ def _train(arguments: argparse.Namespace, recipe: Recipe, settings: StoreSetting
     checkpoint = loop.checkpoint_of(parameters, recipe, data)
     print(f"Test Accuracy: {checkpoint.card.evaluation.accuracy:f}")
     if arguments.out:
-        mnist.write_whole(arguments.out, checkpoint.content)
+        write_atomically(arguments.out, checkpoint.content)
         print(f"{arguments.out}: {len(checkpoint.content)} bytes, SHA-256 {checkpoint.digest}", file=sys.stderr)
     else:
         print("not kept: --out FILE writes the checkpoint, --publish serves it", file=sys.stderr)
@@ -155,8 +155,8 @@ def _train(arguments: argparse.Namespace, recipe: Recipe, settings: StoreSetting
 def _train_and_publish(arguments: argparse.Namespace, recipe: Recipe, settings: StoreSettings) -> int:
     be_a_good_neighbour()
     registry = Registry(settings.registry_url)
-    run, _ = registry.queue_run(recipe, arguments.promote, max_queued=sys.maxsize)
-    claim = registry.claim_run(LEASE_S, owner=f"cli.{os.getpid()}", run_id=run.id)
+    run, _ = registry.runs.queue(recipe, arguments.promote, max_queued=sys.maxsize)
+    claim = registry.runs.claim(LEASE_S, owner=f"cli.{os.getpid()}", run_id=run.id)
     if claim is None:
         print(f"run {run.id} is queued: another run is being trained, and its trainer will take it next")
         return 0
@@ -165,16 +165,16 @@ def _train_and_publish(arguments: argparse.Namespace, recipe: Recipe, settings: 
             run = train_run(registry, claim, settings, show)
     except BaseException:
         with suppress(RegistryError):  # it may have ended this very moment
-            registry.cancel_run(run.id)  # asked to stop here means stop, not later elsewhere
+            registry.runs.cancel(run.id)  # asked to stop here means stop, not later elsewhere
         raise
     if run.version is None:
         print(f"error: run {run.id} {run.state}" + (f": {run.error}" if run.error else ""), file=sys.stderr)
         return 1
-    content = registry.checkpoint(run.version)
-    print(f"Test Accuracy: {registry.version(run.version).evaluation.accuracy:f}")
+    content = registry.versions.checkpoint(run.version)
+    print(f"Test Accuracy: {registry.versions.get(run.version).evaluation.accuracy:f}")
     print(f"version {run.version}: {run.decision}", file=sys.stderr)
     if arguments.out:
-        mnist.write_whole(arguments.out, content)
+        write_atomically(arguments.out, content)
     return 0
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from inkling.network.checkpoint import CheckpointError
+from inkling.errors import CheckpointError
 from inkling.network.recipe import Recipe
 from training.data.augmentation import augment, draw, strength_at
 from training.model import (

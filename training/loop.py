@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from inkling.mnist import NUM_CLASSES, Dataset, Split
+from inkling.digit import NUM_CLASSES, NUM_PIXELS
+from inkling.mnist import Dataset, Split
 from inkling.network.checkpoint import Card, Checkpoint, save, verify
 from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
@@ -19,7 +20,7 @@ from training.calibration import fit_temperature
 from training.data.shuffling import index_batches
 from training.data.synthetic_digits import with_drawn_digits
 from training.learner import Learner, scale
-from training.model import NUM_FEATURES, accuracy, logits
+from training.model import accuracy, logits
 from training.snapshot import Parameters, TrainingState
 
 
@@ -105,7 +106,7 @@ def predict_logits(images: NDArray[np.uint8], parameters: Parameters) -> NDArray
     """Return the logits (n, 10), before the temperature, that the network gives images (n, 28, 28)."""
     weights = {name: tf.constant(parameters[f"weights/{name}"]) for name in ("h1", "h2", "out")}
     biases = {name: tf.constant(parameters[f"biases/{name}"]) for name in ("b1", "b2", "out")}
-    x = scale(tf.reshape(images, [-1, NUM_FEATURES]))
+    x = scale(tf.reshape(images, [-1, NUM_PIXELS]))
     values: NDArray[np.float32] = logits(x, weights, biases).numpy()
     return values
 
@@ -131,4 +132,4 @@ def _held_out_accuracy(held_out: tuple[tf.Tensor, tf.Tensor] | None, parameters:
 
 
 def _flat(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
-    return tf.constant(split.images.reshape(-1, NUM_FEATURES)), tf.constant(split.labels, tf.int32)
+    return tf.constant(split.images.reshape(-1, NUM_PIXELS)), tf.constant(split.labels, tf.int32)

@@ -5,9 +5,8 @@ Source: Aymeric Damien, TensorFlow-Examples, tensorflow_v2/notebooks/3_NeuralNet
 
 import tensorflow as tf
 
-from inkling.mnist import NUM_CLASSES
+from inkling.digit import NUM_CLASSES, NUM_PIXELS
 
-NUM_FEATURES = 784  # 28x28 pixels
 N_HIDDEN_1 = 128
 N_HIDDEN_2 = 256
 
@@ -17,7 +16,7 @@ Variables = dict[str, tf.Variable]
 def initial_weights(seed: int) -> Variables:
     """Return the weights of a new network: normal, mean 0, standard deviation 0.05."""
     shapes = {
-        "h1": (NUM_FEATURES, N_HIDDEN_1),
+        "h1": (NUM_PIXELS, N_HIDDEN_1),
         "h2": (N_HIDDEN_1, N_HIDDEN_2),
         "out": (N_HIDDEN_2, NUM_CLASSES),
     }

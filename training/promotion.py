@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.mnist import NUM_CLASSES, Split
+from inkling.digit import NUM_CLASSES
+from inkling.mnist import Split
 from inkling.network.checkpoint import Checkpoint, load
 from inkling.registry.records import Comparison, Decision, PromotePolicy
 from inkling.registry.versions import Decide

@@ -6,8 +6,8 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from inkling.errors import CheckpointError
 from inkling.network import checkpoint
-from inkling.network.checkpoint import CheckpointError
 from inkling.registry.records import Snapshot
 
 Parameters = dict[str, NDArray[np.float32]]

@@ -14,10 +14,10 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from inkling import mnist
+from inkling.errors import CheckpointError, LeaseLostError
 from inkling.locks.pause_lock import RightOfWay
 from inkling.locks.trainer_lock import TrainerLock
-from inkling.network.checkpoint import CheckpointError
-from inkling.registry.records import Claim, LeaseLostError, Progress, Run
+from inkling.registry.records import Claim, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from training.snapshot import TrainingState
@@ -121,7 +121,7 @@ def train_run(
         with _heartbeat(registry, claim):
             _train_and_publish(registry, claim, settings, on_progress)
     except (StopRequested, KeyboardInterrupt):
-        registry.release_run(claim)
+        registry.runs.release(claim)
         raise
     except LeaseLostError:
         logger.info("run %d: cancelled, or given to another trainer", run.id)
@@ -129,7 +129,7 @@ def train_run(
         error_type, detail = describe_failure(error)
         logger.error("run %d: failed: %s", run.id, detail, exc_info=error if error_type == "internal" else None)
         _fail(registry, claim, error_type, detail)
-    return registry.run(run.id)
+    return registry.runs.get(run.id)
 
 
 _ERROR_TYPES = {
@@ -170,10 +170,10 @@ def _train_and_publish(
     def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
         nonlocal saved_at
         _stop_if_asked()
-        _persist(lambda: registry.record_progress(claim, progress))
+        _persist(lambda: registry.runs.record_progress(claim, progress))
         on_progress(progress)
         if time.monotonic() - saved_at >= SNAPSHOT_S:
-            _persist(lambda: registry.save_snapshot(claim, copy_state().to_snapshot()))
+            _persist(lambda: registry.runs.save_snapshot(claim, copy_state().to_snapshot()))
             saved_at = time.monotonic()
         _give_way(right_of_way, registry, claim)
 
@@ -201,21 +201,21 @@ def _give_way(right_of_way: RightOfWay, registry: Registry, claim: Claim) -> Non
     started = time.monotonic()
     while right_of_way.is_claimed() and time.monotonic() - started < STANDSTILL_S:
         _stop_if_asked()
-        _persist(lambda: registry.renew_lease(claim, LEASE_S))
+        _persist(lambda: registry.runs.renew_lease(claim, LEASE_S))
         time.sleep(POLL_S)
     logger.info("run %d: goes on after %.1f s", claim.run.id, time.monotonic() - started)
 
 
 def _resume(registry: Registry, claim: Claim) -> TrainingState | None:
     """Return the state that the run goes on from; none to begin anew."""
-    snapshot = registry.snapshot(claim.run.id)
+    snapshot = registry.runs.snapshot(claim.run.id)
     if snapshot is None:
         return None
     try:
         state = TrainingState.from_snapshot(snapshot)
     except CheckpointError as error:
         logger.warning("run %d: its snapshot cannot be used, training anew: %s", claim.run.id, error)
-        registry.discard_snapshot(claim)
+        registry.runs.discard_snapshot(claim)
         return None
     logger.info("run %d: going on from step %d", claim.run.id, state.step)
     return state
@@ -224,7 +224,7 @@ def _resume(registry: Registry, claim: Claim) -> TrainingState | None:
 def _train_next(registry: Registry, owner: str, settings: StoreSettings) -> bool:
     """Train the next run, if there is one; return whether there was."""
     try:
-        claim = registry.claim_run(LEASE_S, owner)
+        claim = registry.runs.claim(LEASE_S, owner)
         if claim is None:
             return False
         train_run(registry, claim, settings)
@@ -250,7 +250,7 @@ def _persist(write: Callable[[], T]) -> T:
 
 def _fail(registry: Registry, claim: Claim, error_type: str, detail: str) -> None:
     try:
-        _persist(lambda: registry.fail_run(claim, error_type, detail))
+        _persist(lambda: registry.runs.fail(claim, error_type, detail))
     except (LeaseLostError, SQLAlchemyError) as error:
         logger.error("run %d: its failure cannot be recorded: %s", claim.run.id, error)
 
@@ -263,7 +263,7 @@ def _heartbeat(registry: Registry, claim: Claim) -> Iterator[None]:
     def beat() -> None:
         while not ended.wait(LEASE_S / 3):
             try:
-                registry.renew_lease(claim, LEASE_S)
+                registry.runs.renew_lease(claim, LEASE_S)
             except LeaseLostError:
                 return
             except SQLAlchemyError as error:

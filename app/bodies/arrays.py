@@ -8,7 +8,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.errors import BodyError, ImageError
+from app.errors import BodyError
+from inkling.errors import ImageError
 
 
 def json_array(body: bytes) -> NDArray[Any]:

@@ -11,15 +11,15 @@ from PIL import Image, UnidentifiedImageError
 
 from app.bodies.arrays import grey_levels, json_array, npy_array
 from app.bodies.multipart import multipart_files
-from app.errors import BodyError, ImageError, MediaTypeError, TooLargeError
+from app.errors import BodyError, MediaTypeError
 from app.settings import Settings
+from inkling.digit import SIDE, Images
+from inkling.errors import ImageError, TooLargeError
 from inkling.vision.fast_png import plain_png_pixels
 
 T = TypeVar("T")
 
-SIDE = 28
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from app.bodies.arrays import grey_levels, json_array, npy_array
-from app.bodies.images import MEDIA_TYPES, SIDE, Limits, open_image, read_images, reader
+from app.bodies.images import MEDIA_TYPES, Limits, open_image, read_images, reader
 from app.bodies.multipart import multipart_files
-from app.errors import ImageError, TooLargeError
-
-Grey = NDArray[np.uint8]
+from inkling.digit import SIDE, Gray
+from inkling.errors import ImageError, TooLargeError
 
 PICTURES_A_REQUEST = 4
 """A request's pictures together may have this many times the pixels of the largest one."""
@@ -30,7 +29,7 @@ _UPRIGHT = {
 """What turns a picture of this EXIF orientation upright."""
 
 
-def read_pictures(body: bytes, content_type: str, limits: Limits) -> Iterator[Grey]:
+def read_pictures(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
     """Return the pictures of a request's body, one after another: each may be large.
 
     Raises:
@@ -42,7 +41,7 @@ def read_pictures(body: bytes, content_type: str, limits: Limits) -> Iterator[Gr
     return reader(_READERS, body, content_type)(body, content_type, limits)
 
 
-def decode_picture(content: bytes, max_pixels: int, name: str = "the image") -> Grey:
+def decode_picture(content: bytes, max_pixels: int, name: str = "the image") -> Gray:
     """Return the grey levels (h, w) of an image file, upright; of several frames the first counts.
 
     Raises:
@@ -52,14 +51,14 @@ def decode_picture(content: bytes, max_pixels: int, name: str = "the image") -> 
     return open_image(content, max_pixels, name, _upright)
 
 
-def data_uri(picture: Grey) -> str:
+def data_uri(picture: Gray) -> str:
     """Return a picture (h, w) as a PNG in a `data:` URI, which a page can show as it is."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _upright(image: Image.Image) -> Grey:
+def _upright(image: Image.Image) -> Gray:
     image.draft("L", image.size)  # a JPEG need not decode its colours
     grey = _grey(image)
     turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -68,7 +67,7 @@ def _upright(image: Image.Image) -> Grey:
     return np.asarray(Image.fromarray(grey).transpose(turn))
 
 
-def _grey(image: Image.Image) -> Grey:
+def _grey(image: Image.Image) -> Gray:
     if image.mode.startswith("I") or image.mode == "F":
         return _eight_bits(np.asarray(image))
     if image.has_transparency_data:
@@ -76,15 +75,15 @@ def _grey(image: Image.Image) -> Grey:
     return np.asarray(image.convert("L"))
 
 
-def _eight_bits(deep: NDArray[np.generic]) -> Grey:
+def _eight_bits(deep: NDArray[np.generic]) -> Gray:
     """Return the levels of a deep picture as 0 to 255: of the 8, 10, 12, 14 or 16 bits that its values need."""
     levels = deep.astype(np.float32)
     bits = next((bits for bits in (8, 10, 12, 14) if levels.max() < 1 << bits), 16)
-    eight: Grey = np.rint(np.clip(levels, 0, None) * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
+    eight: Gray = np.rint(np.clip(levels, 0, None) * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
     return eight
 
 
-def _on_ground(image: Image.Image) -> Grey:
+def _on_ground(image: Image.Image) -> Gray:
     """Return the levels of an RGBA picture laid on a ground that shows it.
 
     Where much is transparent, that is the ground, and what is opaque the ink: it gets black or white, whichever the
@@ -105,7 +104,7 @@ def _on_ground(image: Image.Image) -> Grey:
     return levels
 
 
-def _read_multipart(body: bytes, content_type: str, limits: Limits) -> Iterator[Grey]:
+def _read_multipart(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
     files = multipart_files(body, content_type)
     limits.check_count(len(files))
     budget = PICTURES_A_REQUEST * limits.max_pixels
@@ -121,19 +120,19 @@ def _read_multipart(body: bytes, content_type: str, limits: Limits) -> Iterator[
         yield picture
 
 
-def _read_file(body: bytes, content_type: str, limits: Limits) -> Iterator[Grey]:
+def _read_file(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
     yield decode_picture(body, limits.max_pixels)
 
 
-def _read_json(body: bytes, content_type: str, limits: Limits) -> Iterator[Grey]:
+def _read_json(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
     yield from grey_levels(_shape(json_array(body), limits, "`images`"))
 
 
-def _read_npy(body: bytes, content_type: str, limits: Limits) -> Iterator[Grey]:
+def _read_npy(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
     yield from _shape(npy_array(body), limits, "the array")
 
 
-def _read_raw(body: bytes, content_type: str, limits: Limits) -> Iterator[Grey]:
+def _read_raw(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
     yield from read_images(body, content_type, limits)
 
 
@@ -155,7 +154,7 @@ def _shape(array: NDArray[np.generic], limits: Limits, name: str) -> NDArray[np.
     return array
 
 
-_READERS: Mapping[str, Callable[[bytes, str, Limits], Iterator[Grey]]] = {
+_READERS: Mapping[str, Callable[[bytes, str, Limits], Iterator[Gray]]] = {
     media_type: {
         "multipart/form-data": _read_multipart,
         "application/json": _read_json,

@@ -18,18 +18,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.bodies.images import decode
 from app.bodies.pictures import decode_picture
-from app.errors import NoDigitError, RequestError
 from app.fast.http_protocol import JoinedHttpProtocol
 from app.security import resolve_key
 from app.settings import PREFIX, Settings, unknown_variables
 from inkling import mnist
-from inkling.mnist import DatasetError, Split
+from inkling.atomic_file import write_atomically
+from inkling.errors import CheckpointError, DatasetError, InputError, NoDigitError, RegistryError
+from inkling.mnist import Split
 from inkling.network import checkpoint
 from inkling.network.attribution import explain
-from inkling.network.checkpoint import Checkpoint, CheckpointError
+from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
 from inkling.network.evaluation import evaluate
-from inkling.registry.records import RegistryError
+from inkling.network.pretrained import load_pretrained
 from inkling.registry.registry import Registry
 from inkling.vision.normalize import normalise
 
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("; ".join(f"{PREFIX}{item['loc'][0]}".upper() + f": {item['msg']}" for item in error.errors()))
     try:
         exit_code: int = arguments.run(arguments, settings)
-    except (RequestError, RegistryError, CheckpointError, DatasetError, OSError, SQLAlchemyError) as error:
+    except (InputError, RegistryError, CheckpointError, DatasetError, OSError, SQLAlchemyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return exit_code
@@ -253,8 +254,8 @@ def _report(path: Path, measured: Checkpoint, compare: Path | None, test: Split)
 
 def _versions(arguments: argparse.Namespace, settings: Settings) -> int:
     registry = _registry(settings)
-    served = registry.served()
-    for version in registry.versions(limit=100):
+    served = registry.versions.served()
+    for version in registry.versions.newest(limit=100):
         mark = "*" if served and served.version == version.version else " "
         print(
             f"{mark} {version.version:>4}  test accuracy {version.evaluation.accuracy:.4f}  {version.origin:<8}"
@@ -264,14 +265,14 @@ def _versions(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _promote(arguments: argparse.Namespace, settings: Settings) -> int:
-    promotion = _registry(settings).promote(arguments.version, reason="asked for by inkling promote")
+    promotion = _registry(settings).versions.promote(arguments.version, reason="asked for by inkling promote")
     print(f"version {promotion.version} is served since {promotion.promoted_at:%Y-%m-%d %H:%M:%S} UTC")
     return 0
 
 
 def _export(arguments: argparse.Namespace, settings: Settings) -> int:
-    content = _registry(settings).checkpoint(arguments.version)
-    mnist.write_whole(arguments.file, content)
+    content = _registry(settings).versions.checkpoint(arguments.version)
+    write_atomically(arguments.file, content)
     print(f"{arguments.file}: version {arguments.version}, {len(content)} bytes")
     return 0
 
@@ -281,7 +282,7 @@ def _import(arguments: argparse.Namespace, settings: Settings) -> int:
     classifier.self_check()
     test = mnist.load_test(settings.mnist_dir, settings.data_dir)
     evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
-    version = _registry(settings).add_upload(classifier.checkpoint, evaluation)
+    version = _registry(settings).versions.add_upload(classifier.checkpoint, evaluation)
     print(f"{arguments.file}: version {version.version}, test accuracy {version.evaluation.accuracy:.4f}")
     print(f"`inkling promote {version.version}` serves it")
     return 0
@@ -299,10 +300,9 @@ def _classifier(arguments: argparse.Namespace, settings: Settings) -> Classifier
     """Return the checkpoint named, else the version being served here, else the one that ships."""
     if arguments.checkpoint:
         return Classifier(checkpoint.load(arguments.checkpoint.read_bytes()), version=0)
-    if settings.has_registry and (served := (registry := Registry(settings.registry_url)).served()):
-        return Classifier(checkpoint.load(registry.checkpoint(served.version)), served.version)
-    shipped = resources.files("inkling.network").joinpath("pretrained.safetensors").read_bytes()
-    return Classifier(checkpoint.load(shipped), version=0)
+    if settings.has_registry and (served := (registry := Registry(settings.registry_url)).versions.served()):
+        return Classifier(checkpoint.load(registry.versions.checkpoint(served.version)), served.version)
+    return Classifier(load_pretrained(), version=0)
 
 
 def _registry(settings: Settings) -> Registry:

@@ -8,8 +8,9 @@ import time
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import TooLargeError, problem, unforeseen
+from app.errors import problem, unforeseen
 from app.observability.metrics import Metrics
+from inkling.errors import TooLargeError
 
 SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that did not wait

@@ -12,7 +12,7 @@ from app.dependencies import Injected
 from app.errors import FieldError
 from app.openapi import problems
 from app.schemas import RunProgress, RunSummary
-from inkling.registry.records import UnknownRunError
+from inkling.errors import UnknownRunError
 
 router = APIRouter(tags=["train"])
 
@@ -26,7 +26,7 @@ def require_run(run_id: RunId, services: Injected) -> None:
     Raises:
         UnknownRunError: there is no such run.
     """
-    services.registry.run(run_id)
+    services.registry.runs.get(run_id)
 
 
 @router.get(
@@ -49,9 +49,9 @@ async def watch_run(
     step = last_event_id
     while not services.stopping.is_set():
         run = await asyncio.to_thread(
-            services.registry.run, run_id
+            services.registry.runs.get, run_id
         )  # first: its last progress was there before its end
-        for progress in await asyncio.to_thread(services.registry.progress, run_id, after=step):
+        for progress in await asyncio.to_thread(services.registry.runs.progress, run_id, after=step):
             step = progress.step
             yield ServerSentEvent(event="progress", id=str(step), data=RunProgress.model_validate(progress))
         if run.state not in ("queued", "running"):

@@ -15,18 +15,10 @@ from starlette.responses import Response
 from app.bodies.images import read_images
 from app.bodies.pictures import read_pictures
 from app.dependencies import Injected, Services
-from app.errors import (
-    BodyError,
-    CountError,
-    FieldError,
-    ImageError,
-    MediaTypeError,
-    NoDigitError,
-    TooLargeError,
-    UnavailableError,
-)
+from app.errors import BodyError, CountError, FieldError, MediaTypeError, UnavailableError
 from app.observability.metrics import quality
 from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
+from inkling.errors import ImageError, NoDigitError, TooLargeError
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
 from inkling.vision.normalize import normalise_all

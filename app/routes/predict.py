@@ -9,17 +9,10 @@ from starlette.responses import Response
 
 from app.bodies.images import FORMATS
 from app.dependencies import Injected
-from app.errors import (
-    BodyError,
-    FieldError,
-    ImageError,
-    MediaTypeError,
-    NoDigitError,
-    TooLargeError,
-    UnavailableError,
-)
+from app.errors import BodyError, FieldError, MediaTypeError, UnavailableError
 from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
 from app.serving.predictions import INLINE_BODY_BYTES, NPY, read_any, read_strict
+from inkling.errors import ImageError, NoDigitError, TooLargeError
 
 router = APIRouter(tags=["predict"])
 

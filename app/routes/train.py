@@ -8,20 +8,13 @@ from pydantic import ValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
 from app.dependencies import Before, Injected, Limit, Services
-from app.errors import (
-    AuthorizationError,
-    BodyError,
-    FieldError,
-    MediaTypeError,
-    OriginError,
-    TooLargeError,
-    UnavailableError,
-)
+from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, UnavailableError
 from app.openapi import problems
 from app.schemas import RunDetail, RunList, RunProgress, RunSummary, TrainRequest
 from app.security import require_key
+from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError, TooLargeError, UnknownRunError
 from inkling.network.recipe import RECIPES, Recipe
-from inkling.registry.records import IdempotencyKeyError, QueueFullError, Run, RunFinishedError, UnknownRunError
+from inkling.registry.records import Run
 
 router = APIRouter(prefix="/train", tags=["train"])
 
@@ -61,7 +54,7 @@ def start_run(
     body = body or TrainRequest()
     recipe = _recipe(body)
     services.trainer.require()
-    run, _ = services.registry.queue_run(recipe, body.promote, services.settings.max_queued_runs, idempotency_key)
+    run, _ = services.registry.runs.queue(recipe, body.promote, services.settings.max_queued_runs, idempotency_key)
     background.add_task(services.trainer.ensure)
     response.headers["Location"] = f"/train/{run.id}"
     return _detail(run, services)
@@ -70,7 +63,7 @@ def start_run(
 @router.get("", responses=problems(FieldError, instance="/train"))
 def list_runs(services: Injected, limit: Limit = 20, before: Before = None) -> RunList:
     """List the training runs, newest first."""
-    runs = services.registry.runs(limit, before)
+    runs = services.registry.runs.newest(limit, before)
     return RunList(
         items=[RunSummary.model_validate(run) for run in runs],
         next=runs[-1].id if len(runs) == limit else None,
@@ -80,7 +73,7 @@ def list_runs(services: Injected, limit: Limit = 20, before: Before = None) -> R
 @router.get("/{run_id}", responses=problems(UnknownRunError, FieldError, instance="/train/7"))
 def get_run(run_id: RunId, services: Injected) -> RunDetail:
     """Watch a run: its state, its progress, and what it waits for or why it failed."""
-    return _detail(services.registry.run(run_id), services)
+    return _detail(services.registry.runs.get(run_id), services)
 
 
 @router.delete(
@@ -92,7 +85,7 @@ def get_run(run_id: RunId, services: Injected) -> RunDetail:
 )
 def cancel_run(run_id: RunId, services: Injected) -> RunDetail:
     """Cancel a run. One that is being trained stops within a display step; it publishes nothing."""
-    return _detail(services.registry.cancel_run(run_id), services)
+    return _detail(services.registry.runs.cancel(run_id), services)
 
 
 def _recipe(body: TrainRequest) -> Recipe:
@@ -103,6 +96,6 @@ def _recipe(body: TrainRequest) -> Recipe:
 
 
 def _detail(run: Run, services: Services) -> RunDetail:
-    progress = [RunProgress.model_validate(line) for line in services.registry.progress(run.id)]
+    progress = [RunProgress.model_validate(line) for line in services.registry.runs.progress(run.id)]
     waits_for = services.trainer.describe_wait(run)
     return RunDetail.model_validate(run).model_copy(update={"progress": progress, "waits_for": waits_for})

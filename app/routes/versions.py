@@ -7,25 +7,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.status import HTTP_201_CREATED
 
 from app.dependencies import Before, Injected, Limit, Services
-from app.errors import (
-    AuthorizationError,
-    BodyError,
-    FieldError,
-    MediaTypeError,
-    OriginError,
-    TooLargeError,
-    UnavailableError,
-)
+from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, UnavailableError
 from app.openapi import BINARY, problems
 from app.schemas import PromoteRequest, PromotionDetail, VersionDetail, VersionList
 from app.security import require_key
 from inkling import mnist
-from inkling.mnist import DatasetError
+from inkling.errors import CheckpointError, DatasetError, PromotionMovedError, TooLargeError, UnknownVersionError
 from inkling.network import checkpoint
-from inkling.network.checkpoint import CheckpointError
 from inkling.network.classifier import Classifier
 from inkling.network.evaluation import evaluate
-from inkling.registry.records import PromotionMovedError, UnknownVersionError, Version
+from inkling.registry.records import Version
 
 router = APIRouter(prefix="/versions", tags=["versions"])
 
@@ -35,7 +26,7 @@ VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 @router.get("", responses=problems(FieldError, instance="/versions"))
 def list_versions(services: Injected, limit: Limit = 20, before: Before = None) -> VersionList:
     """List the versions with their test scores, newest first."""
-    versions = services.registry.versions(limit, before)
+    versions = services.registry.versions.newest(limit, before)
     return VersionList(
         items=[VersionDetail.model_validate(version) for version in versions],
         next=versions[-1].version if len(versions) == limit else None,
@@ -64,11 +55,11 @@ async def upload_version(request: Request, response: Response, services: Injecte
 @router.get("/current", responses=problems(UnavailableError, instance="/versions/current"))
 def get_current_version(services: Injected, response: Response) -> VersionDetail:
     """Show the version being served. The ETag names its promotion, for If-Match."""
-    served = services.registry.served()
+    served = services.registry.versions.served()
     if served is None:
         raise UnavailableError("no version was promoted yet")
     response.headers["ETag"] = f'"{served.id}"'
-    return VersionDetail.model_validate(services.registry.version(served.version))
+    return VersionDetail.model_validate(services.registry.versions.get(served.version))
 
 
 @router.put(
@@ -95,7 +86,7 @@ def promote_version(
     ] = None,
 ) -> PromotionDetail:
     """Serve a version from now on: promote a new one, or roll back to an old one."""
-    promotion = services.registry.promote(
+    promotion = services.registry.versions.promote(
         body.version, reason="asked for by PUT /versions/current", if_promotion=_promotion_of(if_match)
     )
     services.serving.refresh()  # this process need not wait for its next look
@@ -105,7 +96,7 @@ def promote_version(
 
 @router.get("/{version}", responses=problems(UnknownVersionError, FieldError, instance="/versions/7"))
 def get_version(version: VersionNumber, services: Injected) -> VersionDetail:
-    return VersionDetail.model_validate(services.registry.version(version))
+    return VersionDetail.model_validate(services.registry.versions.get(version))
 
 
 @router.get(
@@ -122,11 +113,11 @@ def get_version(version: VersionNumber, services: Injected) -> VersionDetail:
 def download_checkpoint(version: VersionNumber, services: Injected) -> Response:
     """Download a version's checkpoint file."""
     return Response(
-        services.registry.checkpoint(version),
+        services.registry.versions.checkpoint(version),
         media_type="application/octet-stream",
         headers={
             "Content-Disposition": f'attachment; filename="inkling-{version}.safetensors"',
-            "ETag": f'"{services.registry.version(version).digest}"',
+            "ETag": f'"{services.registry.versions.get(version).digest}"',
         },
     )
 
@@ -137,7 +128,7 @@ def _add(content: bytes, services: Services) -> Version:
     classifier.self_check()
     test = mnist.load_test(services.settings.mnist_dir, services.settings.data_dir)
     evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
-    return services.registry.add_upload(uploaded, evaluation)
+    return services.registry.versions.add_upload(uploaded, evaluation)
 
 
 def _promotion_of(if_match: str | None) -> int | None:

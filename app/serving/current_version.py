@@ -4,8 +4,8 @@ import logging
 import threading
 
 from app.errors import UnavailableError
+from inkling.errors import CheckpointError
 from inkling.network import checkpoint
-from inkling.network.checkpoint import CheckpointError
 from inkling.network.classifier import Classifier
 from inkling.registry.records import Promotion
 from inkling.registry.registry import Registry
@@ -38,7 +38,7 @@ class Serving:
     def refresh(self) -> None:
         """Look which version is promoted and serve it, if it is another one. Blocks: not for the event loop."""
         with self._refreshing:
-            promotion = self._registry.served()
+            promotion = self._registry.versions.served()
             if promotion is None or promotion.id == self._promotion_id:
                 return
             try:
@@ -52,8 +52,8 @@ class Serving:
             self._promotion_id = promotion.id
 
     def _load(self, promotion: Promotion) -> Classifier:
-        loaded = checkpoint.load(self._registry.checkpoint(promotion.version))
-        expected = self._registry.version(promotion.version).digest
+        loaded = checkpoint.load(self._registry.versions.checkpoint(promotion.version))
+        expected = self._registry.versions.get(promotion.version).digest
         if loaded.digest != expected:
             raise CheckpointError(f"its SHA-256 is {loaded.digest}, recorded was {expected}")
         classifier = Classifier(loaded, promotion.version)

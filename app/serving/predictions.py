@@ -32,7 +32,7 @@ def read_strict(body: bytes, content_type: str, accept: str, services: Services)
     """Read images of 28x28 pixels.
 
     Raises:
-        RequestError: as `app.images.read_images`; or no version is loaded.
+        InputError: as `app.images.read_images`; or no version is loaded.
     """
     started = time.perf_counter()
     images = read_images(body, content_type, services.limits)
@@ -43,7 +43,7 @@ def read_any(body: bytes, content_type: str, accept: str, services: Services, re
     """Read pictures of any size, normalised first.
 
     Raises:
-        RequestError: as `app.pictures.read_pictures` and `app.normalise.normalise`; or no version is loaded.
+        InputError: as `app.pictures.read_pictures` and `app.normalise.normalise`; or no version is loaded.
     """
     started = time.perf_counter()
     normalised = normalise_all(read_pictures(body, content_type, services.limits))

@@ -63,8 +63,8 @@ class Trainer:
             if is_alive or is_soon or self._is_stopped or self._trainer_lock.is_held():
                 return
             if identity := self._trainer_lock.identity():
-                self._registry.end_leases(identity)  # whoever took them is dead, or it would hold the lock
-            if not self._registry.has_work():
+                self._registry.runs.expire_leases(identity)  # whoever took them is dead, or it would hold the lock
+            if not self._registry.runs.has_work():
                 return
             self._process = self._start()
             self._started_at = time.monotonic()
@@ -87,7 +87,7 @@ class Trainer:
         """Return what a queued run waits for, in words; None if it does not wait."""
         if run.state != "queued":
             return None
-        if training := self._registry.running_run():
+        if training := self._registry.runs.running():
             return f"waits for run {training.id}, which is being trained"
         if self.is_own:
             return "waits for its trainer, which is starting"

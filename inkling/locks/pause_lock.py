@@ -1,48 +1,44 @@
-"""Predictions before training: a lock by which servers have the trainers of their machine stand still."""
+"""The lock with which servers pause the trainers of their machine."""
 
 import fcntl
 import os
 from pathlib import Path
 
+from inkling.locks.file_lock import FileLock
 
-class RightOfWay:
-    """The file `right_of_way.lock`: held, together, by the servers whose predictions wait; a trainer looks at it.
 
-    A lock and not a row of the registry: it goes with its process, so that no trainer waits for a server that was
-    killed, and it is of the machine (the data directory), as is the processor that the two share.
+class PauseLock(FileLock):
+    """The file `pause.lock`: servers whose event loop lags hold it, shared; trainers check whether anyone does.
+
+    A file lock, not a database row: the kernel releases it when its process dies, and like the CPU it belongs to one
+    machine.
 
     Raises:
         OSError: the data directory cannot be written.
     """
 
     def __init__(self, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(data_dir / "right_of_way.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        super().__init__(data_dir / "pause.lock")
+        self._descriptor = self._open()
 
     def close(self) -> None:
-        """Release it, and hold its file open no more."""
+        """Release the lock and close its file."""
         os.close(self._descriptor)
 
-    def claim(self) -> bool:
-        """Have trainers stand still until `release`; return whether they will.
+    def hold(self) -> bool:
+        """Pause the trainers until `release`; return whether that succeeded.
 
-        Never waits: in the very moment in which a trainer looks the claim fails, and is to be made again.
+        It never waits: it fails while a trainer checks the lock; then call it again.
         """
-        return self._lock(fcntl.LOCK_SH)
+        return self._try(self._descriptor, fcntl.LOCK_SH)
 
     def release(self) -> None:
+        """Let the trainers continue."""
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
-    def is_claimed(self) -> bool:
-        """Whether a server wants trainers to stand still."""
-        if not self._lock(fcntl.LOCK_EX):
+    def is_held(self) -> bool:
+        """Return whether a server has paused the trainers."""
+        if not self._try(self._descriptor, fcntl.LOCK_EX):
             return True
         self.release()
         return False
-
-    def _lock(self, kind: int) -> bool:
-        try:
-            fcntl.flock(self._descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.mnist import CANONICAL_COUNTS, TEST_IMAGES, TRAIN_IMAGES, write_whole
+from inkling.atomic_file import write_atomically
+from inkling.mnist import CANONICAL_COUNTS, TEST_IMAGES, TRAIN_IMAGES
 from inkling.model_card import card_drawings as drawn
 from inkling.model_card.charts import png
 from inkling.model_card.corruptions import CHANGES
@@ -31,7 +32,7 @@ def write_card(path: Path, measured: Measurements) -> list[Path]:
     files = {path.with_suffix("") / f"{name}.png": content for name, content in pictures.items()}
     files[path] = card(measured, path.stem, list(pictures)).encode()
     for file, content in files.items():
-        write_whole(file, content)
+        write_atomically(file, content)
     return list(files)
 
 

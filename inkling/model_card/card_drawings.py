@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.mnist import NUM_CLASSES
+from inkling.digit import NUM_CLASSES
 from inkling.model_card.drawings import BRUSHES
 from inkling.model_card.error_causes import CAUSES, USUAL_BRUSH
 from inkling.model_card.markdown import bold, confusions, paragraph, table

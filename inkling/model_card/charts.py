@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from inkling.mnist import NUM_CLASSES
+from inkling.digit import NUM_CLASSES, Gray
 from inkling.network.evaluation import CALIBRATION_BINS
 
-Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (190, 190, 190)
@@ -90,7 +89,7 @@ def reliability_picture(
 
 
 def sheet(
-    pictures: Sequence[Bytes], captions: Sequence[str], columns: int, tile: int, row_titles: Sequence[str] = ()
+    pictures: Sequence[Gray], captions: Sequence[str], columns: int, tile: int, row_titles: Sequence[str] = ()
 ) -> Image.Image:
     """Return pictures (h, w), 0 black to 255 white, each fitted into a square of `tile` pixels above its caption.
 

@@ -10,10 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from app.bodies.images import SIDE
+from inkling.digit import SIDE, Floats, Gray
 from inkling.model_card.image_ops import (
-    Bytes,
-    Floats,
     blur,
     convolve,
     distance_to_segment,
@@ -26,28 +24,28 @@ from inkling.model_card.image_ops import (
     warp,
 )
 
-Change = Callable[[Bytes, np.random.Generator], Bytes]
+Change = Callable[[Gray, np.random.Generator], Gray]
 CENTRE = (SIDE - 1) / 2
 
 
-def changed(name: str, images: Bytes, seed: int = 0) -> Bytes:
+def changed(name: str, images: Gray, seed: int = 0) -> Gray:
     """Return images (n, 28, 28) under the change of that name; the same seed changes them the same way."""
     return CHANGES[name](images, np.random.default_rng([seed, zlib.crc32(name.encode())]))
 
 
-def lift_ground(images: Bytes, random: np.random.Generator) -> Bytes:
+def lift_ground(images: Gray, random: np.random.Generator) -> Gray:
     """Add 0.4 to 0.6 to every pixel: the ground turns grey, the ink stays at 1 (MNIST-C's brightness)."""
     return to_bytes(to_floats(images) + _uniform(random, images, 0.4, 0.6))
 
 
-def lower_contrast(images: Bytes, random: np.random.Generator) -> Bytes:
+def lower_contrast(images: Gray, random: np.random.Generator) -> Gray:
     """Keep 0.25 to 0.45 of every difference from the picture's mean."""
     pictures = to_floats(images)
     mean = per_picture(pictures.mean(axis=(1, 2)))
     return to_bytes(mean + (pictures - mean) * _uniform(random, images, 0.25, 0.45))
 
 
-def add_fog(images: Bytes, random: np.random.Generator) -> Bytes:
+def add_fog(images: Gray, random: np.random.Generator) -> Gray:
     """Lighten by a smooth random ground of up to 0.5 to 0.8, from light that varies over 2, 4 and 8 cells."""
     fog = np.sum([smooth_noise(random, len(images), cells) / cells for cells in (2, 4, 8)], axis=0)
     fog -= fog.min(axis=(1, 2), keepdims=True)
@@ -55,33 +53,33 @@ def add_fog(images: Bytes, random: np.random.Generator) -> Bytes:
     return to_bytes(1 - (1 - to_floats(images)) * (1 - fog * _uniform(random, images, 0.5, 0.8)))
 
 
-def add_shot_noise(images: Bytes, random: np.random.Generator) -> Bytes:
+def add_shot_noise(images: Gray, random: np.random.Generator) -> Gray:
     """Count 4 to 8 photons where the ink is 1, and half a photon of dark current everywhere."""
     photons = _uniform(random, images, 4, 8)
     counts = random.poisson(to_floats(images) * photons + np.float32(0.5)).astype(np.float32)
     return to_bytes(counts / photons)
 
 
-def add_salt_and_pepper(images: Bytes, random: np.random.Generator) -> Bytes:
+def add_salt_and_pepper(images: Gray, random: np.random.Generator) -> Gray:
     """Set 0.1 to 0.2 of the pixels, half of them to ink and half to ground (MNIST-C's impulse noise)."""
     draw, share = random.random(images.shape, np.float32), _uniform(random, images, 0.1, 0.2)
     salted = np.where(draw < share / 2, np.uint8(255), images)
-    peppered: Bytes = np.where(draw > 1 - share / 2, np.uint8(0), salted)
+    peppered: Gray = np.where(draw > 1 - share / 2, np.uint8(0), salted)
     return peppered
 
 
-def add_gaussian_noise(images: Bytes, random: np.random.Generator) -> Bytes:
+def add_gaussian_noise(images: Gray, random: np.random.Generator) -> Gray:
     """Add normal noise of standard deviation 0.15 to 0.3, and clip it."""
     noise = random.standard_normal(images.shape, np.float32) * _uniform(random, images, 0.15, 0.3)
     return to_bytes(to_floats(images) + noise)
 
 
-def blur_by_gaussian(images: Bytes, random: np.random.Generator) -> Bytes:
+def blur_by_gaussian(images: Gray, random: np.random.Generator) -> Gray:
     """Blur by a Gaussian of 1.0 to 1.6 pixels, as a camera out of focus does."""
     return to_bytes(blur(to_floats(images), random.uniform(1.0, 1.6, len(images))))
 
 
-def blur_by_motion(images: Bytes, random: np.random.Generator) -> Bytes:
+def blur_by_motion(images: Gray, random: np.random.Generator) -> Gray:
     """Average along a straight line of 4 to 6.5 pixels in any direction, as a shaken camera does."""
     angle, half = random.uniform(0, np.pi, len(images)), random.uniform(2, 3.25, len(images))
     arm = np.stack([np.cos(angle), np.sin(angle)], axis=1) * half[:, np.newaxis]  # (n, 2)
@@ -89,7 +87,7 @@ def blur_by_motion(images: Bytes, random: np.random.Generator) -> Bytes:
     return to_bytes(convolve(to_floats(images), kernels / kernels.sum(axis=(1, 2), keepdims=True)))
 
 
-def blur_by_glass(images: Bytes, random: np.random.Generator) -> Bytes:
+def blur_by_glass(images: Gray, random: np.random.Generator) -> Gray:
     """Have half of the pixels taken from random neighbours, twice, between two Gaussian blurs of 0.6 pixels."""
     sigmas = np.full(len(images), 0.6)
     pictures = blur(to_floats(images), sigmas)
@@ -102,13 +100,13 @@ def blur_by_glass(images: Bytes, random: np.random.Generator) -> Bytes:
     return to_bytes(blur(pictures, sigmas))
 
 
-def cross_by_line(images: Bytes, random: np.random.Generator) -> Bytes:
+def cross_by_line(images: Gray, random: np.random.Generator) -> Gray:
     """Draw a straight line of ink from edge to edge, 1 to 2 pixels wide, that passes within 5 pixels of the centre."""
     _, distance = distance_to_segment(*_line_across(len(images), random))
     return _with_ink(images, ink_within(distance, random.uniform(0.5, 1.0, len(images))))
 
 
-def cross_by_zigzag(images: Bytes, random: np.random.Generator) -> Bytes:
+def cross_by_zigzag(images: Gray, random: np.random.Generator) -> Gray:
     """Draw a line of ink from edge to edge, 1 to 1.6 pixels wide, that turns three times; half of them go down."""
     across = np.linspace(-1, SIDE, 5)
     heights = random.uniform(3, SIDE - 4, (len(images), 5))
@@ -121,7 +119,7 @@ def cross_by_zigzag(images: Bytes, random: np.random.Generator) -> Bytes:
     return _with_ink(images, ink_within(distance, random.uniform(0.5, 0.8, len(images))))
 
 
-def cross_by_dots(images: Bytes, random: np.random.Generator) -> Bytes:
+def cross_by_dots(images: Gray, random: np.random.Generator) -> Gray:
     """Draw dots of ink, 1.4 to 2.2 pixels wide and 3 to 4.5 apart, on a straight line from edge to edge."""
     along, distance = distance_to_segment(*_line_across(len(images), random))
     period = _uniform(random, images, 3, 4.5)
@@ -129,18 +127,18 @@ def cross_by_dots(images: Bytes, random: np.random.Generator) -> Bytes:
     return _with_ink(images, ink_within(distance, random.uniform(0.7, 1.1, len(images))))
 
 
-def invert_stripes(images: Bytes, random: np.random.Generator) -> Bytes:
+def invert_stripes(images: Gray, random: np.random.Generator) -> Gray:
     """Swap ink and ground in two bands of 4 to 7 pixels along opposite edges (MNIST-C's stripe)."""
     place = np.arange(SIDE)
     before, after = random.integers(4, 8, (2, len(images), 1))
     is_inverted = np.repeat(((place < before) | (place >= SIDE - after))[:, np.newaxis], SIDE, axis=1)  # (n, 28, 28)
     is_level = random.random(len(images)) < 0.5
     is_inverted[is_level] = is_inverted[is_level].transpose(0, 2, 1)
-    striped: Bytes = np.where(is_inverted, 255 - images, images)
+    striped: Gray = np.where(is_inverted, 255 - images, images)
     return striped
 
 
-def rule_paper(images: Bytes, random: np.random.Generator) -> Bytes:
+def rule_paper(images: Gray, random: np.random.Generator) -> Gray:
     """Draw level lines of 0.4 to 0.8 ink, a pixel wide and 6 to 9 apart, as on ruled paper."""
     period = random.uniform(6, 9, (len(images), 1))
     place = (np.arange(SIDE) - random.uniform(0, 9, (len(images), 1))) / period  # (n, 28)
@@ -149,7 +147,7 @@ def rule_paper(images: Bytes, random: np.random.Generator) -> Bytes:
     return _with_ink(images, np.broadcast_to(lines * _uniform(random, images, 0.4, 0.8), images.shape))
 
 
-def spatter(images: Bytes, random: np.random.Generator) -> Bytes:
+def spatter(images: Gray, random: np.random.Generator) -> Gray:
     """Blot 0.03 to 0.07 of the picture with ink, in drops 2 to 4 pixels wide (MNIST-C's spatter)."""
     wet = blur(random.standard_normal(images.shape, np.float32), np.full(len(images), 1.2))
     levels = np.sort(wet.reshape(len(images), -1), axis=1)
@@ -158,22 +156,22 @@ def spatter(images: Bytes, random: np.random.Generator) -> Bytes:
     return _with_ink(images, np.clip((wet - per_picture(level)) * 12 + np.float32(0.5), 0, 1))
 
 
-def shift(images: Bytes, random: np.random.Generator) -> Bytes:
+def shift(images: Gray, random: np.random.Generator) -> Gray:
     """Move by up to 4 pixels to a side and up or down: as far as the margins that MNIST leaves."""
     padded = np.pad(images, ((0, 0), (4, 4), (4, 4)))
     top, left = random.integers(0, 9, (2, len(images), 1, 1))
     place = np.arange(SIDE)
-    moved: Bytes = padded[np.arange(len(images))[:, np.newaxis, np.newaxis], top + place[:, np.newaxis], left + place]
+    moved: Gray = padded[np.arange(len(images))[:, np.newaxis, np.newaxis], top + place[:, np.newaxis], left + place]
     return moved
 
 
-def scale(images: Bytes, random: np.random.Generator) -> Bytes:
+def scale(images: Gray, random: np.random.Generator) -> Gray:
     """Enlarge about the centre by 0.6 to 1.3."""
     factor = random.uniform(0.6, 1.3, len(images))
     return to_bytes(warp(to_floats(images), np.eye(2) / factor[:, np.newaxis, np.newaxis]))
 
 
-def rotate(images: Bytes, random: np.random.Generator) -> Bytes:
+def rotate(images: Gray, random: np.random.Generator) -> Gray:
     """Turn about the centre by 10 to 30 degrees, either way."""
     angle = np.deg2rad(_either_way(random, len(images), 10, 30))
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -181,21 +179,21 @@ def rotate(images: Bytes, random: np.random.Generator) -> Bytes:
     return to_bytes(warp(to_floats(images), matrices))
 
 
-def shear(images: Bytes, random: np.random.Generator) -> Bytes:
+def shear(images: Gray, random: np.random.Generator) -> Gray:
     """Slant by 0.2 to 0.5 pixels a row, either way."""
     matrices = np.tile(np.eye(2), (len(images), 1, 1))
     matrices[:, 0, 1] = _either_way(random, len(images), 0.2, 0.5)
     return to_bytes(warp(to_floats(images), matrices))
 
 
-def thicken(images: Bytes, random: np.random.Generator) -> Bytes:
+def thicken(images: Gray, random: np.random.Generator) -> Gray:
     """Widen every stroke by 1 to 2 pixels: a broad marker."""
     pictures = to_floats(images)
     wide = highest(pictures, radius=1)
     return to_bytes(pictures + (wide - pictures) * _uniform(random, images, 0.5, 1.0))
 
 
-def thin(images: Bytes, random: np.random.Generator) -> Bytes:
+def thin(images: Gray, random: np.random.Generator) -> Gray:
     """Keep the ridge of every stroke, about a pixel wide: a hard pencil.
 
     A pixel stays as far as its blurred ink comes to 0.65 to 0.8 of the most within 2 pixels, so that thin strokes,
@@ -232,7 +230,7 @@ CHANGES: dict[str, Change] = {
 """Every change by the name that the model card gives it, in its order."""
 
 
-def _uniform(random: np.random.Generator, images: Bytes, low: float, high: float) -> Floats:
+def _uniform(random: np.random.Generator, images: Gray, low: float, high: float) -> Floats:
     """Return a strength for each image, (n, 1, 1)."""
     return per_picture(random.uniform(low, high, len(images)))
 
@@ -243,9 +241,9 @@ def _either_way(random: np.random.Generator, count: int, low: float, high: float
     return signed
 
 
-def _with_ink(images: Bytes, ink: Floats) -> Bytes:
+def _with_ink(images: Gray, ink: Floats) -> Gray:
     """Return images with ink 0 to 1 laid over them: the darker of the two counts."""
-    laid: Bytes = np.maximum(images, to_bytes(ink))
+    laid: Gray = np.maximum(images, to_bytes(ink))
     return laid
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkling.mnist import NUM_CLASSES
+from inkling.digit import NUM_CLASSES
 from inkling.model_card.charts import confusion_picture, reliability_picture, sheet
 from inkling.model_card.corruptions import CHANGES, changed
 from inkling.model_card.drawings import BRUSHES

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from app.bodies.images import SIDE
+from inkling.digit import SIDE, Gray
 
-Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-Keep = Callable[[Bytes, np.random.Generator], bytes]
+Keep = Callable[[Gray, np.random.Generator], bytes]
 
 LARGE = 140
 """Pixels of a side of the papers that photographs are made of; their digit fills 112."""
@@ -33,7 +32,7 @@ _ORIENTED = {
 """How a camera that is held so stores a picture that its EXIF orientation turns upright again."""
 
 
-def kept(name: str, images: Bytes) -> list[bytes]:
+def kept(name: str, images: Gray) -> list[bytes]:
     """Return the image files of images (n, 28, 28) kept in the way of that name; the same every time."""
     return [FILES[name](image, np.random.default_rng([zlib.crc32(name.encode()), i])) for i, image in enumerate(images)]
 
@@ -43,7 +42,7 @@ def _scaled(factor: int, resampling: Image.Resampling) -> Keep:
 
 
 def _in_corner(row: int, column: int) -> Keep:
-    def keep(image: Bytes, random: np.random.Generator) -> bytes:
+    def keep(image: Gray, random: np.random.Generator) -> bytes:
         canvas = np.zeros((4 * SIDE, 4 * SIDE), np.uint8)
         canvas[row * 3 * SIDE :, column * 3 * SIDE :][:SIDE, :SIDE] = image
         return _png(canvas)
@@ -51,14 +50,14 @@ def _in_corner(row: int, column: int) -> Keep:
     return keep
 
 
-def _inverted(image: Bytes, random: np.random.Generator) -> bytes:
+def _inverted(image: Gray, random: np.random.Generator) -> bytes:
     return _png(255 - image)
 
 
 def _transparent(ink: int) -> Keep:
     """Keep the digit in the alpha channel, its colour `ink` everywhere."""
 
-    def keep(image: Bytes, random: np.random.Generator) -> bytes:
+    def keep(image: Gray, random: np.random.Generator) -> bytes:
         rgb = np.full((SIDE, SIDE, 3), ink, np.uint8)
         return _png(np.concatenate([rgb, image[..., np.newaxis]], axis=2))
 
@@ -66,25 +65,25 @@ def _transparent(ink: int) -> Keep:
 
 
 def _palette(is_transparent: bool) -> Keep:
-    def keep(image: Bytes, random: np.random.Generator) -> bytes:
+    def keep(image: Gray, random: np.random.Generator) -> bytes:
         picture = Image.fromarray(255 - image).quantize(64)
         return _file(picture, "PNG", **({"transparency": picture.getpixel((0, 0))} if is_transparent else {}))
 
     return keep
 
 
-def _deep(image: Bytes, random: np.random.Generator) -> bytes:
+def _deep(image: Gray, random: np.random.Generator) -> bytes:
     return _png(image.astype(np.uint16) * 257)
 
 
-def _cmyk(image: Bytes, random: np.random.Generator) -> bytes:
+def _cmyk(image: Gray, random: np.random.Generator) -> bytes:
     blank = Image.new("L", (4 * SIDE, 4 * SIDE))
     key = Image.fromarray(_resized(image, 4 * SIDE))
     return _file(Image.merge("CMYK", [blank, blank, blank, key]), "JPEG", quality=90)
 
 
 def _oriented(orientation: int) -> Keep:
-    def keep(image: Bytes, random: np.random.Generator) -> bytes:
+    def keep(image: Gray, random: np.random.Generator) -> bytes:
         picture = Image.fromarray(255 - _resized(image, 3 * SIDE))
         turn = _ORIENTED[orientation]
         exif = Image.Exif()
@@ -101,7 +100,7 @@ def _jpeg(side: int, quality: int) -> Keep:
 def _under_ramp(low: int, high: int, is_dark_ink: bool) -> Keep:
     """Keep a photograph of paper whose light goes from `low` to `high` across, in any direction."""
 
-    def keep(image: Bytes, random: np.random.Generator) -> bytes:
+    def keep(image: Gray, random: np.random.Generator) -> bytes:
         ink = _on_paper(image, random)
         angle = random.uniform(0, 2 * np.pi)
         y, x = np.mgrid[:LARGE, :LARGE] / (LARGE - 1) - 0.5
@@ -115,7 +114,7 @@ def _under_ramp(low: int, high: int, is_dark_ink: bool) -> Keep:
 def _on_grey(level: int) -> Keep:
     """Keep a photograph of grey paper, noise of standard deviation 12 on all of it."""
 
-    def keep(image: Bytes, random: np.random.Generator) -> bytes:
+    def keep(image: Gray, random: np.random.Generator) -> bytes:
         paper = level * (1 - 0.6 * _on_paper(image, random))
         return _png(_levels(paper + random.normal(0, 12, paper.shape)))
 
@@ -152,11 +151,11 @@ FILES: dict[str, Keep] = {
 """Every way by the name that the model card gives it."""
 
 
-def _resized(image: Bytes, side: int, resampling: Image.Resampling = Image.Resampling.BICUBIC) -> Bytes:
+def _resized(image: Gray, side: int, resampling: Image.Resampling = Image.Resampling.BICUBIC) -> Gray:
     return np.asarray(Image.fromarray(image).resize((side, side), resampling))
 
 
-def _on_paper(image: Bytes, random: np.random.Generator) -> Floats:
+def _on_paper(image: Gray, random: np.random.Generator) -> Floats:
     """Return the digit as shares of ink (LARGE, LARGE), 112 pixels of it somewhere on the paper."""
     ink = np.zeros((LARGE, LARGE))
     top, left = random.integers(0, LARGE - 112 + 1, 2)
@@ -164,7 +163,7 @@ def _on_paper(image: Bytes, random: np.random.Generator) -> Floats:
     return ink
 
 
-def _levels(grey: Floats) -> Bytes:
+def _levels(grey: Floats) -> Gray:
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
 

@@ -3,18 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bodies.images import SIDE
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+from inkling.digit import SIDE, Floats, Gray
 
 
-def to_floats(images: Bytes) -> Floats:
+def to_floats(images: Gray) -> Floats:
     return images.astype(np.float32) / np.float32(255)
 
 
-def to_bytes(pictures: NDArray[np.floating]) -> Bytes:
-    rounded: Bytes = np.rint(np.clip(pictures, 0, 1) * np.float32(255)).astype(np.uint8)
+def to_bytes(pictures: NDArray[np.floating]) -> Gray:
+    rounded: Gray = np.rint(np.clip(pictures, 0, 1) * np.float32(255)).astype(np.uint8)
     return rounded
 
 

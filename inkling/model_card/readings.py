@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bodies.images import SIDE
-from app.errors import RequestError
+from inkling.digit import SIDE, Gray
+from inkling.errors import InputError
 from inkling.network.classifier import Classifier
 from inkling.vision.normalize import normalise
-
-Bytes = NDArray[np.uint8]
 
 REFUSED = -1
 
@@ -20,7 +18,7 @@ REFUSED = -1
 class Fitted:
     """Pictures as `fit=mnist` leaves them."""
 
-    images: Bytes  # (n, 28, 28), 0 ground to 255 ink; 0 where refused
+    images: Gray  # (n, 28, 28), 0 ground to 255 ink; 0 where refused
     is_refused: NDArray[np.bool_]  # (n,), answered 422
 
 
@@ -38,20 +36,20 @@ class Readings:
         return int((self.digits == labels).sum())
 
 
-def fit(pictures: Iterable[Bytes]) -> Fitted:
+def fit(pictures: Iterable[Gray]) -> Fitted:
     """Return pictures (h, w) of any sizes, 0 black to 255 white, as `fit=mnist` makes them."""
     images, is_refused = [], []
     for picture in pictures:
         try:
             images.append(normalise(picture).pixels)
             is_refused.append(False)
-        except RequestError:
+        except InputError:
             images.append(np.zeros((SIDE, SIDE), np.uint8))
             is_refused.append(True)
     return Fitted(np.stack(images), np.array(is_refused))
 
 
-def read(classifier: Classifier, images: Bytes) -> Readings:
+def read(classifier: Classifier, images: Gray) -> Readings:
     """Read images (n, 28, 28) as they are."""
     probabilities = classifier.probabilities(images)
     return Readings(probabilities.argmax(axis=1), probabilities.max(axis=1))

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bodies.images import SIDE
+from inkling.digit import SIDE
 from inkling.network.classifier import Classifier
 
 NODES = 384

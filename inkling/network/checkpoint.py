@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 from safetensors import SafetensorError
 
+from inkling.errors import CheckpointError
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
 
@@ -28,10 +29,6 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "biases/b2": (256,),
     "biases/out": (10,),
 }
-
-
-class CheckpointError(Exception):
-    """The file is not a checkpoint of this network; the message says what was expected and found."""
 
 
 class Card(BaseModel):

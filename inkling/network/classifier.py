@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.network.checkpoint import Checkpoint, CheckpointError
+from inkling.digit import NUM_PIXELS, Floats
+from inkling.errors import CheckpointError
+from inkling.network.checkpoint import Checkpoint
 
 CHUNK = 1024
 """Images to a matrix multiplication: past this it gets no faster, only larger."""
 
-HALF = 784 // 2
-
-Floats = NDArray[np.float32]
+HALF = NUM_PIXELS // 2
 
 
 class Classifier:

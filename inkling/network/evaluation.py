@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from inkling.mnist import NUM_CLASSES
+from inkling.digit import NUM_CLASSES
 
 CALIBRATION_BINS = 15
 

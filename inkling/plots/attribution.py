@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from inkling.network.attribution import Explanation
+from inkling.network.attribution import Array, Explanation
 
 TILE = 392
 """Pixels of the enlarged digit: 28 times 14, so that every pixel stays a square."""
@@ -16,8 +16,6 @@ DIGIT_GREY = 0.16
 
 COLOURS = ((33, 102, 172), (103, 169, 207), (255, 255, 255), (239, 138, 98), (178, 24, 43))
 """From against, over neutral, to for: RdBu of https://colorbrewer2.org, which the colour-blind tell apart too."""
-
-Array = NDArray[np.float64]
 
 
 def draw_heat_map(

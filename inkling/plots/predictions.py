@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from app.bodies.images import SIDE
+from inkling.digit import SIDE
 
 TILE = 168
 """Pixels of an enlarged digit: 28 times 6, so that every pixel stays a square."""

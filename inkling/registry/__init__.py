@@ -1,0 +1,1 @@
+"""The registry: training runs, versions and promotions in one SQL database."""

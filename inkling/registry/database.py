@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
 
-from inkling.registry.records import RegistryError, SchemaError
+from inkling.errors import RegistryError, SchemaError
 
 REVISIONS = ("0001", "0002")
 """The schema's history, oldest first: the files of `migrations/versions`."""

@@ -1,14 +1,4 @@
-"""What the registry answers with, and what it raises.
-
-RegistryError
-├── UnknownRunError, UnknownVersionError
-├── RunFinishedError       the run cannot be cancelled any more
-├── QueueFullError         too many runs wait already
-├── PromotionMovedError    another version was promoted meanwhile
-├── SchemaError            the database was made by a newer Inkling
-├── IdempotencyKeyError    the key was used for another request
-└── LeaseLostError         the trainer no longer owns the run: it was cancelled, or given to another
-"""
+"""The records of the registry: runs, their progress, versions and promotions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,46 +9,6 @@ from inkling.network.recipe import Recipe
 
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 PromotePolicy = Literal["if_better", "always", "never"]
-
-
-class RegistryError(Exception):
-    pass
-
-
-class UnknownRunError(RegistryError):
-    """There is no run of that number; GET /train lists them."""
-
-
-class UnknownVersionError(RegistryError):
-    """There is no version of that number; GET /versions lists them."""
-
-
-class RunFinishedError(RegistryError):
-    """The run has ended, so that it cannot be cancelled any more."""
-
-
-class QueueFullError(RegistryError):
-    """As many runs wait as may; Retry-After says when to try again."""
-
-    def __init__(self, message: str, retry_after_s: float) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
-
-class PromotionMovedError(RegistryError):
-    """Another version was promoted since the one that If-Match names: look again, and decide again."""
-
-
-class SchemaError(RegistryError):
-    """The database was made by a newer Inkling."""
-
-
-class IdempotencyKeyError(RegistryError):
-    """The Idempotency-Key came before, with another request."""
-
-
-class LeaseLostError(RegistryError):
-    """The run was cancelled, or given to another trainer."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,9 @@ def columns_of(table: Table) -> list[ColumnElement[Any]]:
     return [func.length(column).label("size_bytes") if column.name == "checkpoint" else column for column in table.c]
 
 
-def newest(connection: Connection, table: Table, key: Column[Any], limit: int, before: int | None) -> list[Row[Any]]:
+def newest_rows(
+    connection: Connection, table: Table, key: Column[Any], limit: int, before: int | None
+) -> list[Row[Any]]:
     """Return at most `limit` rows, the newest first; of those with a smaller key than `before`, if given."""
     query = select(*columns_of(table)).order_by(key.desc()).limit(limit)
     return list(connection.execute(query if before is None else query.where(key < before)).all())

@@ -7,36 +7,26 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from inkling.errors import IdempotencyKeyError, LeaseLostError, QueueFullError, RunFinishedError, UnknownRunError
 from inkling.network.recipe import Recipe
 from inkling.registry.database import Database
-from inkling.registry.records import (
-    Claim,
-    IdempotencyKeyError,
-    LeaseLostError,
-    Progress,
-    PromotePolicy,
-    QueueFullError,
-    Run,
-    RunFinishedError,
-    Snapshot,
-    UnknownRunError,
-)
-from inkling.registry.rows import newest, now, to_progress, to_run
+from inkling.registry.records import Claim, Progress, PromotePolicy, Run, Snapshot
+from inkling.registry.rows import newest_rows, now, to_progress, to_run
 from inkling.registry.tables import run_progress, run_snapshots, runs
 
 MAX_ATTEMPTS = 2
-PACE_RUNS = 10
-"""Runs that the pace is measured on: the last so many that succeeded."""
+DURATION_RUNS = 10
+"""The mean duration is taken over this many of the newest runs that succeeded."""
 NO_LEASE = {"lease_token": None, "lease_expires_at": None}
 
 
-class RunStore:
+class Runs:
     """Every public method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    # as clients see them
+    # for clients
 
     def queue_run(
         self, recipe: Recipe, promote: PromotePolicy, max_queued: int, idempotency_key: str | None = None
@@ -57,7 +47,7 @@ class RunStore:
                 raise QueueFullError(
                     f"{waiting} runs wait already, the limit is {max_queued}; try again when one has ended, "
                     "or cancel one with DELETE /train/{id}",
-                    retry_after_s=self._pace_s(connection),
+                    retry_after_s=_mean_duration_s(connection),
                 )
             row = connection.execute(
                 insert(runs)
@@ -75,19 +65,19 @@ class RunStore:
             ).one()
             return to_run(row), True
 
-    def run(self, run_id: int) -> Run:
+    def get(self, run_id: int) -> Run:
         """Return a run.
 
         Raises:
             UnknownRunError: there is none of that id.
         """
         with self._database.read() as connection:
-            return self._run(connection, run_id)
+            return read_run(connection, run_id)
 
-    def runs(self, limit: int, before: int | None = None) -> list[Run]:
+    def newest(self, limit: int, before: int | None = None) -> list[Run]:
         """Return the newest runs, newest first; of those before an id, if given."""
         with self._database.read() as connection:
-            return [to_run(row) for row in newest(connection, runs, runs.c.id, limit, before)]
+            return [to_run(row) for row in newest_rows(connection, runs, runs.c.id, limit, before)]
 
     def progress(self, run_id: int, after: int = 0) -> list[Progress]:
         """Return the lines of progress that a run recorded after a step."""
@@ -96,7 +86,7 @@ class RunStore:
             query = select(run_progress).where(mine).order_by(run_progress.c.step)
             return [to_progress(row) for row in connection.execute(query)]
 
-    def cancel_run(self, run_id: int) -> Run:
+    def cancel(self, run_id: int) -> Run:
         """Cancel a queued or running run. Its trainer learns of it at the next display step.
 
         Raises:
@@ -104,13 +94,13 @@ class RunStore:
             RunFinishedError: it has ended.
         """
         with self._database.write() as connection:
-            run = self._run(connection, run_id)
+            run = read_run(connection, run_id)
             if run.state not in ("queued", "running"):
                 raise RunFinishedError(f"run {run_id} is {run.state}: it cannot be cancelled any more")
-            self._end(connection, run_id, {"state": "cancelled"})
-            return self._run(connection, run_id)
+            end_run(connection, run_id, {"state": "cancelled"})
+            return read_run(connection, run_id)
 
-    def running_run(self) -> Run | None:
+    def running(self) -> Run | None:
         with self._database.read() as connection:
             row = connection.execute(select(runs).where(runs.c.state == "running").limit(1)).one_or_none()
             return to_run(row) if row else None
@@ -124,9 +114,9 @@ class RunStore:
             waiting = select(runs.c.id).where(runs.c.state.in_(("queued", "running")))
             return connection.execute(waiting.limit(1)).first() is not None
 
-    # as trainers see them
+    # for trainers
 
-    def claim_run(self, lease_s: float, owner: str, run_id: int | None = None) -> Claim | None:
+    def claim(self, lease_s: float, owner: str, run_id: int | None = None) -> Claim | None:
         """Take the oldest queued run (or the one named), or none: one run trains at a time.
 
         A run whose lease has ended goes back to the queue once; the second time it fails.
@@ -137,7 +127,7 @@ class RunStore:
             run_id: the run to take, and no other.
         """
         with self._database.write() as connection:
-            self._give_up_dead_runs(connection)
+            _requeue_expired(connection)
             if connection.execute(select(runs.c.id).where(runs.c.state == "running").limit(1)).first():
                 return None
             query = select(runs.c.id).where(runs.c.state == "queued").order_by(runs.c.id).limit(1)
@@ -156,9 +146,9 @@ class RunStore:
                     lease_expires_at=now() + timedelta(seconds=lease_s),
                 )
             )
-            return Claim(self._run(connection, run_id), token)
+            return Claim(read_run(connection, run_id), token)
 
-    def end_leases(self, owner: str) -> None:
+    def expire_leases(self, owner: str) -> None:
         """Take an owner's runs for dead at once: it is known to be."""
         with self._database.read() as connection:
             theirs = (runs.c.state == "running") & runs.c.lease_token.startswith(f"{owner}-", autoescape=True)
@@ -175,7 +165,7 @@ class RunStore:
             LeaseLostError: the run is no longer this trainer's.
         """
         with self._database.write() as connection:
-            self._update_claimed(connection, claim, {"lease_expires_at": now() + timedelta(seconds=lease_s)})
+            update_claimed(connection, claim, {"lease_expires_at": now() + timedelta(seconds=lease_s)})
 
     def record_progress(self, claim: Claim, progress: Progress) -> None:
         """Record one line of progress, and again without harm: the answer to the first time may have been lost.
@@ -184,7 +174,7 @@ class RunStore:
             LeaseLostError: the run is no longer this trainer's.
         """
         with self._database.write() as connection:
-            self._update_claimed(connection, claim, {"step": progress.step})
+            update_claimed(connection, claim, {"step": progress.step})
             same = (run_progress.c.run_id == claim.run.id) & (run_progress.c.step == progress.step)
             connection.execute(delete(run_progress).where(same))
             connection.execute(insert(run_progress).values(run_id=claim.run.id, **asdict(progress)))
@@ -196,7 +186,7 @@ class RunStore:
             LeaseLostError: the run is no longer this trainer's.
         """
         with self._database.write() as connection:
-            self._update_claimed(connection, claim, {"step": snapshot.step})
+            update_claimed(connection, claim, {"step": snapshot.step})
             connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == claim.run.id))
             connection.execute(insert(run_snapshots).values(run_id=claim.run.id, **asdict(snapshot)))
 
@@ -212,67 +202,74 @@ class RunStore:
             LeaseLostError: the run is no longer this trainer's.
         """
         with self._database.write() as connection:
-            self._update_claimed(connection, claim, {"step": 0})
+            update_claimed(connection, claim, {"step": 0})
             connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == claim.run.id))
             connection.execute(delete(run_progress).where(run_progress.c.run_id == claim.run.id))
 
-    def release_run(self, claim: Claim) -> None:
+    def release(self, claim: Claim) -> None:
         """Give a run back to the queue, at its snapshot: that its trainer was asked to stop is no failure."""
         with self._database.write() as connection:
-            self._requeue(connection, claim.run.id, attempt=claim.run.attempt - 1, token=claim.token)
+            _requeue(connection, claim.run.id, attempt=claim.run.attempt - 1, token=claim.token)
 
-    def fail_run(self, claim: Claim, error_type: str, error: str) -> None:
+    def fail(self, claim: Claim, error_type: str, error: str) -> None:
         """End a run that cannot succeed.
 
         Raises:
             LeaseLostError: the run is no longer this trainer's.
         """
         with self._database.write() as connection:
-            self._update_claimed(connection, claim, {})
-            self._end(connection, claim.run.id, {"state": "failed", "error_type": error_type, "error": error})
+            update_claimed(connection, claim, {})
+            end_run(connection, claim.run.id, {"state": "failed", "error_type": error_type, "error": error})
 
-    # inside a transaction
 
-    def _run(self, connection: Connection, run_id: int) -> Run:
-        row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
-        if row is None:
-            raise UnknownRunError(f"there is no run {run_id}; GET /train lists them")
-        return to_run(row)
+# Inside a transaction that somebody else opened.
 
-    def _update_claimed(self, connection: Connection, claim: Claim, values: dict[str, Any]) -> None:
-        mine = (runs.c.id == claim.run.id) & (runs.c.lease_token == claim.token)
-        values = {"lease_token": claim.token, **values}
-        if connection.execute(update(runs).where(mine).values(values)).rowcount != 1:
-            raise LeaseLostError(f"run {claim.run.id} is no longer this trainer's")
 
-    def _end(self, connection: Connection, run_id: int, values: dict[str, Any]) -> None:
-        values = {**values, "finished_at": now(), **NO_LEASE}
-        connection.execute(update(runs).where(runs.c.id == run_id).values(values))
-        connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == run_id))
+def read_run(connection: Connection, run_id: int) -> Run:
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise UnknownRunError(f"there is no run {run_id}; GET /train lists them")
+    return to_run(row)
 
-    def _give_up_dead_runs(self, connection: Connection) -> None:
-        dead = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
-        for row in connection.execute(dead).all():
-            if row.attempt < MAX_ATTEMPTS:
-                self._requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
-                continue
-            error = f"its trainer died without a word, {row.attempt} times; was it killed, or out of memory?"
-            self._end(connection, row.id, {"state": "failed", "error_type": "trainer_died", "error": error})
 
-    def _requeue(self, connection: Connection, run_id: int, attempt: int, token: str) -> None:
-        """Put a run back into the queue, at the step of its snapshot: what it recorded later will be recorded again."""
-        mine = (runs.c.id == run_id) & (runs.c.lease_token == token)
-        step = connection.scalar(select(run_snapshots.c.step).where(run_snapshots.c.run_id == run_id)) or 0
-        values = {"state": "queued", "step": step, "attempt": attempt, **NO_LEASE}
-        if connection.execute(update(runs).where(mine).values(values)).rowcount:
-            later = (run_progress.c.run_id == run_id) & (run_progress.c.step > step)
-            connection.execute(delete(run_progress).where(later))
+def update_claimed(connection: Connection, claim: Claim, values: dict[str, Any]) -> None:
+    mine = (runs.c.id == claim.run.id) & (runs.c.lease_token == claim.token)
+    values = {"lease_token": claim.token, **values}
+    if connection.execute(update(runs).where(mine).values(values)).rowcount != 1:
+        raise LeaseLostError(f"run {claim.run.id} is no longer this trainer's")
 
-    def _pace_s(self, connection: Connection) -> float:
-        """Return the mean seconds that the last runs took, from start to end; 30 when none has ended yet."""
-        ended = select(runs).where(runs.c.state == "succeeded").order_by(runs.c.id.desc()).limit(PACE_RUNS)
-        times = [(row.finished_at - row.started_at).total_seconds() for row in connection.execute(ended)]
-        return sum(times) / len(times) if times else 30.0
+
+def end_run(connection: Connection, run_id: int, values: dict[str, Any]) -> None:
+    values = {**values, "finished_at": now(), **NO_LEASE}
+    connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+    connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == run_id))
+
+
+def _requeue_expired(connection: Connection) -> None:
+    dead = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
+    for row in connection.execute(dead).all():
+        if row.attempt < MAX_ATTEMPTS:
+            _requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
+            continue
+        error = f"its trainer died without a word, {row.attempt} times; was it killed, or out of memory?"
+        end_run(connection, row.id, {"state": "failed", "error_type": "trainer_died", "error": error})
+
+
+def _requeue(connection: Connection, run_id: int, attempt: int, token: str) -> None:
+    """Put a run back into the queue, at the step of its snapshot: what it recorded later will be recorded again."""
+    mine = (runs.c.id == run_id) & (runs.c.lease_token == token)
+    step = connection.scalar(select(run_snapshots.c.step).where(run_snapshots.c.run_id == run_id)) or 0
+    values = {"state": "queued", "step": step, "attempt": attempt, **NO_LEASE}
+    if connection.execute(update(runs).where(mine).values(values)).rowcount:
+        later = (run_progress.c.run_id == run_id) & (run_progress.c.step > step)
+        connection.execute(delete(run_progress).where(later))
+
+
+def _mean_duration_s(connection: Connection) -> float:
+    """Return the mean seconds that the last runs took, from start to end; 30 when none has ended yet."""
+    ended = select(runs).where(runs.c.state == "succeeded").order_by(runs.c.id.desc()).limit(DURATION_RUNS)
+    times = [(row.finished_at - row.started_at).total_seconds() for row in connection.execute(ended)]
+    return sum(times) / len(times) if times else 30.0
 
 
 def _same_request(run: Run, recipe: Recipe, promote: PromotePolicy, key: str) -> Run:

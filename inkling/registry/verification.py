@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Row, func, select, text
 
+from inkling.errors import CheckpointError
 from inkling.network import checkpoint
-from inkling.network.checkpoint import CheckpointError
 from inkling.registry.tables import promotions, run_progress, run_snapshots, runs, versions
 
 STATES = ("queued", "running", "succeeded", "failed", "cancelled")

@@ -6,30 +6,31 @@ from typing import Literal
 
 from sqlalchemy import Connection, insert, select
 
+from inkling.errors import PromotionMovedError, UnknownVersionError
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.evaluation import Evaluation
 from inkling.registry.database import Database
-from inkling.registry.records import Decision, Promotion, PromotionMovedError, UnknownVersionError, Version
-from inkling.registry.rows import columns_of, newest, now, to_promotion, to_version
+from inkling.registry.records import Decision, Promotion, Version
+from inkling.registry.rows import columns_of, newest_rows, now, to_promotion, to_version
 from inkling.registry.tables import promotions, versions
 
 Decide = Callable[[bytes | None], Decision]
 """Judges a new version against the served one's checkpoint file (none in an empty registry)."""
 
 
-class VersionStore:
-    """Every public method is one transaction."""
+class Versions:
+    """The versions of a registry, and which one is served. Every method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add_first_version(self, checkpoint: Checkpoint) -> None:
+    def add_first(self, checkpoint: Checkpoint) -> None:
         """Add and promote the shipped checkpoint, unless the registry has a version already."""
         with self._database.write() as connection:
             if connection.execute(select(versions.c.version).limit(1)).first() is None:
-                version = self._add(connection, checkpoint, "shipped")
+                version = add_version(connection, checkpoint, "shipped")
                 decision = Decision(True, "the version that Inkling ships with")
-                self._decide(connection, version.version, "shipped", decision)
+                record_decision(connection, version.version, "shipped", decision)
 
     def add_upload(self, checkpoint: Checkpoint, evaluation: Evaluation | None = None) -> Version:
         """Add a checkpoint from outside, without promoting it; the same file again is the version that it made.
@@ -42,21 +43,21 @@ class VersionStore:
             known = select(*columns_of(versions)).where(versions.c.digest == checkpoint.digest).limit(1)
             if row := connection.execute(known.order_by(versions.c.version)).one_or_none():
                 return to_version(row)
-            return self._add(connection, checkpoint, "upload", evaluation=evaluation)
+            return add_version(connection, checkpoint, "upload", evaluation=evaluation)
 
-    def version(self, version: int) -> Version:
+    def get(self, version: int) -> Version:
         """Return a version.
 
         Raises:
             UnknownVersionError: there is none of that number.
         """
         with self._database.read() as connection:
-            return self._version(connection, version)
+            return read_version(connection, version)
 
-    def versions(self, limit: int, before: int | None = None) -> list[Version]:
+    def newest(self, limit: int, before: int | None = None) -> list[Version]:
         """Return the newest versions, newest first; of those before a number, if given."""
         with self._database.read() as connection:
-            return [to_version(row) for row in newest(connection, versions, versions.c.version, limit, before)]
+            return [to_version(row) for row in newest_rows(connection, versions, versions.c.version, limit, before)]
 
     def checkpoint(self, version: int) -> bytes:
         """Return the checkpoint file of a version.
@@ -65,7 +66,7 @@ class VersionStore:
             UnknownVersionError: there is none of that number.
         """
         with self._database.read() as connection:
-            return self._checkpoint(connection, version)
+            return read_checkpoint(connection, version)
 
     def promote(self, version: int, reason: str, if_promotion: int | None = None) -> Promotion:
         """Serve a version from now on. To promote the served version again changes nothing.
@@ -80,87 +81,90 @@ class VersionStore:
             PromotionMovedError: another promotion came since.
         """
         with self._database.write() as connection:
-            self._version(connection, version)
-            served = self._served(connection)
+            read_version(connection, version)
+            served = read_served(connection)
             found = served.id if served else None
             if if_promotion is not None and if_promotion != found:
                 raise PromotionMovedError(
-                    f"promotion {found} is the newest, not {if_promotion}: another version was promoted meanwhile; "
-                    "look at GET /versions/current and decide again"
+                    f"promotion {found} is the newest, not {if_promotion}: another version was promoted in the meantime"
                 )
             if served is not None and served.version == version:
                 return served
-            return self._decide(connection, version, "manual", Decision(True, reason), served)
+            return record_decision(connection, version, "manual", Decision(True, reason), served)
 
     def served(self) -> Promotion | None:
         """Return the newest decision that promoted: it names the version being served."""
         with self._database.read() as connection:
-            return self._served(connection)
+            return read_served(connection)
 
     def promotions(self, limit: int, before: int | None = None) -> list[Promotion]:
         """Return the newest decisions, newest first; of those before an id, if given."""
         with self._database.read() as connection:
-            return [to_promotion(row) for row in newest(connection, promotions, promotions.c.id, limit, before)]
+            return [to_promotion(row) for row in newest_rows(connection, promotions, promotions.c.id, limit, before)]
 
-    # inside a transaction
 
-    def _version(self, connection: Connection, version: int) -> Version:
-        row = connection.execute(select(*columns_of(versions)).where(versions.c.version == version)).one_or_none()
-        if row is None:
-            raise UnknownVersionError(f"there is no version {version}; GET /versions lists them")
-        return to_version(row)
+# Inside a transaction that somebody else opened.
 
-    def _checkpoint(self, connection: Connection, version: int) -> bytes:
-        self._version(connection, version)
-        content = connection.scalar(select(versions.c.checkpoint).where(versions.c.version == version))
-        return bytes(content or b"")
 
-    def _served(self, connection: Connection) -> Promotion | None:
-        newest_first = select(promotions).where(promotions.c.is_promoted).order_by(promotions.c.id.desc())
-        row = connection.execute(newest_first.limit(1)).one_or_none()
-        return to_promotion(row) if row else None
+def add_version(
+    connection: Connection,
+    checkpoint: Checkpoint,
+    origin: Literal["shipped", "run", "upload"],
+    run_id: int | None = None,
+    evaluation: Evaluation | None = None,
+) -> Version:
+    row = connection.execute(
+        insert(versions)
+        .values(
+            run_id=run_id,
+            digest=checkpoint.digest,
+            checkpoint=checkpoint.content,
+            evaluation=(evaluation or checkpoint.card.evaluation).model_dump(),
+            created_at=now(),
+            origin=origin,
+        )
+        .returning(versions.c.version)
+    ).one()
+    return read_version(connection, row.version)
 
-    def _add(
-        self,
-        connection: Connection,
-        checkpoint: Checkpoint,
-        origin: Literal["shipped", "run", "upload"],
-        run_id: int | None = None,
-        evaluation: Evaluation | None = None,
-    ) -> Version:
-        row = connection.execute(
-            insert(versions)
-            .values(
-                run_id=run_id,
-                digest=checkpoint.digest,
-                checkpoint=checkpoint.content,
-                evaluation=(evaluation or checkpoint.card.evaluation).model_dump(),
-                created_at=now(),
-                origin=origin,
-            )
-            .returning(versions.c.version)
-        ).one()
-        return self._version(connection, row.version)
 
-    def _decide(
-        self,
-        connection: Connection,
-        version: int,
-        policy: str,
-        decision: Decision,
-        compared_with: Promotion | None = None,
-    ) -> Promotion:
-        row = connection.execute(
-            insert(promotions)
-            .values(
-                version=version,
-                promoted_at=now(),
-                policy=policy,
-                reason=decision.reason,
-                is_promoted=decision.is_promoted,
-                compared_with=compared_with.version if compared_with else None,
-                comparison=asdict(decision.comparison) if decision.comparison else None,
-            )
-            .returning(promotions)
-        ).one()
-        return to_promotion(row)
+def read_version(connection: Connection, version: int) -> Version:
+    row = connection.execute(select(*columns_of(versions)).where(versions.c.version == version)).one_or_none()
+    if row is None:
+        raise UnknownVersionError(f"there is no version {version}")
+    return to_version(row)
+
+
+def read_checkpoint(connection: Connection, version: int) -> bytes:
+    read_version(connection, version)
+    content = connection.scalar(select(versions.c.checkpoint).where(versions.c.version == version))
+    return bytes(content or b"")
+
+
+def read_served(connection: Connection) -> Promotion | None:
+    newest_first = select(promotions).where(promotions.c.is_promoted).order_by(promotions.c.id.desc())
+    row = connection.execute(newest_first.limit(1)).one_or_none()
+    return to_promotion(row) if row else None
+
+
+def record_decision(
+    connection: Connection,
+    version: int,
+    policy: str,
+    decision: Decision,
+    compared_with: Promotion | None = None,
+) -> Promotion:
+    row = connection.execute(
+        insert(promotions)
+        .values(
+            version=version,
+            promoted_at=now(),
+            policy=policy,
+            reason=decision.reason,
+            is_promoted=decision.is_promoted,
+            compared_with=compared_with.version if compared_with else None,
+            comparison=asdict(decision.comparison) if decision.comparison else None,
+        )
+        .returning(promotions)
+    ).one()
+    return to_promotion(row)

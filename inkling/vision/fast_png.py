@@ -6,8 +6,9 @@ from functools import cache
 
 from PIL import Image
 
-_SIDE = 28
-_HEADER = b"IHDR" + struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
+from inkling.digit import SIDE
+
+_HEADER = b"IHDR" + struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
 _START = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEADER + struct.pack(">I", zlib.crc32(_HEADER))
 _END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
 _DATA = len(_START) + 4
@@ -26,7 +27,7 @@ def plain_png_pixels(content: bytes) -> bytearray | None:
     data, checksum = content[_DATA : -len(_END) - 4], content[-len(_END) - 4 : -len(_END)]
     if name != b"IDAT" or int.from_bytes(length) != len(data) - 4 or int.from_bytes(checksum) != zlib.crc32(data):
         return None
-    return _decoded(data[4:], _SIDE) if _decodes_in_place() else None
+    return _decoded(data[4:], SIDE) if _decodes_in_place() else None
 
 
 def _decoded(data: bytes, side: int) -> bytearray | None:

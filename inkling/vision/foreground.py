@@ -7,11 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from inkling.vision.placement import DIGIT_SIDE
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from inkling.digit import DIGIT_SIDE, Floats, Gray, Mask
 
 FULL = 70
 """Percentile of the ink's levels that becomes 255: pens are as dark at a stroke's edge as in its middle, almost."""
@@ -19,7 +15,7 @@ FULL = 70
 
 @dataclass(frozen=True)
 class Ink:
-    levels: Bytes
+    levels: Gray
     """(h, w), 0 ground to 255 ink."""
     mask: Mask
     """(h, w): where there is ink for sure."""
@@ -31,7 +27,7 @@ class Ink:
     """Grey levels between ground and ink."""
 
 
-def on_even_ground(grey: Bytes | Floats) -> Ink | None:
+def on_even_ground(grey: Gray | Floats) -> Ink | None:
     """Return the ink of a picture whose ground is one and the same grey level; None if it has no such ground.
 
     Not a level of it is changed: what differs from the ground at all is ink.

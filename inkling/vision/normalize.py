@@ -12,10 +12,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.errors import NoDigitError
+from inkling.digit import DIGIT_SIDE, SIDE, Box, Floats, Gray, Mask
+from inkling.errors import NoDigitError
 from inkling.vision.connected_components import label
-from inkling.vision.foreground import Bytes, Floats, Ink, Mask, noise_of, of_levels, on_even_ground, on_paper
-from inkling.vision.placement import DIGIT_SIDE, SIDE, Box, box_of, longer_side, looks_like_mnist, place, stretch
+from inkling.vision.foreground import Ink, noise_of, of_levels, on_even_ground, on_paper
+from inkling.vision.placement import box_of, longer_side, looks_like_mnist, place, stretch
 from inkling.vision.segmentation import digit_of, grown
 from inkling.vision.stripes import without_stripes
 
@@ -51,7 +52,7 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Normalised:
-    pixels: Bytes
+    pixels: Gray
     """(28, 28), 0 ground to 255 ink."""
     report: Normalisation
 
@@ -129,7 +130,7 @@ def _framed(grey: Floats, drawn: Ink | None) -> Normalised:
     return Normalised(stretch(ink.levels), Normalisation(False, ink.inverted, box, ink.background_removed, warnings))
 
 
-def _photographed(grey: Bytes | Floats) -> Normalised:
+def _photographed(grey: Gray | Floats) -> Normalised:
     step = -(-max(grey.shape) // WORK_SIDE)
     small = np.asarray(Image.fromarray(grey).reduce(step), np.float32)
     ink = on_paper(small)
@@ -156,7 +157,7 @@ def _moved(normalised: Normalised, x: int, y: int) -> Normalised:
     return replace(normalised, report=replace(normalised.report, box=box))
 
 
-def _placed(levels: Bytes, mask: Mask, ink: Ink, warnings: tuple[str, ...] = ()) -> Normalised:
+def _placed(levels: Gray, mask: Mask, ink: Ink, warnings: tuple[str, ...] = ()) -> Normalised:
     left, top, right, bottom = box = _sure_box(mask)
     digit = levels[top:bottom, left:right]
     height, width = digit.shape

@@ -8,13 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE = 28
-DIGIT_SIDE = 20
-"""Pixels of a digit's longer side in MNIST. 16 of its 70,000 digits have 19, and none another."""
-
-Bytes = NDArray[np.uint8]
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom; the last two are the first pixels outside."""
+from inkling.digit import DIGIT_SIDE, SIDE, Box, Gray
 
 
 def box_of(mask: NDArray[np.bool_]) -> Box | None:
@@ -39,7 +33,7 @@ def looks_like_mnist(grey: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
     return all(13.5 <= centre <= 14.5 for centre in centre_of_mass(grey))
 
 
-def place(ink: Bytes) -> Bytes:
+def place(ink: Gray) -> Gray:
     """Return the picture (28, 28) of a digit that fills `ink` (h, w), 0 ground to 255 ink, to its edges."""
     digit = stretch(_fit(ink))
     box = box_of(digit > 0)
@@ -54,7 +48,7 @@ def place(ink: Bytes) -> Bytes:
     return placed
 
 
-def _fit(ink: Bytes) -> Bytes:
+def _fit(ink: Gray) -> Gray:
     """Return the digit with a longer side of 20 pixels, by areas as MNIST's were; 19 stay 19."""
     height, width = ink.shape
     side = max(height, width)
@@ -66,12 +60,12 @@ def _fit(ink: Bytes) -> Bytes:
     return np.asarray(Image.fromarray(square).resize((DIGIT_SIDE, DIGIT_SIDE), resampling))
 
 
-def stretch(ink: Bytes) -> Bytes:
+def stretch(ink: Gray) -> Gray:
     """Return ink that reaches 255; 254 is left, being MNIST's own. It must not be blank."""
     darkest = int(ink.max())
     if darkest >= 254:
         return ink
-    stretched: Bytes = np.rint(ink * np.float32(255 / darkest)).astype(np.uint8)
+    stretched: Gray = np.rint(ink * np.float32(255 / darkest)).astype(np.uint8)
     return stretched
 
 

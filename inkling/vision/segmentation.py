@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import NoDigitError
+from inkling.digit import Mask
+from inkling.errors import NoDigitError
 from inkling.vision.connected_components import label
-from inkling.vision.foreground import Mask, box_mean
+from inkling.vision.foreground import box_mean
 
 DUST = 0.06
 """Share of the largest stroke's area below which a stroke is dust, if it lies off the digit or the ground is noisy."""

@@ -6,7 +6,7 @@ For pictures the size of MNIST's: their digits keep off the outer rows and colum
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from inkling.digit import Floats
 
 MARGIN = 3
 """Outer rows and columns looked at; MNIST's digits mostly keep 4 free."""

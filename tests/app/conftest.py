@@ -1,6 +1,5 @@
 import os
 from collections.abc import Iterator
-from importlib import resources
 
 import numpy as np
 import pytest
@@ -8,9 +7,9 @@ from numpy.typing import NDArray
 
 from app.bodies.images import Limits
 from app.settings import Settings
-from inkling.network import checkpoint
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
+from inkling.network.pretrained import load_pretrained
 from inkling.registry.registry import Registry
 from tests.support.digits import make_digits
 from tests.support.services import open_registry
@@ -19,7 +18,7 @@ from tests.support.services import open_registry
 @pytest.fixture(scope="session")
 def shipped() -> Checkpoint:
     """The checkpoint that ships with the project."""
-    return checkpoint.load(resources.files("inkling.network").joinpath("pretrained.safetensors").read_bytes())
+    return load_pretrained()
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ def files(tmp_path: Path, digits: NDArray[np.uint8]) -> list[Path]:
 @pytest.fixture
 def two_versions(settings: Settings, registry: Registry, shipped: Checkpoint) -> list[str]:
     """Return the arguments for a registry with two versions, of which the second is served."""
-    registry.add_first_version(shipped)
+    registry.versions.add_first(shipped)
     publish(registry, retrained(shipped, 2))
     return ["--data-dir", str(settings.data_dir)]
 
@@ -377,7 +377,7 @@ def test_promote_serves_a_version(two_versions: list[str], settings: Settings) -
     assert process.returncode == 0
     assert process.stdout.startswith("version 1 is served since ")
     with open_registry(settings) as registry:
-        served = registry.served()
+        served = registry.versions.served()
         assert served
         assert (served.version, served.policy) == (1, "manual")
 
@@ -416,7 +416,7 @@ def test_exported_version_is_imported_elsewhere_byte_for_byte(
     # given
     file, other = tmp_path / "two.safetensors", settings.model_copy(update={"data_dir": tmp_path / "other"})
     with open_registry(other) as registry:
-        registry.add_first_version(shipped)
+        registry.versions.add_first(shipped)
     # when
     exported = inkling("export", "2", file, *two_versions)
     imported = inkling("import", file, "--data-dir", other.data_dir, "--mnist-dir", small_mnist_dir)
@@ -439,17 +439,17 @@ def test_file_imported_twice_is_one_version(two_versions: list[str], settings: S
     assert inkling("export", "1", file, *two_versions).returncode == 0
     assert "version 1" in inkling("import", file, *two_versions).stdout
     with open_registry(settings) as registry:
-        assert len(registry.versions(limit=10)) == 2
+        assert len(registry.versions.newest(limit=10)) == 2
 
 
 def test_import_refuses_what_is_no_checkpoint(two_versions: list[str], settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "half.safetensors"
     with open_registry(settings) as registry:
-        file.write_bytes(registry.checkpoint(1)[:1000])
+        file.write_bytes(registry.versions.checkpoint(1)[:1000])
     check_error(inkling("import", file, *two_versions), 1, "error: not a safetensors file")
     check_error(inkling("import", tmp_path / "none", *two_versions), 1, "error: ", "none")
     with open_registry(settings) as registry:
-        assert len(registry.versions(limit=10)) == 2
+        assert len(registry.versions.newest(limit=10)) == 2
 
 
 def test_export_of_what_is_not_there_writes_nothing(two_versions: list[str], tmp_path: Path) -> None:
@@ -466,7 +466,7 @@ def test_verify_finds_nothing_in_a_sound_registry(two_versions: list[str]) -> No
 
 def test_verify_names_every_damage_and_exits_1(two_versions: list[str], settings: Settings) -> None:
     with open_registry(settings) as registry:
-        replace_content(settings, 2, registry.checkpoint(1))
+        replace_content(settings, 2, registry.versions.checkpoint(1))
     execute(settings, "UPDATE runs SET step = 4000 WHERE id = 1")
     process = inkling("verify", *two_versions)
     assert (process.returncode, process.stderr) == (1, "")

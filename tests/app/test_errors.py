@@ -246,7 +246,7 @@ async def test_wrong_parameter_is_named_whatever_the_body_is(client: httpx.Async
 
 async def test_rows_that_no_longer_fit_are_the_servers_mistake_not_the_clients(settings: Settings) -> None:
     with open_registry(settings) as registry:
-        registry.queue_run(TUTORIAL, "never", max_queued=1)
+        registry.runs.queue(TUTORIAL, "never", max_queued=1)
     database = sqlalchemy.create_engine(settings.registry_url)
     with database.begin() as connection:
         connection.execute(sqlalchemy.text("""UPDATE runs SET recipe = '{"batch_size": -1}'"""))

@@ -277,6 +277,6 @@ def test_generated_requests_meet_no_mistake_and_no_undocumented_answer(settings:
 def test_generated_requests_for_events_meet_no_mistake(settings: Settings, registry: Registry) -> None:
     # given: runs that have ended, so that their streams end
     for _ in range(3):
-        registry.cancel_run(registry.queue_run(TUTORIAL, "never", max_queued=1)[0].id)
+        registry.runs.cancel(registry.runs.queue(TUTORIAL, "never", max_queued=1)[0].id)
     # then
     assert {(f"GET {EVENTS}", status) for status in (200, 404, 422)} <= fuzz(settings, events_only=True)

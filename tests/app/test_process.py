@@ -144,8 +144,8 @@ def test_server_without_a_good_version_is_not_ready_until_one_is_promoted(
     settings = Settings(data_dir=tmp_path / "data")
     good = retrained(shipped, 2)
     with open_registry(settings) as registry:
-        registry.add_first_version(shipped)
-        registry.add_upload(good)
+        registry.versions.add_first(shipped)
+        registry.versions.add_upload(good)
     replace_content(settings, 1, shipped.content[:-8] + bytes(8))
     # when
     arguments = ("--trainer", "external", "--follow-s", "0.05")

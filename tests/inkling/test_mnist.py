@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inkling import mnist
+from inkling import mnist, mnist_download
+from inkling.atomic_file import write_atomically
+from inkling.errors import DatasetError
 from inkling.mnist import (
     CANONICAL_SHA256,
     TEST_IMAGES,
@@ -23,14 +25,12 @@ from inkling.mnist import (
     TRAIN_IMAGES,
     TRAIN_LABELS,
     Dataset,
-    DatasetError,
-    download,
     idx_bytes,
     load,
     missing_files,
     read_folder,
-    write_whole,
 )
+from inkling.mnist_download import download
 from tests.support.digits import make_digits, write_mnist
 
 FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
@@ -344,7 +344,7 @@ def test_without_data_and_network_the_error_says_where_to_put_the_files(tmp_path
     with pytest.raises(DatasetError) as raised:
         load(None, tmp_path / "data")
     message = str(raised.value)
-    assert message.startswith(f"MNIST cannot be downloaded from {mnist.KERAS_URL}: ")
+    assert message.startswith(f"MNIST cannot be downloaded from {mnist_download.KERAS_URL}: ")
     assert str(tmp_path / "data" / "mnist") in message
     assert all(f"{file} {sha}" in message for file, sha in CANONICAL_SHA256.items())
 
@@ -424,7 +424,7 @@ def test_download_follows_a_redirect(tmp_path: Path, folder: Path) -> None:
 
 @pytest.mark.usefixtures("_no_proxy")
 def test_endless_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist, "MAX_DOWNLOAD_BYTES", 1 << 20)
+    monkeypatch.setattr(mnist_download, "MAX_DOWNLOAD_BYTES", 1 << 20)
     with serving({"/mnist.npz": b"\0" * (1 << 21)}) as url:
         assert "is larger than 1048576 bytes" in downloaded(tmp_path / "new", f"{url}/mnist.npz")
 
@@ -439,28 +439,28 @@ def test_address_that_cannot_be_fetched_is_reported(tmp_path: Path, url: str) ->
 
 
 def test_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a" / "b" / "file", b"content")
+    write_atomically(tmp_path / "a" / "b" / "file", b"content")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"content"
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["file"]
 
 
 def test_file_that_is_there_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
-    write_whole(tmp_path / "file", b"new")
+    write_atomically(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
 def test_written_file_may_be_read_by_whoever_may_read_any_new_file(tmp_path: Path) -> None:
     # a checkpoint that only its maker can read cannot be served by another user, as in a container
     (tmp_path / "any").touch()
-    write_whole(tmp_path / "file", b"content")
+    write_atomically(tmp_path / "file", b"content")
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "any").stat().st_mode
 
 
 def test_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
-        write_whole(tmp_path / "folder", b"content")
+        write_atomically(tmp_path / "folder", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 

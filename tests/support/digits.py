@@ -3,23 +3,22 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from inkling.digit import Gray
 from inkling.mnist import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, idx_bytes
 
 CANVAS = 120
-Bytes = NDArray[np.uint8]
 
 
-def make_digits(count: int, seed: int) -> tuple[Bytes, Bytes]:
+def make_digits(count: int, seed: int) -> tuple[Gray, Gray]:
     """Return images (count, 28, 28) of light ink on a dark ground, and labels (count,) that go round from 0 to 9."""
     random = np.random.default_rng(seed)
     labels = (np.arange(count) % 10).astype(np.uint8)
     return np.stack([draw_digit(int(label), random) for label in labels]), labels
 
 
-def draw_digit(digit: int, random: np.random.Generator) -> Bytes:
+def draw_digit(digit: int, random: np.random.Generator) -> Gray:
     """Return one digit (28, 28): its box fitted into 20x20, its centre of mass at the centre."""
     image = Image.new("L", (CANVAS, CANVAS), 0)
     font = ImageFont.load_default(size=int(random.integers(64, 84)))
@@ -45,7 +44,7 @@ def write_mnist(folder: Path, train: int = 2000, test: int = 500) -> Path:
     return folder
 
 
-def _place(image: Image.Image) -> Bytes:
+def _place(image: Image.Image) -> Gray:
     box = image.point(lambda value: 255 if value > 40 else 0).getbbox()
     digit = image.crop(box)
     scale = 20 / max(digit.size)

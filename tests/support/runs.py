@@ -28,7 +28,7 @@ def told(lines: list[Progress]) -> list[Line]:
 
 
 def queue(registry: Registry, recipe: Recipe = SHORT) -> Run:
-    return registry.queue_run(recipe, "always", max_queued=100)[0]
+    return registry.runs.queue(recipe, "always", max_queued=100)[0]
 
 
 def take_for_dead(registry: Registry, store: StoreSettings) -> None:
@@ -37,4 +37,4 @@ def take_for_dead(registry: Registry, store: StoreSettings) -> None:
     identity = lock.identity()
     assert identity
     assert not lock.is_held()
-    registry.end_leases(identity)
+    registry.runs.expire_leases(identity)

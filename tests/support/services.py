@@ -47,8 +47,8 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
 
 def publish(registry: Registry, checkpoint: Checkpoint, *, promoted: bool = True) -> int:
     """Publish a checkpoint as a trainer does, and return its version."""
-    registry.queue_run(TUTORIAL, "always", max_queued=100)
-    claim = registry.claim_run(lease_s=30, owner="a test")
+    registry.runs.queue(TUTORIAL, "always", max_queued=100)
+    claim = registry.runs.claim(lease_s=30, owner="a test")
     assert claim is not None
     decision = Decision(promoted, "as the test wants it")
     return registry.publish(claim, checkpoint, lambda served: decision).version

@@ -53,7 +53,7 @@ def undisturbed(trainers: Trainers, tmp_path_factory: pytest.TempPathFactory, sm
     registry = Registry(store.registry_url)
     run = queue(registry)
     assert trainers.work(store) == 0
-    ended = Undisturbed(registry.version(1).digest, told(registry.progress(run.id)))
+    ended = Undisturbed(registry.versions.get(1).digest, told(registry.runs.progress(run.id)))
     registry.close()
     return ended
 

@@ -39,7 +39,7 @@ def test_run_of_a_trainer_killed_at_any_point_ends_as_if_it_had_not_been(
     registry: Registry, store: StoreSettings, trainers: Trainers, undisturbed: Undisturbed, point: Point
 ) -> None:
     # given: a served version, and a run
-    registry.add_first_version(make_checkpoint())
+    registry.versions.add_first(make_checkpoint())
     run = queue(registry)
     # when
     assert trainers.work(store, point) == -signal.SIGKILL, trainers.log
@@ -50,13 +50,13 @@ def test_run_of_a_trainer_killed_at_any_point_ends_as_if_it_had_not_been(
     assert registry.verify() == []
     assert trainers.work(store) == 0
     # then
-    ended = registry.run(run.id)
+    ended = registry.runs.get(run.id)
     assert ended.state == "succeeded", trainers.log
-    made = [version for version in registry.versions(10) if version.origin == "run"]
+    made = [version for version in registry.versions.newest(10) if version.origin == "run"]
     assert [(version.run_id, version.version, version.digest) for version in made] == [
         (run.id, ended.version, undisturbed.digest)
     ]
-    assert told(registry.progress(run.id)) == undisturbed.lines
-    assert [promotion.version for promotion in registry.promotions(10)] == [ended.version, 1]
-    assert registry.snapshot(run.id) is None
+    assert told(registry.runs.progress(run.id)) == undisturbed.lines
+    assert [promotion.version for promotion in registry.versions.promotions(10)] == [ended.version, 1]
+    assert registry.runs.snapshot(run.id) is None
     assert registry.verify() == []

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inkling.mnist import Dataset, DatasetError, Split, read_folder
-from inkling.network.checkpoint import CheckpointError, load
+from inkling.errors import CheckpointError, DatasetError
+from inkling.mnist import Dataset, Split, read_folder
+from inkling.network.checkpoint import load
 from inkling.network.evaluation import evaluate
+from inkling.network.pretrained import load_pretrained
 from inkling.network.recipe import ACCURATE, TUTORIAL, Recipe
 from inkling.registry.records import Progress, Snapshot
 from tests.support import reference
@@ -409,7 +411,7 @@ def test_tutorial_learns_as_its_published_log_shows(tutorial_on_mnist: Trained) 
 def test_shipped_checkpoint_proves_its_card(real_mnist_dir: Path) -> None:
 
     # given
-    shipped = load((Path(inkling.network.__file__).parent / "pretrained.safetensors").read_bytes())
+    shipped = load_pretrained()
     data = read_folder(real_mnist_dir)
     # when
     tempered = {

@@ -227,37 +227,37 @@ def test_registry_that_cannot_be_opened_is_an_error(tmp_path: Path, store: Store
 @pytest.mark.train
 def test_published_training_is_a_run_with_a_version(store: StoreSettings, registry: Registry, tmp_path: Path) -> None:
     # given: a served version
-    registry.add_first_version(make_checkpoint())
+    registry.versions.add_first(make_checkpoint())
     # when
     out = tmp_path / "digits.safetensors"
     ended = run_training("--publish", "--promote", "always", "--out", str(out), *sets(SMALL), *where(store))
     # then
     assert ended.returncode == 0, ended.stderr
-    run, served = registry.run(1), registry.served()
+    run, served = registry.runs.get(1), registry.versions.served()
     assert (run.state, run.version, run.promote) == ("succeeded", 2, "always")
     assert served is not None
     assert served.version == 2
-    assert out.read_bytes() == registry.checkpoint(2)
+    assert out.read_bytes() == registry.versions.checkpoint(2)
     *lines, last = ended.stdout.splitlines()
     assert all(re.fullmatch(LINE.format(step=step), line) for step, line in zip((20, 40), lines, strict=True))
-    assert last == f"Test Accuracy: {registry.version(2).evaluation.accuracy:f}"
+    assert last == f"Test Accuracy: {registry.versions.get(2).evaluation.accuracy:f}"
     assert "version 2: the promote policy is always" in ended.stderr
 
 
 def test_training_waits_its_turn_when_another_run_is_trained(store: StoreSettings, registry: Registry) -> None:
-    registry.queue_run(TUTORIAL, "never", max_queued=1)
-    assert registry.claim_run(600, "another") is not None
+    registry.runs.queue(TUTORIAL, "never", max_queued=1)
+    assert registry.runs.claim(600, "another") is not None
     ended = run_training("--publish", *where(store))
     assert ended.returncode == 0
     assert "run 2 is queued: another run is being trained, and its trainer will take it next" in ended.stdout
-    assert registry.run(2).state == "queued"
+    assert registry.runs.get(2).state == "queued"
 
 
 def test_published_training_without_data_is_a_failed_run(store: StoreSettings, registry: Registry) -> None:
     ended = run_training("--publish", "--data-dir", str(store.data_dir), "--mnist-dir", str(store.data_dir))
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "error: run 1 failed: " in ended.stderr
-    assert registry.run(1).error_type == "dataset"
+    assert registry.runs.get(1).error_type == "dataset"
 
 
 @pytest.mark.train
@@ -266,12 +266,12 @@ def test_published_training_that_is_interrupted_is_cancelled(
 ) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so its children
     with start_training(tmp_path, "--publish", *sets(ENDLESS), *where(store)) as training:
-        wait_until(lambda: registry.runs(1) and registry.run(1).step, "the run has made its first steps")
+        wait_until(lambda: registry.runs.newest(1) and registry.runs.get(1).step, "the run has made its first steps")
         training.process.send_signal(signal.SIGINT)
         assert training.end() == 1
     assert training.log.endswith("stopped\n")
     assert "Traceback" not in training.log
-    assert (registry.run(1).state, registry.versions(10)) == ("cancelled", [])
+    assert (registry.runs.get(1).state, registry.versions.newest(10)) == ("cancelled", [])
 
 
 @pytest.mark.train
@@ -279,8 +279,8 @@ def test_published_training_that_a_client_cancels_ends(
     store: StoreSettings, registry: Registry, tmp_path: Path
 ) -> None:
     with start_training(tmp_path, "--publish", *sets(ENDLESS), *where(store)) as training:
-        wait_until(lambda: registry.runs(1) and registry.run(1).step, "the run has made its first steps")
-        registry.cancel_run(1)
+        wait_until(lambda: registry.runs.newest(1) and registry.runs.get(1).step, "the run has made its first steps")
+        registry.runs.cancel(1)
         assert training.end() == 1
     assert "error: run 1 cancelled" in training.log
     assert "run 1 cancelled: None" not in training.log

@@ -43,12 +43,12 @@ def test_run_killed_in_the_middle_ends_with_the_same_file(
     codes: list[int] = []
     trainer = threading.Thread(target=lambda: codes.append(trainers.work(store)))
     trainer.start()
-    wait_until(lambda: registry.snapshot(run.id), "the run has a snapshot")
+    wait_until(lambda: registry.runs.snapshot(run.id), "the run has a snapshot")
     os.kill(trainers.pid, signal.SIGKILL)
     trainer.join(DEADLINE_S)
     assert codes == [-signal.SIGKILL]
     # then
-    snapshot = registry.snapshot(run.id)
+    snapshot = registry.runs.snapshot(run.id)
     assert snapshot is not None
     assert 0 < snapshot.step < LONGER.training_steps
     assert registry.verify() == []
@@ -57,10 +57,10 @@ def test_run_killed_in_the_middle_ends_with_the_same_file(
     assert trainers.work(store) == 0
     # then
     assert f"run {run.id}: going on from step {snapshot.step}" in trainers.log
-    assert registry.run(run.id).attempt == 2
-    assert registry.version(2).digest == registry.version(1).digest
-    assert told(registry.progress(run.id)) == told(registry.progress(undisturbed.id))
-    times = [line.elapsed_s for line in registry.progress(run.id)]
+    assert registry.runs.get(run.id).attempt == 2
+    assert registry.versions.get(2).digest == registry.versions.get(1).digest
+    assert told(registry.runs.progress(run.id)) == told(registry.runs.progress(undisturbed.id))
+    times = [line.elapsed_s for line in registry.runs.progress(run.id)]
     assert times == sorted(times)
     assert registry.verify() == []
 
@@ -79,11 +79,11 @@ def test_run_that_two_trainers_died_of_is_given_up(
         take_for_dead(registry, store)
     assert trainers.work(store) == 0
     # then
-    failed = registry.run(run.id)
+    failed = registry.runs.get(run.id)
     assert (failed.state, failed.error_type, failed.attempt) == ("failed", "trainer_died", 2)
-    assert [line.step for line in registry.progress(run.id)] == [20, 40, 60]
-    assert registry.snapshot(run.id) is None
-    assert registry.run(next_run.id).state == "succeeded"
+    assert [line.step for line in registry.runs.progress(run.id)] == [20, 40, 60]
+    assert registry.runs.snapshot(run.id) is None
+    assert registry.runs.get(next_run.id).state == "succeeded"
     assert registry.verify() == []
 
 
@@ -104,17 +104,17 @@ def test_run_whose_snapshot_cannot_be_read_begins_anew(
 ) -> None:
     # given: a run with a snapshot that is damaged, given back
     run = queue(registry)
-    claim = registry.claim_run(600, "tests")
+    claim = registry.runs.claim(600, "tests")
     assert claim is not None
-    registry.save_snapshot(claim, damaged(kind))
-    registry.release_run(claim)
-    assert registry.run(run.id).step == 40
+    registry.runs.save_snapshot(claim, damaged(kind))
+    registry.runs.release(claim)
+    assert registry.runs.get(run.id).step == 40
     # when
     assert trainers.work(store) == 0
     # then
     assert f"run {run.id}: its snapshot cannot be used, training anew: " in trainers.log
-    assert registry.version(1).digest == undisturbed.digest
-    assert told(registry.progress(run.id)) == undisturbed.lines
+    assert registry.versions.get(1).digest == undisturbed.digest
+    assert told(registry.runs.progress(run.id)) == undisturbed.lines
     assert registry.verify() == []
 
 
@@ -123,10 +123,10 @@ def test_run_with_a_learning_rate_that_is_too_high_fails_and_publishes_nothing(
 ) -> None:
     run = queue(registry, SHORT.with_overrides({"learning_rate": 1.0}))
     assert trainers.work(store) == 0
-    failed = registry.run(run.id)
+    failed = registry.runs.get(run.id)
     assert (failed.state, failed.error_type) == ("failed", "diverged")
     assert "is the most that training can recover from: the learning rate 1 is too high" in (failed.error or "")
-    assert (registry.versions(10), registry.snapshot(run.id)) == ([], None)
+    assert (registry.versions.newest(10), registry.runs.snapshot(run.id)) == ([], None)
     assert registry.verify() == []
 
 
@@ -139,7 +139,7 @@ def test_two_trainers_train_every_run_once(
     environment = {"INKLING_DATABASE_URL": store.registry_url}
 
     def have_ended() -> bool:
-        return all(run.state not in ("queued", "running") for run in registry.runs(10))
+        return all(run.state not in ("queued", "running") for run in registry.runs.newest(10))
 
     # when
     with (
@@ -151,11 +151,11 @@ def test_two_trainers_train_every_run_once(
             trainer.process.send_signal(signal.SIGTERM)
             assert trainer.end() == 0, trainer.log
     # then
-    ended = [registry.run(run.id) for run in runs]
+    ended = [registry.runs.get(run.id) for run in runs]
     assert [(run.state, run.attempt) for run in ended] == [("succeeded", 1)] * 6
     assert sorted(run.version or 0 for run in ended) == [1, 2, 3, 4, 5, 6]
-    assert {version.digest for version in registry.versions(10)} == {undisturbed.digest}
-    assert all(told(registry.progress(run.id)) == undisturbed.lines for run in runs)
+    assert {version.digest for version in registry.versions.newest(10)} == {undisturbed.digest}
+    assert all(told(registry.runs.progress(run.id)) == undisturbed.lines for run in runs)
     assert registry.verify() == []
 
 
@@ -171,15 +171,15 @@ def test_run_on_a_full_disk_fails_and_says_so(
     # when: every file of the trainer may grow to so much
     assert trainers.work(store, max_file_bytes=400_000) == 0
     # then
-    for failed in (registry.run(run.id), registry.run(next_run.id)):
+    for failed in (registry.runs.get(run.id), registry.runs.get(next_run.id)):
         assert (failed.state, failed.error_type) == ("failed", "disk_full"), trainers.log
         assert "takes no more" in (failed.error or "")
-    assert (registry.verify(), registry.versions(10)) == ([], [])
+    assert (registry.verify(), registry.versions.newest(10)) == ([], [])
     # when: there is room again
     again = queue(registry)
     assert trainers.work(store) == 0
     # then
-    assert registry.version(registry.run(again.id).version or 0).digest == undisturbed.digest
+    assert registry.versions.get(registry.runs.get(again.id).version or 0).digest == undisturbed.digest
     assert registry.verify() == []
 
 
@@ -193,7 +193,7 @@ def test_run_survives_a_restart_of_the_database(
     run = queue(registry, LONGER)
     with start_training(tmp_path, *arguments(store), INKLING_DATABASE_URL=store.registry_url) as trainer:
         # given
-        wait_until(lambda: registry.run(run.id).step, "the run has made its first steps")
+        wait_until(lambda: registry.runs.get(run.id).step, "the run has made its first steps")
         # when
         postgres.stop("immediate")
         try:
@@ -201,11 +201,11 @@ def test_run_survives_a_restart_of_the_database(
         finally:
             postgres.start()
         # then
-        wait_until(lambda: registry.run(run.id).state != "running", "the run ends")
+        wait_until(lambda: registry.runs.get(run.id).state != "running", "the run ends")
         trainer.process.send_signal(signal.SIGTERM)
         assert trainer.end() == 0
-    assert (registry.run(run.id).state, registry.run(run.id).attempt) == ("succeeded", 1), trainer.log
-    assert [line.step for line in registry.progress(run.id)] == list(range(20, 6001, 20))
+    assert (registry.runs.get(run.id).state, registry.runs.get(run.id).attempt) == ("succeeded", 1), trainer.log
+    assert [line.step for line in registry.runs.progress(run.id)] == list(range(20, 6001, 20))
     assert registry.verify() == []
 
 
@@ -217,7 +217,7 @@ def test_run_whose_database_is_lost_for_longer_is_resumed(
     run = queue(registry, LONGER)
     trainer = threading.Thread(target=trainers.work, args=(store,))
     trainer.start()
-    wait_until(lambda: registry.snapshot(run.id), "the run has a snapshot")
+    wait_until(lambda: registry.runs.snapshot(run.id), "the run has a snapshot")
     # when
     postgres.stop("immediate")
     try:
@@ -233,7 +233,7 @@ def test_run_whose_database_is_lost_for_longer_is_resumed(
     take_for_dead(registry, store)
     assert trainers.work(store) == 0
     # then
-    ended = registry.run(run.id)
+    ended = registry.runs.get(run.id)
     assert (ended.state, ended.attempt) == ("succeeded", 2), trainers.log
-    assert [line.step for line in registry.progress(run.id)] == list(range(20, 6001, 20))
+    assert [line.step for line in registry.runs.progress(run.id)] == list(range(20, 6001, 20))
     assert registry.verify() == []

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inkling.errors import CheckpointError
 from inkling.mnist import Split
-from inkling.network.checkpoint import CheckpointError
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Comparison, Decision, PromotePolicy
 from inkling.registry.registry import Registry
@@ -162,25 +162,25 @@ def test_ledger_tells_of_refusals_too(
     # given: a served version that reads nothing of what is held out, and a run
     from training.promotion import judge
 
-    registry.add_first_version(make_checkpoint(parameters_that_read(0)))
-    registry.queue_run(TUTORIAL, policy, max_queued=1)
-    claim = registry.claim_run(600, "tests")
+    registry.versions.add_first(make_checkpoint(parameters_that_read(0)))
+    registry.runs.queue(TUTORIAL, policy, max_queued=1)
+    claim = registry.runs.claim(600, "tests")
     assert claim is not None
     threes = Split(np.zeros((10, 28, 28), np.uint8), np.full(10, THREES, np.uint8))
     # when
     candidate = make_checkpoint(parameters_that_read(candidate_reads))
     registry.publish(claim, candidate, judge(policy, candidate, threes))
     # then
-    entry, first = registry.promotions(10)
+    entry, first = registry.versions.promotions(10)
     assert (first.policy, first.compared_with, first.comparison, first.is_promoted) == ("shipped", None, None, True)
     assert (entry.version, entry.policy, entry.is_promoted, entry.compared_with) == (2, policy, is_promoted, 1)
-    assert entry.reason == registry.run(1).decision
+    assert entry.reason == registry.runs.get(1).decision
     if policy == "if_better":
         correct = 10 if candidate_reads == THREES else 0
         assert entry.comparison == Comparison(10, correct, 0, correct, 0, 2.0**-correct, 0, 0.0)
     else:
         assert entry.comparison is None
-    served = registry.served()
+    served = registry.versions.served()
     assert served is not None
     assert served.version == (2 if is_promoted else 1)
 

@@ -3,7 +3,7 @@ import pytest
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from inkling.network.checkpoint import CheckpointError
+from inkling.errors import CheckpointError
 from inkling.registry.records import Snapshot
 from tests.support.networks import random_parameters
 from training.snapshot import TrainingState

@@ -31,14 +31,14 @@ OWNER = "tests"
 
 def claim(registry: Registry, promote: PromotePolicy = "if_better", lease_s: float = LONG_S) -> Claim:
     """Queue a small run and claim it."""
-    registry.queue_run(SMALL, promote, max_queued=100)
-    claimed = registry.claim_run(lease_s, OWNER)
+    registry.runs.queue(SMALL, promote, max_queued=100)
+    claimed = registry.runs.claim(lease_s, OWNER)
     assert claimed is not None
     return claimed
 
 
 def queue(registry: Registry, *, is_endless: bool = False) -> Run:
-    return registry.queue_run(ENDLESS if is_endless else SMALL, "if_better", max_queued=100)[0]
+    return registry.runs.queue(ENDLESS if is_endless else SMALL, "if_better", max_queued=100)[0]
 
 
 def database_file(store: StoreSettings) -> Path:
@@ -63,11 +63,11 @@ def test_trained_run_publishes_a_version_with_its_progress(registry: Registry, s
     # then
     assert (run.state, run.step, run.version, run.decision) == ("succeeded", 200, 1, "nothing was served")
     assert [line.step for line in shown] == [100, 200]
-    assert registry.progress(run.id) == shown
-    card = load(registry.checkpoint(1)).card
+    assert registry.runs.progress(run.id) == shown
+    card = load(registry.versions.checkpoint(1)).card
     assert (card.recipe, card.dataset) == (SMALL, "custom")
-    assert card.evaluation == registry.version(1).evaluation
-    served = registry.served()
+    assert card.evaluation == registry.versions.get(1).evaluation
+    served = registry.versions.served()
     assert served is not None
     assert (served.version, served.policy) == (1, "if_better")
 
@@ -78,11 +78,11 @@ def test_promote_policy_decides_what_is_served(
     registry: Registry, store: StoreSettings, promote: PromotePolicy, is_served: bool
 ) -> None:
     # given: a served version that reads a 3 in every image, worse than any training
-    registry.add_first_version(make_checkpoint(parameters_that_read(3)))
+    registry.versions.add_first(make_checkpoint(parameters_that_read(3)))
     # when
     run = train_run(registry, claim(registry, promote), store)
     # then
-    served = registry.served()
+    served = registry.versions.served()
     assert served is not None
     assert (run.state, run.version, served.version) == ("succeeded", 2, 2 if is_served else 1)
     assert (run.decision == served.reason) == is_served
@@ -98,8 +98,8 @@ def test_run_without_data_fails_and_says_what_is_missing(registry: Registry, tmp
 
 @pytest.mark.train
 def test_run_with_nothing_left_to_train_on_fails(registry: Registry, store: StoreSettings) -> None:
-    registry.queue_run(TUTORIAL, "never", max_queued=1)  # holds out 5,000 images: more than there are
-    mine = registry.claim_run(LONG_S, OWNER)
+    registry.runs.queue(TUTORIAL, "never", max_queued=1)  # holds out 5,000 images: more than there are
+    mine = registry.runs.claim(LONG_S, OWNER)
     assert mine is not None
     run = train_run(registry, mine, store)
     assert (run.state, run.error_type) == ("failed", "dataset")
@@ -109,13 +109,13 @@ def test_run_with_nothing_left_to_train_on_fails(registry: Registry, store: Stor
 @pytest.mark.train
 def test_diverged_run_fails_and_keeps_what_is_served(registry: Registry, store: StoreSettings) -> None:
     # given: a learning rate that no recipe of a client can have, because no smaller one makes the loss infinite
-    registry.add_first_version(make_checkpoint())
+    registry.versions.add_first(make_checkpoint())
     mine = claim(registry, "always")
     absurd = replace(mine, run=replace(mine.run, recipe=SMALL.model_copy(update={"learning_rate": 3e38})))
     # when
     run = train_run(registry, absurd, store)
     # then
-    served = registry.served()
+    served = registry.versions.served()
     assert served is not None
     assert (run.state, run.error_type, served.version) == ("failed", "diverged", 1)
     assert "the learning rate 3e+38 is too high" in (run.error or "")
@@ -127,20 +127,20 @@ def test_cancelled_run_stops_and_publishes_nothing(registry: Registry, store: St
 
     def cancel(progress: Progress) -> None:
         shown.append(progress.step)
-        registry.cancel_run(1)
+        registry.runs.cancel(1)
 
     run = train_run(registry, claim(registry), store, cancel)
-    assert (run.state, run.version, shown, registry.versions(10)) == ("cancelled", None, [100], [])
+    assert (run.state, run.version, shown, registry.versions.newest(10)) == ("cancelled", None, [100], [])
 
 
 @pytest.mark.train
 def test_run_cancelled_after_its_last_step_publishes_nothing(registry: Registry, store: StoreSettings) -> None:
     def cancel(progress: Progress) -> None:
         if progress.step == SMALL.training_steps:
-            registry.cancel_run(1)
+            registry.runs.cancel(1)
 
     run = train_run(registry, claim(registry), store, cancel)
-    assert (run.state, registry.versions(10), registry.served()) == ("cancelled", [], None)
+    assert (run.state, registry.versions.newest(10), registry.versions.served()) == ("cancelled", [], None)
 
 
 @pytest.mark.train
@@ -150,13 +150,13 @@ def test_run_given_to_another_trainer_is_left_to_it(registry: Registry, store: S
     others: list[Claim | None] = []
 
     def take(progress: Progress) -> None:
-        others.append(registry.claim_run(LONG_S, OWNER))
+        others.append(registry.runs.claim(LONG_S, OWNER))
 
     # when: another takes the run while the first still trains
     run = train_run(registry, mine, store, take)
     # then
     assert [other.run.id for other in others if other] == [run.id]
-    assert (run.state, run.attempt, registry.versions(10)) == ("running", 2, [])
+    assert (run.state, run.attempt, registry.versions.newest(10)) == ("running", 2, [])
 
 
 @pytest.mark.train
@@ -169,8 +169,8 @@ def test_stopped_run_goes_back_to_the_queue(
 
     with pytest.raises(stop):
         train_run(registry, claim(registry), store, ask_to_stop)
-    run = registry.run(1)
-    assert (run.state, run.attempt, run.step, registry.progress(1)) == ("queued", 0, 0, [])
+    run = registry.runs.get(1)
+    assert (run.state, run.attempt, run.step, registry.runs.progress(1)) == ("queued", 0, 0, [])
 
 
 @pytest.mark.train
@@ -190,7 +190,7 @@ def test_failure_of_a_run_that_was_cancelled_leaves_it_cancelled(
     registry: Registry, store: StoreSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     def cancel_and_fail(progress: Progress) -> None:
-        registry.cancel_run(1)
+        registry.runs.cancel(1)
         raise ZeroDivisionError
 
     run = train_run(registry, claim(registry), store, cancel_and_fail)
@@ -215,11 +215,11 @@ def test_lease_is_renewed_while_a_run_is_trained(registry: Registry) -> None:
     mine = claim(registry, lease_s=0)
 
     def expiry_moved(since: Run) -> Callable[[], bool]:
-        return lambda: registry.run(1).lease_expires_at != since.lease_expires_at
+        return lambda: registry.runs.get(1).lease_expires_at != since.lease_expires_at
 
     with worker._heartbeat(registry, mine):
         wait_until(expiry_moved(mine.run), "the lease is renewed")
-        wait_until(expiry_moved(registry.run(1)), "it is renewed again")
+        wait_until(expiry_moved(registry.runs.get(1)), "it is renewed again")
     assert not beats()
 
 
@@ -228,9 +228,9 @@ def test_heartbeat_ends_with_the_lease(registry: Registry) -> None:
     mine = claim(registry)
     with worker._heartbeat(registry, mine):
         assert beats()
-        registry.cancel_run(1)
+        registry.runs.cancel(1)
         wait_until(lambda: not beats(), "the heartbeat ends")
-    assert registry.run(1).state == "cancelled"
+    assert registry.runs.get(1).state == "cancelled"
 
 
 @pytest.mark.usefixtures("_quick_heartbeat")
@@ -244,9 +244,9 @@ def test_heartbeat_survives_a_registry_out_of_reach(
         wait_until(lambda: "its lease cannot be renewed" in caplog.text, "a renewal fails")
         # when
         execute(store, "ALTER TABLE hidden RENAME TO runs")
-        before = registry.run(1).lease_expires_at
+        before = registry.runs.get(1).lease_expires_at
         # then
-        wait_until(lambda: registry.run(1).lease_expires_at != before, "the lease is renewed again")
+        wait_until(lambda: registry.runs.get(1).lease_expires_at != before, "the lease is renewed again")
 
 
 # the trainer process
@@ -257,11 +257,11 @@ def arguments(store: StoreSettings) -> list[str]:
 
 
 def has_failed(registry: Registry, run_id: int) -> Callable[[], bool]:
-    return lambda: registry.run(run_id).state == "failed"
+    return lambda: registry.runs.get(run_id).state == "failed"
 
 
 def step_of(registry: Registry, run_id: int) -> Callable[[], int]:
-    return lambda: registry.run(run_id).step
+    return lambda: registry.runs.get(run_id).step
 
 
 @pytest.mark.train
@@ -275,9 +275,9 @@ def test_trainer_asked_to_stop_puts_its_run_back(registry: Registry, store: Stor
         # then
         assert trainer.end() == 0
     assert "asked to stop" in trainer.log
-    waiting = registry.run(run.id)
+    waiting = registry.runs.get(run.id)
     assert waiting == replace(run, started_at=waiting.started_at, step=waiting.step)
-    assert all(line.step <= waiting.step for line in registry.progress(run.id))
+    assert all(line.step <= waiting.step for line in registry.runs.progress(run.id))
 
 
 @pytest.mark.train
@@ -286,10 +286,10 @@ def test_trainer_asked_to_stop_while_it_loads_tensorflow_puts_its_run_back(
 ) -> None:
     run = queue(registry, is_endless=True)
     with start_training(tmp_path, *arguments(store)) as trainer:
-        wait_until(lambda: registry.run(run.id).state == "running", "the run is claimed")
+        wait_until(lambda: registry.runs.get(run.id).state == "running", "the run is claimed")
         trainer.process.send_signal(signal.SIGTERM)
         assert trainer.end() == 0
-    waiting = registry.run(run.id)
+    waiting = registry.runs.get(run.id)
     assert waiting == replace(run, started_at=waiting.started_at)
 
 
@@ -303,23 +303,23 @@ def test_run_of_a_killed_trainer_is_given_to_the_next_and_then_given_up(
         wait_until(step_of(registry, run.id), "the run has made its first steps")
         trainer.process.kill()
         assert trainer.end() == -signal.SIGKILL
-    assert registry.run(run.id).state == "running"
-    assert not registry.has_work()
+    assert registry.runs.get(run.id).state == "running"
+    assert not registry.runs.has_work()
     # when: its lease ends (30 seconds, which the test does not wait for), and another trainer is started
     execute(store, "UPDATE runs SET lease_expires_at = '2000-01-01 00:00:00.000000'")
-    assert registry.has_work()
+    assert registry.runs.has_work()
     with start_training(tmp_path, *arguments(store)) as trainer:
         # then: it takes up the run, from the beginning
-        wait_until(lambda: registry.run(run.id).attempt == 2, "the run is claimed again")
-        assert (registry.run(run.id).step, registry.progress(run.id)) == (0, [])
+        wait_until(lambda: registry.runs.get(run.id).attempt == 2, "the run is claimed again")
+        assert (registry.runs.get(run.id).step, registry.runs.progress(run.id)) == (0, [])
         # when: it is killed too
         trainer.process.kill()
         trainer.end()
     execute(store, "UPDATE runs SET lease_expires_at = '2000-01-01 00:00:00.000000'")
     # then: the run is given up
-    assert registry.claim_run(LONG_S, OWNER) is None
-    assert (registry.run(run.id).state, registry.run(run.id).error_type) == ("failed", "trainer_died")
-    assert (registry.versions(10), registry.served()) == ([], None)
+    assert registry.runs.claim(LONG_S, OWNER) is None
+    assert (registry.runs.get(run.id).state, registry.runs.get(run.id).error_type) == ("failed", "trainer_died")
+    assert (registry.versions.newest(10), registry.versions.served()) == ([], None)
 
 
 @pytest.mark.train
@@ -328,16 +328,16 @@ def test_trainer_goes_on_to_the_next_run_after_one_is_cancelled_and_one_fails(
 ) -> None:
     # given: a run that never ends, one that fails, and one that is small
     endless = queue(registry, is_endless=True)
-    failing, _ = registry.queue_run(SMALL.with_overrides({"validation_size": 30_000}), "never", max_queued=9)
+    failing, _ = registry.runs.queue(SMALL.with_overrides({"validation_size": 30_000}), "never", max_queued=9)
     last = queue(registry)
     with start_training(tmp_path, *arguments(store), "--idle-exit", "0.1") as trainer:
         # when
         wait_until(step_of(registry, endless.id), "the endless run has made its first steps")
-        registry.cancel_run(endless.id)
+        registry.runs.cancel(endless.id)
         # then: the trainer ends by itself when nothing waits any more
         assert trainer.end() == 0
-    assert [registry.run(run.id).state for run in (endless, failing, last)] == ["cancelled", "failed", "succeeded"]
-    assert [version.run_id for version in registry.versions(10)] == [last.id]
+    assert [registry.runs.get(run.id).state for run in (endless, failing, last)] == ["cancelled", "failed", "succeeded"]
+    assert [version.run_id for version in registry.versions.newest(10)] == [last.id]
     assert f"run {last.id}: succeeded, version 1, test accuracy 0." in trainer.log
     assert "Traceback" not in trainer.log
 
@@ -384,7 +384,7 @@ def test_trainer_waits_for_a_registry_out_of_reach(registry: Registry, store: St
 def test_trainer_without_tensorflow_says_so(registry: Registry, store: StoreSettings, tmp_path: Path) -> None:
     run = queue(registry)
     run_training(*arguments(store), "--idle-exit", "0.1", **without_module(tmp_path, "tensorflow"))
-    failed = registry.run(run.id)
+    failed = registry.runs.get(run.id)
     assert (failed.state, failed.error_type) == ("failed", "tensorflow_missing")
     assert "No module named 'tensorflow'" in (failed.error or "")
 
@@ -456,16 +456,18 @@ def test_run_stands_still_with_its_lease_while_predictions_have_the_right_of_way
         claim_right_of_way(right_of_way)
         wait_until(lambda: f"run {run.id}: stands still" in trainer.log, "the run stands still")
         # then
-        still = registry.run(run.id)
+        still = registry.runs.get(run.id)
         for _ in range(2):
-            before = registry.run(run.id).lease_expires_at
-            wait_until(lambda before=before: registry.run(run.id).lease_expires_at != before, "its lease is renewed")  # type: ignore[misc]
-        assert (registry.run(run.id).step, registry.run(run.id).state) == (still.step, "running")
+            before = registry.runs.get(run.id).lease_expires_at
+            wait_until(
+                lambda before=before: registry.runs.get(run.id).lease_expires_at != before, "its lease is renewed"
+            )  # type: ignore[misc]
+        assert (registry.runs.get(run.id).step, registry.runs.get(run.id).state) == (still.step, "running")
         # when
         right_of_way.release()
         # then
-        wait_until(lambda: registry.run(run.id).step > still.step, "the run goes on")
-        assert registry.run(run.id).attempt == 1
+        wait_until(lambda: registry.runs.get(run.id).step > still.step, "the run goes on")
+        assert registry.runs.get(run.id).attempt == 1
     assert f"run {run.id}: goes on after" in trainer.log
 
 
@@ -479,14 +481,14 @@ def test_run_that_stands_still_is_cancelled_at_once_and_its_trainer_stopped_at_o
     with start_training(tmp_path, *arguments(store)) as trainer:
         wait_until(lambda: f"run {first.id}: stands still" in trainer.log, "the first run stands still")
         # when
-        registry.cancel_run(first.id)
+        registry.runs.cancel(first.id)
         # then
         wait_until(lambda: f"run {second.id}: stands still" in trainer.log, "the second run stands still")
         # when
         trainer.process.send_signal(signal.SIGTERM)
         # then
         assert trainer.end() == 0
-    assert (registry.run(second.id).state, registry.run(second.id).attempt) == ("queued", 0)
+    assert (registry.runs.get(second.id).state, registry.runs.get(second.id).attempt) == ("queued", 0)
 
 
 @pytest.mark.train

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from inkling.mnist import SIDE
+from inkling.digit import SIDE
 from inkling.network.recipe import Recipe
 
 CHOICES = 16

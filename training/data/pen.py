@@ -5,9 +5,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.mnist import SIDE
+from inkling.digit import SIDE, Gray
 
-Bytes = NDArray[np.uint8]
 Curve = NDArray[np.float64]
 """Points (n, 2), x and y, y downwards: where the middle of the pen went."""
 
@@ -38,7 +37,7 @@ def arc(centre: tuple[float, float], radii: tuple[float, float], start: float, s
     return curve
 
 
-def draw(curves: list[Curve], width: float) -> Bytes:
+def draw(curves: list[Curve], width: float) -> Gray:
     """Return the image (28, 28) of a digit drawn with a round pen, placed as MNIST's are.
 
     The ink's longer side is 20 pixels and its centre of mass at (14, 14), to a pixel.
@@ -69,7 +68,7 @@ def _ink(curve: Curve, width: float) -> NDArray[np.float64]:
     return ink
 
 
-def centred(image: Bytes) -> Bytes:
+def centred(image: Gray) -> Gray:
     """Return an image (28, 28) moved by whole pixels so that its centre of mass is at (14, 14), as MNIST's are."""
     mass = image.astype(np.float64)
     shift = [int(np.floor(14.5 - (mass * axis).sum() / mass.sum())) for axis in (ROWS, COLUMNS)]

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from inkling.mnist import Split
-from training.data.pen import Bytes, Curve, arc, bezier, draw
+from inkling.digit import Gray
+from training.data.pen import Curve, arc, bezier, draw
 
 WIDTHS = (0.04, 0.22)
 """Of the pen, as shares of the height of the ink. MNIST's own strokes are about 0.1."""
@@ -52,7 +53,7 @@ def with_drawn_digits(split: Split, share: float, seed: int) -> Split:
     return Split(np.concatenate([split.images, images]), np.concatenate([split.labels, labels.astype(np.uint8)]))
 
 
-def draw_digit(digit: int, random: np.random.Generator) -> Bytes:
+def draw_digit(digit: int, random: np.random.Generator) -> Gray:
     """Return an image (28, 28) of a digit as a hand might draw it, placed as MNIST's are."""
     hand = Hand(random)
     curves = _DIGITS[digit](hand)

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from PIL import Image
 
 from app.bodies.images import FORMATS, MEDIA_TYPES, Limits, decode, read_images
 from app.bodies.multipart import multipart_files
-from app.errors import BodyError, ImageError, MediaTypeError, RequestError, TooLargeError
+from app.errors import BodyError, MediaTypeError
+from inkling.digit import Gray
+from inkling.errors import ImageError, InputError, TooLargeError
 from tests.support.bodies import (
     BOUNDARY,
     JSON,
@@ -32,13 +33,12 @@ from tests.support.bodies import (
     png_claiming,
 )
 
-Bytes = NDArray[np.uint8]
 MAX_PIXELS = 1_000_000
 LIMITS = Limits(max_images=100, max_pixels=MAX_PIXELS)
 GRADIENT = np.arange(784, dtype=np.uint8).reshape(28, 28)
 
 
-def read(body: bytes, content_type: str, limits: Limits = LIMITS) -> Bytes:
+def read(body: bytes, content_type: str, limits: Limits = LIMITS) -> Gray:
     return read_images(body, content_type, limits)
 
 
@@ -65,7 +65,7 @@ def test_every_lossless_type_gives_the_same_pixels(content_type: str, body: byte
     np.testing.assert_array_equal(images[0], GRADIENT)
 
 
-def test_jpeg_gives_nearly_the_same_pixels(digits: Bytes) -> None:
+def test_jpeg_gives_nearly_the_same_pixels(digits: Gray) -> None:
     images = read(image_file(digits[3], "JPEG", quality=95), "image/jpeg")
     assert np.abs(images[0].astype(int) - digits[3]).mean() < 4
 
@@ -213,7 +213,7 @@ def test_formats_that_are_not_allowed_are_not_opened(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
-def test_truncated_file_is_refused_or_never_half_read(digits: Bytes, file_format: str) -> None:
+def test_truncated_file_is_refused_or_never_half_read(digits: Gray, file_format: str) -> None:
     body = image_file(digits[0], file_format)
     whole = decode(body, MAX_PIXELS)
     for length in range(1, len(body), 7):
@@ -236,18 +236,18 @@ def test_image_at_the_limit_of_pixels_is_judged_by_its_size_alone() -> None:
 
 @pytest.mark.parametrize("size", [(0, 0), (0, 28), (0x7FFFFFFF, 0x7FFFFFFF)])
 def test_impossible_size_is_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(RequestError):
+    with pytest.raises(InputError):
         decode(png_claiming(*size), MAX_PIXELS)
 
 
-def test_text_that_inflates_a_thousandfold_is_refused(digits: Bytes) -> None:
+def test_text_that_inflates_a_thousandfold_is_refused(digits: Gray) -> None:
     body = image_file(digits[0])
     bomb = png_chunk(b"zTXt", b"comment\0\0" + zlib.compress(bytes(32 << 20), 9))
     with pytest.raises(ImageError, match="damaged"):
         decode(body[:33] + bomb + body[33:], MAX_PIXELS)
 
 
-def test_damaged_file_is_refused_and_not_called_another_format(digits: Bytes) -> None:
+def test_damaged_file_is_refused_and_not_called_another_format(digits: Gray) -> None:
     body = bytearray(image_file(digits[0]))
     body[-30] ^= 0xFF
     with pytest.raises(ImageError, match=r"the image \(\d+ bytes\) is damaged"):
@@ -268,7 +268,7 @@ BODIES = [(PNG, file) for file in FILES] + [
 def check_answer_or_refusal(body: bytes, content_type: str) -> None:
     try:
         images = read(body, content_type)
-    except RequestError as error:
+    except InputError as error:
         assert str(error)  # noqa: PT017  either is right
     else:
         assert images.shape[1:] == (28, 28)
@@ -310,16 +310,16 @@ def test_any_json_is_read_or_refused(value: Any) -> None:
 # multipart
 
 
-def test_files_of_a_form_keep_their_order(digits: Bytes) -> None:
+def test_files_of_a_form_keep_their_order(digits: Gray) -> None:
     np.testing.assert_array_equal(read(images_form(digits), MULTIPART), digits)
 
 
-def test_other_parts_of_a_form_are_passed_over(digits: Bytes) -> None:
+def test_other_parts_of_a_form_are_passed_over(digits: Gray) -> None:
     parts = [("comment", b"hello"), ("file", image_file(digits[1])), ("files", b"x"), ("file", image_file(digits[0]))]
     np.testing.assert_array_equal(read(form(parts), MULTIPART), digits[[1, 0]])
 
 
-def test_image_of_a_form_that_cannot_be_read_is_named_by_its_position(digits: Bytes) -> None:
+def test_image_of_a_form_that_cannot_be_read_is_named_by_its_position(digits: Gray) -> None:
     body = form([("file", image_file(digits[0])), ("file", b"not an image"), ("file", image_file(digits[1]))])
     with pytest.raises(ImageError, match=r"image 2 of 3 \(12 bytes\) is not an image"):
         read(body, MULTIPART)
@@ -383,15 +383,15 @@ def test_boundary_of_absurd_length_is_refused() -> None:
         read(b"x", f"multipart/form-data; boundary={'b' * 5000}")
 
 
-def test_form_that_ends_early_is_refused_not_read_in_part(digits: Bytes) -> None:
+def test_form_that_ends_early_is_refused_not_read_in_part(digits: Gray) -> None:
     body = images_form(digits[:2])
     last_boundary = body.rindex(f"--{BOUNDARY}--".encode())
     for length in range(1, last_boundary, 5):
-        with pytest.raises(RequestError):
+        with pytest.raises(InputError):
             read(body[:length], MULTIPART)
 
 
-def test_too_many_files_are_refused(digits: Bytes) -> None:
+def test_too_many_files_are_refused(digits: Gray) -> None:
     with pytest.raises(TooLargeError, match="20 images in one request, the limit is 19"):
         read(images_form(digits), MULTIPART, Limits(19, MAX_PIXELS))
 
@@ -400,7 +400,7 @@ def test_too_many_files_are_refused(digits: Bytes) -> None:
 
 
 @pytest.mark.parametrize("shape", [(20, 28, 28), (20, 784)])
-def test_nested_numbers_are_read_in_both_shapes(digits: Bytes, shape: tuple[int, ...]) -> None:
+def test_nested_numbers_are_read_in_both_shapes(digits: Gray, shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(read(images_json(digits.reshape(shape)), JSON), digits)
 
 
@@ -510,7 +510,7 @@ def test_json_of_too_many_images_is_refused() -> None:
 # raw bytes and .npy
 
 
-def test_raw_bytes_are_images_one_after_another(digits: Bytes) -> None:
+def test_raw_bytes_are_images_one_after_another(digits: Gray) -> None:
     np.testing.assert_array_equal(read(digits.tobytes(), RAW), digits)
 
 
@@ -524,7 +524,7 @@ def test_raw_bytes_that_are_no_whole_images_are_refused(length: int) -> None:
     ("content_type", "encode"),
     [(RAW, lambda images: images.tobytes()), (NPY, npy_file)],
 )
-def test_too_many_images_in_one_array_are_refused(content_type: str, encode: Callable[[Bytes], bytes]) -> None:
+def test_too_many_images_in_one_array_are_refused(content_type: str, encode: Callable[[Gray], bytes]) -> None:
     images = np.zeros((101, 28, 28), np.uint8)
     assert len(read(encode(images[:100]), content_type)) == 100
     with pytest.raises(TooLargeError, match="101 images in one request, the limit is 100"):
@@ -533,11 +533,11 @@ def test_too_many_images_in_one_array_are_refused(content_type: str, encode: Cal
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 @pytest.mark.parametrize("shape", [(20, 28, 28), (20, 784)])
-def test_npy_of_every_version_is_read(digits: Bytes, version: tuple[int, int], shape: tuple[int, ...]) -> None:
+def test_npy_of_every_version_is_read(digits: Gray, version: tuple[int, int], shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(read(npy_file(digits.reshape(shape), version), NPY), digits)
 
 
-def test_npy_in_fortran_order_is_read(digits: Bytes) -> None:
+def test_npy_in_fortran_order_is_read(digits: Gray) -> None:
     body = npy_file(np.asfortranarray(digits))
     assert b"'fortran_order': True" in body
     images = read(body, NPY)
@@ -577,7 +577,7 @@ def test_npy_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     ],
 )
 def test_npy_whose_header_claims_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(RequestError):
+    with pytest.raises(InputError):
         read(npy_claiming(shape, b"" if shape == (0, 10**30) else bytes(784)), NPY)
 
 

@@ -1,25 +1,25 @@
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from app.bodies.images import MEDIA_TYPES, Limits
 from app.bodies.pictures import PICTURES_A_REQUEST, decode_picture, read_pictures
-from app.errors import BodyError, ImageError, MediaTypeError, TooLargeError
+from app.errors import BodyError, MediaTypeError
+from inkling.digit import Gray
+from inkling.errors import ImageError, TooLargeError
 from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, form, image_file, images_json, npy_file, png_claiming
 
-Bytes = NDArray[np.uint8]
 MAX_PIXELS = 100_000
 LIMITS = Limits(max_images=10, max_pixels=MAX_PIXELS)
 GREY = np.arange(40 * 30, dtype=np.uint32).reshape(40, 30).astype(np.uint8)
 WHITE, BLACK = 255, 0
 
 
-def read(body: bytes, content_type: str, limits: Limits = LIMITS) -> list[Bytes]:
+def read(body: bytes, content_type: str, limits: Limits = LIMITS) -> list[Gray]:
     return list(read_pictures(body, content_type, limits))
 
 
-def decoded(image: Image.Image, file_format: str = "PNG", **options: object) -> Bytes:
+def decoded(image: Image.Image, file_format: str = "PNG", **options: object) -> Gray:
     return decode_picture(image_file(image, file_format, **options), MAX_PIXELS)
 
 
@@ -39,7 +39,7 @@ def test_every_type_takes_any_size(content_type: str, body: bytes) -> None:
     np.testing.assert_array_equal(picture, GREY)
 
 
-def test_flattened_images_and_raw_bytes_stay_what_they_are_with_fit_strict(digits: Bytes) -> None:
+def test_flattened_images_and_raw_bytes_stay_what_they_are_with_fit_strict(digits: Gray) -> None:
     few = digits[:5]
     for body, content_type in (
         (images_json(few.reshape(5, 784)), JSON),
@@ -93,7 +93,7 @@ def test_transparent_ground_is_what_the_ink_is_not(mode: str, ink: int, ground: 
 
 
 @pytest.mark.parametrize("ink", [BLACK, WHITE])
-def test_ink_may_be_the_alpha_channel_alone(digits: Bytes, ink: int) -> None:
+def test_ink_may_be_the_alpha_channel_alone(digits: Gray, ink: int) -> None:
     colour = Image.new("L", (28, 28), ink)
     grey = decoded(Image.merge("LA", (colour, Image.fromarray(digits[3]))))
     np.testing.assert_array_equal(grey, digits[3] if ink else 255 - digits[3])
@@ -122,7 +122,7 @@ def test_palette_is_resolved(file_format: str, transparency: int | None) -> None
 
 
 @pytest.mark.parametrize(("bits", "factor"), [(16, 257.0), (12, 4095 / 255), (10, 1023 / 255)])
-def test_deep_grey_is_scaled_by_the_bits_it_needs(digits: Bytes, bits: int, factor: float) -> None:
+def test_deep_grey_is_scaled_by_the_bits_it_needs(digits: Gray, bits: int, factor: float) -> None:
     deep = np.rint(digits[3] * factor).astype(np.uint16)
     assert deep.max() > 1 << (bits - 1)
     grey = decoded(Image.fromarray(deep))

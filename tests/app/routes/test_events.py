@@ -66,15 +66,15 @@ def steps_of(events: list[Event]) -> list[int]:
 
 def claim(registry: Registry, lease_s: float = 600) -> Claim:
     """Queue a run and hold it as a trainer does."""
-    registry.queue_run(TUTORIAL, "never", max_queued=10)
-    claimed = registry.claim_run(lease_s, owner="a test")
+    registry.runs.queue(TUTORIAL, "never", max_queued=10)
+    claimed = registry.runs.claim(lease_s, owner="a test")
     assert claimed
     return claimed
 
 
 def record(registry: Registry, claim: Claim, *steps: int) -> None:
     for step in steps:
-        registry.record_progress(claim, Progress(step, 100.0 / step, 0.5, None, step / 1000))
+        registry.runs.record_progress(claim, Progress(step, 100.0 / step, 0.5, None, step / 1000))
 
 
 pytestmark = pytest.mark.anyio
@@ -114,7 +114,7 @@ async def test_last_event_id_resumes_behind_it(
     client: httpx.AsyncClient, registry: Registry, last: str, expected: list[int]
 ) -> None:
     record(registry, claim(registry), 100, 200, 300)
-    registry.cancel_run(1)
+    registry.runs.cancel(1)
     response = await client.get("/train/1/events", headers={"Last-Event-ID": last})
     assert steps_of(events_of(response)) == expected
 
@@ -138,7 +138,7 @@ async def test_unknown_run_is_a_problem_before_the_stream_begins(client: httpx.A
 async def test_queued_run_is_waited_for_and_then_sent_as_it_comes(
     client: httpx.AsyncClient, registry: Registry
 ) -> None:
-    registry.queue_run(TUTORIAL, "never", max_queued=10)
+    registry.runs.queue(TUTORIAL, "never", max_queued=10)
     streams: list[httpx.Response] = []
 
     async def watch(last: int) -> None:
@@ -149,12 +149,12 @@ async def test_queued_run_is_waited_for_and_then_sent_as_it_comes(
             tasks.start_soon(watch, last)
         await anyio.sleep(0.1)  # so that the streams begin before there is progress; the claim holds without
         assert streams == []
-        run = registry.claim_run(600, owner="a test")
+        run = registry.runs.claim(600, owner="a test")
         assert run
         for step in range(100, 1100, 100):
             record(registry, run, step)
             await anyio.sleep(0.05)
-        registry.fail_run(run, "diverged", "the loss is not finite")
+        registry.runs.fail(run, "diverged", "the loss is not finite")
     every = list(range(100, 1100, 100))
     assert sorted(steps_of(events_of(stream)) for stream in streams) == [every, every, every[2:]]
     end = events_of(streams[0])[-1].data
@@ -181,14 +181,14 @@ async def test_steps_recorded_again_by_the_second_attempt_are_sent_once(
     # given: a run that died at step 300, with a snapshot of step 100, and a client that saw step 200
     first = claim(registry, lease_s=0)
     record(registry, first, 100)
-    registry.save_snapshot(first, Snapshot(100, b"state"))
+    registry.runs.save_snapshot(first, Snapshot(100, b"state"))
     record(registry, first, 200, 300)
     # when: it goes on from its snapshot
-    second = registry.claim_run(600, owner="another")
+    second = registry.runs.claim(600, owner="another")
     assert second
     assert (second.run.id, second.run.attempt) == (1, 2)
     record(registry, second, 200, 300, 400)
-    registry.cancel_run(1)
+    registry.runs.cancel(1)
     # then
     assert steps_of(events_of(await client.get("/train/1/events"))) == [100, 200, 300, 400]
     response = await client.get("/train/1/events", headers={"Last-Event-ID": "200"})
@@ -238,7 +238,7 @@ def test_client_that_loses_its_connection_again_and_again_misses_nothing(tmp_pat
         def train() -> None:
             for step in every:
                 record(registry, run, step)
-            registry.cancel_run(1)
+            registry.runs.cancel(1)
 
         training = threads.submit(train)
         seen: list[Event] = []

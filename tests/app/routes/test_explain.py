@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from inkling import mnist
+from inkling.digit import Gray
 from inkling.network.attribution import explain
 from inkling.network.classifier import Classifier
 from inkling.plots.attribution import draw_heat_map
@@ -18,8 +18,7 @@ from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, form, image_fil
 
 pytestmark = pytest.mark.anyio
 
-Bytes = NDArray[np.uint8]
-Encode = Callable[[Bytes], bytes]
+Encode = Callable[[Gray], bytes]
 
 
 async def ask(
@@ -46,7 +45,7 @@ async def ask(
     ],
 )
 async def test_every_type_of_predict_is_explained(
-    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes, content_type: str, encode: Encode
+    client: httpx.AsyncClient, classifier: Classifier, digits: Gray, content_type: str, encode: Encode
 ) -> None:
     response = await ask(client, encode(digits[7:8]), content_type)
     assert response.status_code == 200, response.text
@@ -56,12 +55,12 @@ async def test_every_type_of_predict_is_explained(
     np.testing.assert_array_equal(answer["contributions"], expected.contributions)
 
 
-async def test_jpeg_is_explained_as_it_is_decoded(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_jpeg_is_explained_as_it_is_decoded(client: httpx.AsyncClient, digits: Gray) -> None:
     response = await ask(client, image_file(digits[7], "JPEG", quality=95), "image/jpeg")
     assert response.json()["digit"] == 7
 
 
-async def test_any_picture_is_explained_as_the_network_sees_it(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_any_picture_is_explained_as_the_network_sees_it(client: httpx.AsyncClient, digits: Gray) -> None:
     drawn = np.pad(255 - np.kron(digits[7], np.ones((4, 4), np.uint8)), 30, constant_values=255)
     answer = (await ask(client, image_file(drawn), PNG, query="?fit=mnist")).json()
     expected = (await ask(client, digits[7].tobytes())).json()
@@ -81,7 +80,7 @@ async def test_picture_without_a_digit_is_not_explained(client: httpx.AsyncClien
     assert "image 1: the picture is blank" in response.json()["detail"]
 
 
-async def test_prediction_is_that_of_predict(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_prediction_is_that_of_predict(client: httpx.AsyncClient, digits: Gray) -> None:
     for digit in digits[:10]:
         answer = (await ask(client, digit.tobytes())).json()
         headers = {"Content-Type": RAW}
@@ -92,7 +91,7 @@ async def test_prediction_is_that_of_predict(client: httpx.AsyncClient, digits: 
 
 @pytest.mark.parametrize("digit", range(10))
 async def test_any_digit_is_explained_when_asked_for(
-    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes, digit: int
+    client: httpx.AsyncClient, classifier: Classifier, digits: Gray, digit: int
 ) -> None:
     answer = (await ask(client, digits[7].tobytes(), query=f"?digit={digit}")).json()
     assert (answer["digit"], answer["prediction"]["digit"]) == (digit, 7)
@@ -110,7 +109,7 @@ async def test_answer_names_the_version_and_its_timing(client: httpx.AsyncClient
         assert response.headers["cache-control"] == "no-store"
 
 
-async def test_same_image_gets_the_same_bytes(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_same_image_gets_the_same_bytes(client: httpx.AsyncClient, digits: Gray) -> None:
     for accept in (JSON, PNG):
         first = await ask(client, digits[2].tobytes(), accept=accept)
         assert (await ask(client, digits[2].tobytes(), accept=accept)).content == first.content
@@ -118,7 +117,7 @@ async def test_same_image_gets_the_same_bytes(client: httpx.AsyncClient, digits:
 
 @pytest.mark.parametrize(("query", "digit"), [("", 7), ("?digit=9", 9), ("?fit=strict", 7)])
 async def test_heat_map_is_answered_when_asked_for(
-    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes, query: str, digit: int
+    client: httpx.AsyncClient, classifier: Classifier, digits: Gray, query: str, digit: int
 ) -> None:
     response = await ask(client, digits[7].tobytes(), query=query, accept=f"{JSON};q=0.5, {PNG}")
     (probabilities,) = classifier.probabilities(digits[7:8])
@@ -147,7 +146,7 @@ async def test_blank_image_is_explained_by_nothing(client: httpx.AsyncClient) ->
 @pytest.mark.parametrize("count", [2, 20])
 @pytest.mark.parametrize(("content_type", "encode"), [(MULTIPART, images_form), (JSON, images_json), (RAW, bytes)])
 async def test_another_number_of_images_is_refused_with_the_count(
-    client: httpx.AsyncClient, digits: Bytes, content_type: str, encode: Encode, count: int
+    client: httpx.AsyncClient, digits: Gray, content_type: str, encode: Encode, count: int
 ) -> None:
     response = await ask(client, encode(digits[:count]), content_type)
     body = check_problem(response, 422)

@@ -16,6 +16,7 @@ from app.schemas import Predictions
 from app.serving.predictions import INLINE_BODY_BYTES
 from app.settings import Settings
 from inkling import mnist
+from inkling.digit import Gray
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
 from inkling.network.evaluation import evaluate
@@ -26,8 +27,7 @@ from tests.support.services import connect
 
 pytestmark = pytest.mark.anyio
 
-Bytes = NDArray[np.uint8]
-Encode = Callable[[Bytes], bytes]
+Encode = Callable[[Gray], bytes]
 
 
 async def read(client: httpx.AsyncClient, body: bytes, content_type: str) -> NDArray[np.float64]:
@@ -54,7 +54,7 @@ async def read(client: httpx.AsyncClient, body: bytes, content_type: str) -> NDA
     ],
 )
 async def test_every_type_answers_the_networks_probabilities_in_order(
-    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes, content_type: str, encode: Encode
+    client: httpx.AsyncClient, classifier: Classifier, digits: Gray, content_type: str, encode: Encode
 ) -> None:
     probabilities = await read(client, encode(digits), content_type)
     np.testing.assert_allclose(probabilities, classifier.probabilities(digits), atol=1e-6)
@@ -62,13 +62,13 @@ async def test_every_type_answers_the_networks_probabilities_in_order(
 
 @pytest.mark.parametrize(("content_type", "file_format"), [(PNG, "PNG"), ("image/bmp", "BMP"), ("image/gif", "GIF")])
 async def test_one_image_file_answers_one_prediction(
-    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes, content_type: str, file_format: str
+    client: httpx.AsyncClient, classifier: Classifier, digits: Gray, content_type: str, file_format: str
 ) -> None:
     probabilities = await read(client, image_file(digits[4], file_format), content_type)
     np.testing.assert_allclose(probabilities, classifier.probabilities(digits[4:5]), atol=1e-6)
 
 
-async def test_form_of_httpx_is_read(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_form_of_httpx_is_read(client: httpx.AsyncClient, digits: Gray) -> None:
     files = [("file", (f"{i}.png", image_file(digit), "image/png")) for i, digit in enumerate(digits)]
     response = await client.post("/predict", files=files)
     assert len(response.json()["predictions"]) == len(digits)
@@ -84,7 +84,7 @@ async def test_answer_names_the_version_and_its_timing(client: httpx.AsyncClient
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_npy_is_answered_when_asked_for(client: httpx.AsyncClient, classifier: Classifier, digits: Bytes) -> None:
+async def test_npy_is_answered_when_asked_for(client: httpx.AsyncClient, classifier: Classifier, digits: Gray) -> None:
     headers = {"Content-Type": RAW, "Accept": NPY}
     response = await client.post("/predict", content=digits.tobytes(), headers=headers)
     assert response.headers["content-type"] == NPY
@@ -100,7 +100,7 @@ async def test_npy_that_is_not_accepted_is_not_answered(client: httpx.AsyncClien
 
 
 async def test_large_body_is_read_like_a_small_one(
-    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes
+    client: httpx.AsyncClient, classifier: Classifier, digits: Gray
 ) -> None:
     many = np.concatenate([digits] * 5)
     assert many.nbytes > INLINE_BODY_BYTES > digits.nbytes
@@ -114,7 +114,7 @@ async def test_error_in_a_large_body_is_a_problem_too(client: httpx.AsyncClient)
     assert "100000 bytes" in response.json()["detail"]
 
 
-async def test_fit_strict_is_the_default(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_fit_strict_is_the_default(client: httpx.AsyncClient, digits: Gray) -> None:
     headers = {"Content-Type": RAW}
     default = await client.post("/predict", content=digits.tobytes(), headers=headers)
     strict = await client.post("/predict?fit=strict", content=digits.tobytes(), headers=headers)
@@ -122,7 +122,7 @@ async def test_fit_strict_is_the_default(client: httpx.AsyncClient, digits: Byte
     assert set(strict.json()["predictions"][0]) == {"digit", "confidence", "probabilities"}
 
 
-async def test_wrong_size_names_the_image_and_the_way_out(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_wrong_size_names_the_image_and_the_way_out(client: httpx.AsyncClient, digits: Gray) -> None:
     large = np.zeros((28, 40), np.uint8)
     files = [("file", ("a.png", image_file(image), "image/png")) for image in (digits[0], large)]
     response = await client.post("/predict", files=files)
@@ -146,7 +146,7 @@ async def test_limits_of_the_settings_hold(settings: Settings) -> None:
         assert "28x29, 812 pixels; the limit is 784" in response.json()["detail"]
 
 
-def test_many_clients_at_once_get_their_own_answers(server: Server, classifier: Classifier, digits: Bytes) -> None:
+def test_many_clients_at_once_get_their_own_answers(server: Server, classifier: Classifier, digits: Gray) -> None:
     def ask(i: int) -> list[float]:
         count = 1 + i % 3
         images = np.stack([digits[(i + j) % 20] for j in range(count)])
@@ -191,14 +191,14 @@ async def test_shipped_network_reads_the_test_images_and_its_confidence_means_wh
 # fit=mnist
 
 
-def pictures_of(digits: Bytes) -> list[Bytes]:
+def pictures_of(digits: Gray) -> list[Gray]:
     """Return digits as people send them: large, dark on white, anywhere."""
     large = [np.asarray(Image.fromarray(digit).resize((112, 112), Image.Resampling.BICUBIC)) for digit in digits]
     return [255 - np.pad(image, ((10 * i, 5), (3, 20 * i))) for i, image in enumerate(large)]
 
 
 async def test_any_picture_is_read_as_what_it_is_normalised_to(
-    client: httpx.AsyncClient, classifier: Classifier, digits: Bytes
+    client: httpx.AsyncClient, classifier: Classifier, digits: Gray
 ) -> None:
     pictures = pictures_of(digits[:4])
     files = [("file", ("a.png", image_file(picture), PNG)) for picture in pictures]
@@ -217,7 +217,7 @@ async def test_any_picture_is_read_as_what_it_is_normalised_to(
     assert Predictions.model_validate(response.json()).predictions[0].normalised
 
 
-async def test_image_is_answered_only_when_asked_for(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_image_is_answered_only_when_asked_for(client: httpx.AsyncClient, digits: Gray) -> None:
     body = image_file(pictures_of(digits[:1])[0])
     response = await client.post("/predict?fit=mnist", content=body, headers={"Content-Type": PNG})
     assert set(response.json()["predictions"][0]["normalised"]) == {
@@ -225,7 +225,7 @@ async def test_image_is_answered_only_when_asked_for(client: httpx.AsyncClient, 
     }
 
 
-async def test_npy_of_any_size_answers_npy(client: httpx.AsyncClient, classifier: Classifier, digits: Bytes) -> None:
+async def test_npy_of_any_size_answers_npy(client: httpx.AsyncClient, classifier: Classifier, digits: Gray) -> None:
     picture = pictures_of(digits[:1])[0]
     headers = {"Content-Type": NPY, "Accept": NPY}
     response = await client.post("/predict?fit=mnist", content=npy_file(picture), headers=headers)
@@ -234,7 +234,7 @@ async def test_npy_of_any_size_answers_npy(client: httpx.AsyncClient, classifier
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
-async def test_picture_without_a_digit_is_named_by_its_position(client: httpx.AsyncClient, digits: Bytes) -> None:
+async def test_picture_without_a_digit_is_named_by_its_position(client: httpx.AsyncClient, digits: Gray) -> None:
     pictures = [*pictures_of(digits[:1]), np.full((50, 60), 255, np.uint8)]
     files = [("file", ("a.png", image_file(picture), PNG)) for picture in pictures]
     response = await client.post("/predict?fit=mnist", files=files)

@@ -25,7 +25,7 @@ async def test_promotions_are_listed_newest_first_a_page_at_a_time(
     client: httpx.AsyncClient, registry: Registry, shipped: Checkpoint
 ) -> None:
     publish(registry, retrained(shipped, 2))
-    registry.promote(1, "a test rolls back")
+    registry.versions.promote(1, "a test rolls back")
     first = (await client.get("/promotions?limit=2")).json()
     assert [(item["version"], item["policy"]) for item in first["items"]] == [(1, "manual"), (2, "always")]
     assert first["items"][0]["reason"] == "a test rolls back"
@@ -38,8 +38,8 @@ async def test_refusal_is_listed_with_the_scores_that_decided(
 ) -> None:
     # given: a run whose version was worse than the served one
     comparison = Comparison(500, 430, 450, 10, 30, 0.999, 8, -0.25)
-    registry.queue_run(TUTORIAL, "if_better", max_queued=1)
-    claim = registry.claim_run(lease_s=30, owner="a test")
+    registry.runs.queue(TUTORIAL, "if_better", max_queued=1)
+    claim = registry.runs.claim(lease_s=30, owner="a test")
     assert claim
     # when
     registry.publish(claim, retrained(shipped, 2), lambda served: Decision(False, "it reads fewer", comparison))

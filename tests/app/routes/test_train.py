@@ -128,14 +128,14 @@ async def test_cancelled_run_stays_cancelled(client: httpx.AsyncClient, registry
     assert cancelled.status_code == 200
     assert (cancelled.json()["state"], cancelled.json()["waits_for"]) == ("cancelled", None)
     assert cancelled.json()["finished_at"]
-    assert registry.claim_run(lease_s=30, owner="a test") is None
+    assert registry.runs.claim(lease_s=30, owner="a test") is None
     again = await client.delete("/train/1")
     assert (again.status_code, again.json()["detail"]) == (409, "run 1 is cancelled: it cannot be cancelled any more")
 
 
 async def test_run_being_trained_can_be_cancelled(client: httpx.AsyncClient, registry: Registry) -> None:
     await start(client)
-    registry.claim_run(lease_s=30, owner="a test")
+    registry.runs.claim(lease_s=30, owner="a test")
     assert (await client.get("/train/1")).json()["state"] == "running"
     assert (await client.delete("/train/1")).json()["state"] == "cancelled"
 

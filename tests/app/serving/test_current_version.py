@@ -40,7 +40,7 @@ def test_nothing_is_served_before_the_first_look(registry: Registry) -> None:
 
 
 def test_promotions_are_followed_forward_and_back(registry: Registry, shipped: Checkpoint) -> None:
-    registry.add_first_version(shipped)
+    registry.versions.add_first(shipped)
     serving = Serving(registry)
     serving.refresh()
     first = serving.classifier
@@ -49,13 +49,13 @@ def test_promotions_are_followed_forward_and_back(registry: Registry, shipped: C
     assert serving.classifier is first
     serving.refresh()
     assert serving.classifier.version == 2
-    registry.promote(1, "a test rolls back")
+    registry.versions.promote(1, "a test rolls back")
     serving.refresh()
     assert serving.classifier.version == 1
 
 
 def test_version_that_is_not_promoted_is_not_served(registry: Registry, shipped: Checkpoint) -> None:
-    registry.add_first_version(shipped)
+    registry.versions.add_first(shipped)
     publish(registry, retrained(shipped, 2), promoted=False)
     serving = Serving(registry)
     serving.refresh()
@@ -63,7 +63,7 @@ def test_version_that_is_not_promoted_is_not_served(registry: Registry, shipped:
 
 
 def test_look_that_finds_nothing_new_loads_nothing(registry: Registry, shipped: Checkpoint) -> None:
-    registry.add_first_version(shipped)
+    registry.versions.add_first(shipped)
     serving = Serving(registry)
     serving.refresh()
     loaded = serving.classifier
@@ -74,7 +74,7 @@ def test_look_that_finds_nothing_new_loads_nothing(registry: Registry, shipped: 
 def test_corrupt_version_is_refused_and_the_last_good_one_goes_on(
     registry: Registry, shipped: Checkpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    registry.add_first_version(shipped)
+    registry.versions.add_first(shipped)
     serving = Serving(registry)
     serving.refresh()
     publish(registry, damaged(shipped))
@@ -91,7 +91,7 @@ def test_corrupt_version_is_refused_and_the_last_good_one_goes_on(
 
 
 def test_version_whose_bytes_changed_is_refused(registry: Registry, settings: Settings, shipped: Checkpoint) -> None:
-    registry.add_first_version(shipped)
+    registry.versions.add_first(shipped)
     serving = Serving(registry)
     serving.refresh()
     publish(registry, retrained(shipped, 2))
@@ -115,7 +115,7 @@ def test_version_without_a_good_one_before_it_says_why_nothing_is_served(
 def test_readers_see_whole_versions_while_many_look_at_once(
     registry: Registry, shipped: Checkpoint, digits: NDArray[np.uint8]
 ) -> None:
-    registry.add_first_version(shipped)
+    registry.versions.add_first(shipped)
     checkpoints = {1: shipped, **{version: retrained(shipped, version) for version in (2, 3)}}
     expected = {version: Classifier(c, version).probabilities(digits) for version, c in checkpoints.items()}
     serving = Serving(registry)
@@ -141,7 +141,7 @@ def test_readers_see_whole_versions_while_many_look_at_once(
             for version in (2, 3):
                 publish(registry, checkpoints[version])
             for version in (1, 2, 3, 1, 2):
-                registry.promote(version, "a test")
+                registry.versions.promote(version, "a test")
         finally:
             ended.set()
         for future in looks:
@@ -161,7 +161,7 @@ async def test_application_follows_promotions_made_by_others(
     assert report.json()["digest"] == new.digest
     response = await client.post("/predict", content=bytes(784), headers={"Content-Type": RAW})
     assert response.headers["x-model-version"] == "2"
-    registry.promote(1, "a test rolls back")
+    registry.versions.promote(1, "a test rolls back")
     await eventually_answers(client, "/readyz", lambda response: response.json()["version"] == 1)
 
 

@@ -38,7 +38,7 @@ def trainer(process_settings: Settings, registry: Registry) -> Iterator[Trainer]
 
 
 def queue(registry: Registry) -> Run:
-    return registry.queue_run(TUTORIAL, "never", max_queued=10)[0]
+    return registry.runs.queue(TUTORIAL, "never", max_queued=10)[0]
 
 
 def trainer_processes(caplog: pytest.LogCaptureFixture) -> list[int]:
@@ -65,7 +65,7 @@ def test_run_waits_for_its_own_trainer_to_start(process_settings: Settings, regi
 
 def test_run_waits_for_the_run_being_trained(settings: Settings, registry: Registry) -> None:
     first, second = queue(registry), queue(registry)
-    claim = registry.claim_run(lease_s=30, owner="a test")
+    claim = registry.runs.claim(lease_s=30, owner="a test")
     assert claim is not None
     trainer = Trainer(settings, registry)
     assert trainer.describe_wait(second) == f"waits for run {first.id}, which is being trained"
@@ -101,7 +101,7 @@ def test_external_server_starts_no_trainer(
     trainer.ensure()
     trainer.stop()
     assert trainer_processes(caplog) == []
-    assert registry.run(1).state == "queued"
+    assert registry.runs.get(1).state == "queued"
 
 
 def test_run_needs_tensorflow_where_its_trainer_starts(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,11 +237,11 @@ def test_server_that_is_stopped_puts_its_run_back_into_the_queue(server: Server,
     (process,) = [int(match[1]) for match in trainers if match]
     assert is_gone(process)
     with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
-        run, snapshot = registry.run(1), registry.snapshot(1)
+        run, snapshot = registry.runs.get(1), registry.runs.snapshot(1)
         assert (run.state, run.attempt) == ("queued", 0)
         assert run.step == (snapshot.step if snapshot else 0)
-        assert [line.step for line in registry.progress(1)] == list(range(1000, run.step + 1, 1000))
-        assert registry.has_work()
+        assert [line.step for line in registry.runs.progress(1)] == list(range(1000, run.step + 1, 1000))
+        assert registry.runs.has_work()
         assert registry.verify() == []
 
 
@@ -257,14 +257,14 @@ def test_run_of_a_killed_trainer_goes_on_at_once_in_a_new_one(server: Server, tm
     with server.client() as client, open_registry(Settings(data_dir=tmp_path / "data")) as registry:
         # given: a run that has a snapshot
         client.post("/train", json={"overrides": LONG})
-        snapshot = eventually(lambda: registry.snapshot(1), "a snapshot", deadline_s=120)
+        snapshot = eventually(lambda: registry.runs.snapshot(1), "a snapshot", deadline_s=120)
         # when
         os.kill(trainers_started(server)[0], signal.SIGKILL)
         # then
         eventually(lambda: len(trainers_started(server)) == 2, "another trainer", deadline_s=15)
-        eventually(lambda: registry.run(1).attempt == 2, "its second attempt", deadline_s=15)
-        eventually(lambda: registry.run(1).step > snapshot.step, "that goes on", deadline_s=60)
-        assert registry.run(1).state == "running"
+        eventually(lambda: registry.runs.get(1).attempt == 2, "its second attempt", deadline_s=15)
+        eventually(lambda: registry.runs.get(1).step > snapshot.step, "that goes on", deadline_s=60)
+        assert registry.runs.get(1).state == "running"
         assert client.delete("/train/1").json()["state"] == "cancelled"
         assert registry.verify() == []
 
@@ -279,13 +279,13 @@ def test_trainer_outlives_its_server_and_the_next_server_starts_no_other(tmp_pat
         try:
             with start_server(data_dir, INKLING_MNIST_DIR=mnist_dir) as first, first.client() as asking:
                 asking.post("/train", json={"overrides": overrides, "promote": "never"})
-                eventually(lambda: registry.run(1).step, "a line of progress", deadline_s=120)
+                eventually(lambda: registry.runs.get(1).step, "a line of progress", deadline_s=120)
                 trainers = trainers_started(first)
                 first.process.kill()
                 first.process.wait(10)
                 # when: another one starts on the same data
                 with start_server(data_dir, INKLING_MNIST_DIR=mnist_dir) as second, second.client() as client:
-                    assert registry.run(1).state == "running"
+                    assert registry.runs.get(1).state == "running"
                     eventually(
                         lambda: client.get("/train/1").json()["state"] != "running", "the run's end", deadline_s=120
                     )
@@ -300,5 +300,5 @@ def test_trainer_outlives_its_server_and_the_next_server_starts_no_other(tmp_pat
                 with suppress(ProcessLookupError):
                     os.kill(trainer, signal.SIGKILL)
         assert (run["state"], run["attempt"], run["version"]) == ("succeeded", 1, 2)
-        assert [line.step for line in registry.progress(1)] == list(range(100, 8_100, 100))
+        assert [line.step for line in registry.runs.progress(1)] == list(range(100, 8_100, 100))
         assert registry.verify() == []

@@ -126,24 +126,24 @@ def test_run_stands_still_while_predictions_wait_and_goes_on_when_none_come(
         open_registry(Settings(data_dir=data_dir)) as registry,
     ):
         client.post("/train", json={"overrides": ENDLESS})
-        eventually(lambda: registry.run(1).step, "a line of progress", deadline_s=120)
+        eventually(lambda: registry.runs.get(1).step, "a line of progress", deadline_s=120)
         # when: predictions come
         is_over = threading.Event()
         predicting = threading.Thread(target=predict_until, args=(server, is_over))
         predicting.start()
         try:
             eventually(lambda: logged(server, "run 1: stands still"), "the run stands still", deadline_s=60)
-            step = registry.run(1).step
-            before = registry.run(1).lease_expires_at
-            eventually(lambda: registry.run(1).lease_expires_at != before, "its lease is renewed", deadline_s=60)
-            assert (registry.run(1).state, registry.run(1).step) == ("running", step)
+            step = registry.runs.get(1).step
+            before = registry.runs.get(1).lease_expires_at
+            eventually(lambda: registry.runs.get(1).lease_expires_at != before, "its lease is renewed", deadline_s=60)
+            assert (registry.runs.get(1).state, registry.runs.get(1).step) == ("running", step)
             assert "inkling_training_yields 1.0" in client.get("/metrics?format=prometheus").text
         finally:
             is_over.set()
             predicting.join()
         # when: no more come
-        eventually(lambda: registry.run(1).step > step, "the run goes on", deadline_s=60)
-        assert registry.run(1).attempt == 1
+        eventually(lambda: registry.runs.get(1).step > step, "the run goes on", deadline_s=60)
+        assert registry.runs.get(1).attempt == 1
         assert logged(server, "predictions wait no more: training goes on")
 
 

@@ -61,8 +61,8 @@ def test_two_data_directories_have_trainers_of_two_names(tmp_path: Path) -> None
 
 
 def claimed(registry: Registry, owner: str) -> Claim:
-    registry.queue_run(TUTORIAL, "never", max_queued=9)
-    claim = registry.claim_run(600, owner)
+    registry.runs.queue(TUTORIAL, "never", max_queued=9)
+    claim = registry.runs.claim(600, owner)
     assert claim is not None
     return claim
 
@@ -70,10 +70,10 @@ def claimed(registry: Registry, owner: str) -> Claim:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_leases_of_a_dead_owner_end_at_once(registry: Registry) -> None:
     claim = claimed(registry, "dead")
-    assert not registry.has_work()
-    registry.end_leases("dead")
-    assert registry.has_work()
-    again = registry.claim_run(600, "next")
+    assert not registry.runs.has_work()
+    registry.runs.expire_leases("dead")
+    assert registry.runs.has_work()
+    again = registry.runs.claim(600, "next")
     assert again is not None
     assert (again.run.id, again.run.attempt) == (claim.run.id, 2)
 
@@ -82,13 +82,13 @@ def test_leases_of_a_dead_owner_end_at_once(registry: Registry) -> None:
 @pytest.mark.parametrize("owner", ["dea", "d%", "____", "", "dead-x", "another"])
 def test_leases_of_others_go_on(registry: Registry, owner: str) -> None:
     claim = claimed(registry, "dead")
-    registry.end_leases(owner)
-    assert not registry.has_work()
-    assert registry.run(claim.run.id) == claim.run
+    registry.runs.expire_leases(owner)
+    assert not registry.runs.has_work()
+    assert registry.runs.get(claim.run.id) == claim.run
 
 
 def test_ending_no_lease_is_no_error(registry: Registry) -> None:
-    registry.end_leases("nobody")
-    queued, _ = registry.queue_run(TUTORIAL, "never", max_queued=9)
-    registry.end_leases("nobody")
-    assert registry.run(queued.id) == queued
+    registry.runs.expire_leases("nobody")
+    queued, _ = registry.runs.queue(TUTORIAL, "never", max_queued=9)
+    registry.runs.expire_leases("nobody")
+    assert registry.runs.get(queued.id) == queued

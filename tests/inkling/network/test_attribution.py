@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inkling import mnist
+from inkling.digit import Gray
 from inkling.network.attribution import Explanation, explain
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
@@ -15,7 +16,6 @@ LOST = 1e-4
 """Nats that the contributions may miss their sum by, where the ink moves a logit by 8."""
 
 Array = NDArray[np.float64]
-Bytes = NDArray[np.uint8]
 
 
 def logits(x: Array, shipped: Checkpoint) -> Array:
@@ -35,7 +35,7 @@ def lost(explanation: Explanation) -> float:
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_logits_are_the_networks(classifier: Classifier, shipped: Checkpoint, digits: Bytes, digit: int) -> None:
+def test_logits_are_the_networks(classifier: Classifier, shipped: Checkpoint, digits: Gray, digit: int) -> None:
     explanation = explain(classifier, digits[digit], digit)
     expected = logits(np.stack([np.zeros(784), digits[digit].reshape(784) / 255]), shipped)[:, digit]
     assert explanation.digit == digit
@@ -43,7 +43,7 @@ def test_logits_are_the_networks(classifier: Classifier, shipped: Checkpoint, di
 
 
 def test_contributions_are_the_gradients_of_the_path_times_the_ink(
-    classifier: Classifier, shipped: Checkpoint, digits: Bytes
+    classifier: Classifier, shipped: Checkpoint, digits: Gray
 ) -> None:
     """By finite differences of the reference at 2,000 points of the path: no formula of the code is used."""
     x = digits[7].reshape(784) / 255
@@ -59,18 +59,18 @@ def test_contributions_are_the_gradients_of_the_path_times_the_ink(
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_contributions_add_up_to_what_the_ink_does(classifier: Classifier, digits: Bytes, digit: int) -> None:
+def test_contributions_add_up_to_what_the_ink_does(classifier: Classifier, digits: Gray, digit: int) -> None:
     for image in digits:
         assert lost(explain(classifier, image, digit)) < LOST
 
 
-def test_difference_of_two_digits_is_what_the_ink_does_to_their_odds(classifier: Classifier, digits: Bytes) -> None:
+def test_difference_of_two_digits_is_what_the_ink_does_to_their_odds(classifier: Classifier, digits: Gray) -> None:
     blank, read = np.log(classifier.probabilities(np.stack([np.zeros((28, 28), np.uint8), digits[7]])))
     difference = explain(classifier, digits[7], 7).contributions - explain(classifier, digits[7], 9).contributions
     assert difference.sum() == pytest.approx((read[7] - read[9]) - (blank[7] - blank[9]), abs=1e-4)
 
 
-def test_ground_contributes_nothing_and_ink_something(classifier: Classifier, digits: Bytes) -> None:
+def test_ground_contributes_nothing_and_ink_something(classifier: Classifier, digits: Gray) -> None:
     contributions = explain(classifier, digits[3], 3).contributions
     assert contributions.shape == (28, 28)
     assert (contributions[digits[3] == 0] == 0).all()
@@ -85,7 +85,7 @@ def test_blank_image_has_nothing_to_explain(classifier: Classifier) -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.25, 2.0])
-def test_temperature_divides_all(shipped: Checkpoint, digits: Bytes, temperature: float) -> None:
+def test_temperature_divides_all(shipped: Checkpoint, digits: Gray, temperature: float) -> None:
     plain = explain(Classifier(with_temperature(shipped, 1.0), 1), digits[5], 5)
     tempered = explain(Classifier(with_temperature(shipped, temperature), 2), digits[5], 5)
     assert tempered.logit == pytest.approx(plain.logit / temperature)
@@ -93,14 +93,14 @@ def test_temperature_divides_all(shipped: Checkpoint, digits: Bytes, temperature
     np.testing.assert_allclose(tempered.contributions, plain.contributions / temperature)
 
 
-def test_same_image_gets_the_same_bits(classifier: Classifier, shipped: Checkpoint, digits: Bytes) -> None:
+def test_same_image_gets_the_same_bits(classifier: Classifier, shipped: Checkpoint, digits: Gray) -> None:
     first, again = explain(classifier, digits[2], 2), explain(Classifier(shipped, 2), digits[2].copy(), 2)
     assert first.contributions.tobytes() == again.contributions.tobytes()
     assert (first.logit, first.baseline_logit) == (again.logit, again.baseline_logit)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e3, 1e10, 1e30, 1e37])
-def test_extreme_weights_give_numbers_and_no_warning(shipped: Checkpoint, digits: Bytes, scale: float) -> None:
+def test_extreme_weights_give_numbers_and_no_warning(shipped: Checkpoint, digits: Gray, scale: float) -> None:
     explanation = explain(Classifier(with_parameters(shipped, scale), 1), digits[1], 1)
     assert np.isfinite(explanation.contributions).all()
     assert np.isfinite([explanation.logit, explanation.baseline_logit]).all()

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inkling.network.checkpoint import MAX_CHECKPOINT_BYTES, SHAPES, Card, Checkpoint, CheckpointError, load, save
+from inkling.errors import CheckpointError
+from inkling.network.checkpoint import MAX_CHECKPOINT_BYTES, SHAPES, Card, Checkpoint, load, save
 from tests.support.networks import make_card, make_checkpoint, random_parameters
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inkling.network.checkpoint import SHAPES, Checkpoint, CheckpointError, save
+from inkling.errors import CheckpointError
+from inkling.network.checkpoint import SHAPES, Checkpoint, save
 from inkling.network.classifier import Classifier
 
 

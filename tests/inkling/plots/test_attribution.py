@@ -3,27 +3,26 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from inkling.digit import Gray
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
 from inkling.plots.attribution import BAR, COLOURS, DIGIT_GREY, MARGIN, TILE, caption, draw_heat_map
 
-Bytes = NDArray[np.uint8]
-
 SURE_OF_7 = np.eye(10, dtype=np.float32)[7]
 
 
-def draw(image: Bytes, contributions: NDArray[np.float64], probabilities: NDArray[np.float32] = SURE_OF_7) -> Bytes:
+def draw(image: Gray, contributions: NDArray[np.float64], probabilities: NDArray[np.float32] = SURE_OF_7) -> Gray:
     """Return the picture's pixels (height, width, 3)."""
     picture = draw_heat_map(image, Explanation(7, 1.0, 0.0, contributions), probabilities)
     assert (picture.mode, picture.width > picture.height) == ("RGB", True)
     return np.asarray(picture)
 
 
-def tile(pixels: Bytes) -> Bytes:
+def tile(pixels: Gray) -> Gray:
     return pixels[MARGIN : MARGIN + TILE, MARGIN : MARGIN + TILE]
 
 
-def of_pixel(pixels: Bytes, row: int, column: int) -> list[int]:
+def of_pixel(pixels: Gray, row: int, column: int) -> list[int]:
     """Return the colour of the middle of an enlarged pixel."""
     side = TILE // 28
     colour: list[int] = tile(pixels)[row * side + side // 2, column * side + side // 2].tolist()
@@ -46,7 +45,7 @@ def test_ink_for_the_digit_is_red_and_against_it_blue(contributions: NDArray[np.
     assert blue[2] > 2 * blue[0]
 
 
-def test_digit_that_contributes_nothing_is_grey(digits: Bytes) -> None:
+def test_digit_that_contributes_nothing_is_grey(digits: Gray) -> None:
     pixels = tile(draw(digits[7], np.zeros((28, 28))))
     expected = np.rint(255 - DIGIT_GREY * digits[7].astype(np.float64)).astype(np.uint8)
     side = TILE // 28
@@ -54,7 +53,7 @@ def test_digit_that_contributes_nothing_is_grey(digits: Bytes) -> None:
         np.testing.assert_array_equal(pixels[..., channel], np.kron(expected, np.ones((side, side), np.uint8)))
 
 
-def test_every_pixel_is_a_square(classifier: Classifier, digits: Bytes) -> None:
+def test_every_pixel_is_a_square(classifier: Classifier, digits: Gray) -> None:
     pixels = tile(np.asarray(draw_heat_map(digits[4], explain(classifier, digits[4], 4), SURE_OF_7)))
     side = TILE // 28
     small = pixels[::side, ::side]
@@ -101,7 +100,7 @@ def test_caption_is_below_the_digit(contributions: NDArray[np.float64]) -> None:
     assert MARGIN + TILE < changed.min() <= changed.max() < len(sure) - 1
 
 
-def test_same_explanation_is_the_same_picture(classifier: Classifier, digits: Bytes) -> None:
+def test_same_explanation_is_the_same_picture(classifier: Classifier, digits: Gray) -> None:
     def drawn() -> Image.Image:
         return draw_heat_map(digits[3], explain(classifier, digits[3], 8), SURE_OF_7)
 

@@ -16,10 +16,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 import inkling.registry
+from inkling.errors import SchemaError
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.database import REVISIONS, Database
-from inkling.registry.records import SchemaError
 from inkling.registry.registry import Registry
 from inkling.registry.tables import metadata
 from inkling.settings import StoreSettings
@@ -86,20 +86,20 @@ def test_database_of_the_first_release_is_upgraded_and_keeps_its_rows(
 ) -> None:
     registry = Registry(first_release.registry_url)
     # then
-    waiting, succeeded = registry.runs(10)
+    waiting, succeeded = registry.runs.newest(10)
     assert (succeeded.state, succeeded.version, succeeded.decision) == ("succeeded", 1, "because")
     assert (waiting.state, waiting.recipe, waiting.promote) == ("queued", TUTORIAL, "never")
-    assert [(line.step, line.loss) for line in registry.progress(1)] == [(100, 1.5)]
-    assert registry.checkpoint(1) == checkpoint.content
-    served = registry.served()
+    assert [(line.step, line.loss) for line in registry.runs.progress(1)] == [(100, 1.5)]
+    assert registry.versions.checkpoint(1) == checkpoint.content
+    served = registry.versions.served()
     assert served is not None
     assert (served.version, served.is_promoted, served.compared_with, served.comparison) == (1, True, None, None)
     assert registry.verify() == []
     # then: it can be worked with
-    assert registry.queue_run(TUTORIAL, "never", max_queued=9, idempotency_key="k") == (waiting, False)
-    claim = registry.claim_run(600, "tests")
+    assert registry.runs.queue(TUTORIAL, "never", max_queued=9, idempotency_key="k") == (waiting, False)
+    claim = registry.runs.claim(600, "tests")
     assert claim is not None
-    assert registry.snapshot(claim.run.id) is None
+    assert registry.runs.snapshot(claim.run.id) is None
     registry.close()
 
 
@@ -131,7 +131,7 @@ def test_revisions_are_the_scripts_history() -> None:
 
 
 def test_database_opened_again_is_left_alone(registry: Registry, store: StoreSettings) -> None:
-    run, _ = registry.queue_run(TUTORIAL, "never", max_queued=1)
+    run, _ = registry.runs.queue(TUTORIAL, "never", max_queued=1)
     again = Registry(store.registry_url)
     assert again.runs(10) == [run]
     again.close()
@@ -140,7 +140,7 @@ def test_database_opened_again_is_left_alone(registry: Registry, store: StoreSet
 @pytest.fixture
 def newer(registry: Registry, store: StoreSettings) -> StoreSettings:
     """A database that a newer Inkling has upgraded."""
-    registry.queue_run(TUTORIAL, "never", max_queued=1)
+    registry.runs.queue(TUTORIAL, "never", max_queued=1)
     with connect(store.registry_url) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0099'"))
     return store

@@ -38,29 +38,29 @@ def break_it(store: StoreSettings, registry: Registry) -> Callable[[str], None]:
 
 
 def claimed(registry: Registry) -> Claim:
-    registry.queue_run(SHORT, "always", max_queued=100)
-    claim = registry.claim_run(600, "tests")
+    registry.runs.queue(SHORT, "always", max_queued=100)
+    claim = registry.runs.claim(600, "tests")
     assert claim is not None
     return claim
 
 
 def publish(registry: Registry, seed: int, *, is_promoted: bool = True) -> None:
     claim = claimed(registry)
-    registry.record_progress(claim, Progress(100, 1.0, 0.5, None, 1.0))
+    registry.runs.record_progress(claim, Progress(100, 1.0, 0.5, None, 1.0))
     decision = Decision(is_promoted, "for the test")
     registry.publish(claim, make_checkpoint(random_parameters(seed)), lambda served: decision)
 
 
 def fill(registry: Registry, checkpoint: Checkpoint) -> None:
     """Make runs of every state: 1 succeeded (version 2), 2 failed, 3 cancelled, 4 running, 5 queued."""
-    registry.add_first_version(checkpoint)
+    registry.versions.add_first(checkpoint)
     publish(registry, 1)
-    registry.fail_run(claimed(registry), "internal", "for the test")
-    registry.cancel_run(claimed(registry).run.id)
+    registry.runs.fail(claimed(registry), "internal", "for the test")
+    registry.runs.cancel(claimed(registry).run.id)
     running = claimed(registry)
-    registry.record_progress(running, Progress(100, 1.0, 0.5, None, 1.0))
-    registry.save_snapshot(running, Snapshot(100, b"state"))
-    registry.queue_run(SHORT, "always", max_queued=100)
+    registry.runs.record_progress(running, Progress(100, 1.0, 0.5, None, 1.0))
+    registry.runs.save_snapshot(running, Snapshot(100, b"state"))
+    registry.runs.queue(SHORT, "always", max_queued=100)
 
 
 def test_empty_registry_is_consistent(registry: Registry) -> None:
@@ -69,7 +69,7 @@ def test_empty_registry_is_consistent(registry: Registry) -> None:
 
 def test_registry_with_runs_of_every_state_is_consistent(registry: Registry, checkpoint: Checkpoint) -> None:
     fill(registry, checkpoint)
-    assert {run.state for run in registry.runs(10)} == {"queued", "running", "succeeded", "failed", "cancelled"}
+    assert {run.state for run in registry.runs.newest(10)} == {"queued", "running", "succeeded", "failed", "cancelled"}
     assert registry.verify() == []
 
 
@@ -167,7 +167,7 @@ def test_promotion_of_no_version_is_named(
     registry: Registry, checkpoint: Checkpoint, break_it: Callable[[str], None], backend: str
 ) -> None:
     # given: a database that was not asked to keep its foreign keys
-    registry.add_first_version(checkpoint)
+    registry.versions.add_first(checkpoint)
     if backend == "postgresql":
         break_it("ALTER TABLE promotions DROP CONSTRAINT promotions_version_fkey")
     # when

@@ -4,9 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from inkling.digit import Mask
 from inkling.vision.connected_components import label
-
-Mask = NDArray[np.bool_]
 
 
 def flooded(mask: Mask) -> tuple[NDArray[np.int32], int]:

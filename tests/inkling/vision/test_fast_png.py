@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.bodies.images import decode, open_image
-from app.errors import ImageError
+from inkling.errors import ImageError
 from inkling.vision import fast_png
 from inkling.vision.fast_png import plain_png_pixels
 from tests.support.bodies import image_file, png_chunk

@@ -7,26 +7,26 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.errors import NoDigitError
+from inkling.digit import Gray
+from inkling.errors import NoDigitError
 from inkling.network.classifier import Classifier
 from inkling.vision.normalize import normalise
 from tests.support.digits import make_digits
 
-Bytes = NDArray[np.uint8]
 DIGITS, LABELS = make_digits(20, seed=3)
 
 
-def cropped(image: Bytes) -> Bytes:
+def cropped(image: Gray) -> Gray:
     rows, columns = np.nonzero(image)
     return image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
-def enlarged(image: Bytes, factor: int) -> Bytes:
+def enlarged(image: Gray, factor: int) -> Gray:
     size = image.shape[1] * factor, image.shape[0] * factor
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
-def on_paper(ink: Bytes, seed: int, grain: float = 8) -> Bytes:
+def on_paper(ink: Gray, seed: int, grain: float = 8) -> Gray:
     """Return dark ink on grey paper that is lit from one side."""
     height, width = ink.shape
     light = np.linspace(120, 220, width) * np.ones((height, 1))
@@ -34,7 +34,7 @@ def on_paper(ink: Bytes, seed: int, grain: float = 8) -> Bytes:
     return np.clip(light * (1 - 0.7 * ink / 255) + noise, 0, 255).astype(np.uint8)
 
 
-def beside(images: list[Bytes], gap: int) -> Bytes:
+def beside(images: list[Gray], gap: int) -> Gray:
     height = max(image.shape[0] for image in images)
     parts = [np.pad(image, ((0, height - image.shape[0]), (0, gap))) for image in images]
     return np.pad(np.hstack(parts), 6)

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from app.bodies.pictures import decode_picture
-from app.errors import NoDigitError
-from inkling import mnist
-from inkling.mnist import Split
+from inkling.digit import Gray
+from inkling.errors import NoDigitError
+from inkling.mnist import Split, read_folder
 from inkling.model_card.corruptions import CHANGES, changed
 from inkling.model_card.file_variants import FILES, kept
 from inkling.model_card.readings import fit, read, read_fitted
@@ -21,20 +20,18 @@ from inkling.vision.normalize import normalise
 
 pytestmark = pytest.mark.mnist
 
-Bytes = NDArray[np.uint8]
 
-
-def cropped(image: Bytes) -> Bytes:
+def cropped(image: Gray) -> Gray:
     rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def enlarged(image: Bytes, factor: int) -> Bytes:
+def enlarged(image: Gray, factor: int) -> Gray:
     size = image.shape[1] * factor, image.shape[0] * factor
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
-def normalised_or_blank(grey: Bytes) -> Bytes:
+def normalised_or_blank(grey: Gray) -> Gray:
     try:
         return normalise(grey).pixels
     except NoDigitError:
@@ -43,7 +40,7 @@ def normalised_or_blank(grey: Bytes) -> Bytes:
 
 @cache
 def read_test(folder: Path) -> Split:
-    return mnist.read_folder(folder).test
+    return read_folder(folder).test
 
 
 @pytest.fixture

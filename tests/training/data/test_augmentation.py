@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inkling.digit import Floats
 from inkling.network.recipe import ACCURATE, TUTORIAL, Recipe
 from tests.support.digits import make_digits
 
 pytestmark = pytest.mark.train
 
-Floats = NDArray[np.float32]
 STILL = TUTORIAL.with_overrides({})
 MIDDLE = 0.5
 """The number that changes nothing: halfway between as far one way and as far the other."""

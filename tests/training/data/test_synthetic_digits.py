@@ -1,15 +1,12 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from inkling.mnist import Split
 from inkling.network.checkpoint import load
+from inkling.network.pretrained import PRETRAINED
 from training.data.synthetic_digits import ORDER, draw_digit, with_drawn_digits
 from training.loop import predict
-
-PRETRAINED = Path(__file__).parents[3] / "inkling" / "network" / "pretrained.safetensors"
 
 some = Split(np.arange(20 * 784, dtype=np.uint64).astype(np.uint8).reshape(20, 28, 28), np.full(20, 3, np.uint8))
 

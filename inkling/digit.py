@@ -1,0 +1,20 @@
+"""The digit: its sides, its classes, and the arrays that hold it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 28
+"""Pixels of an image's side, as the network reads it."""
+NUM_PIXELS = SIDE * SIDE
+NUM_CLASSES = 10
+DIGIT_SIDE = 20
+"""Pixels of a digit's longer side in MNIST. 16 of its 70,000 digits have 19, and none another."""
+
+Gray = NDArray[np.uint8]
+"""A gray picture of any size (h, w), 0 black to 255 white."""
+Images = NDArray[np.uint8]
+"""Images as the network reads them (n, 28, 28), 0 background to 255 foreground."""
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels; the last two are the first pixels outside."""

@@ -1,0 +1,76 @@
+"""MNIST's download: the archive that Keras publishes, checked and written as the four IDX files."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from inkling.atomic_file import write_atomically
+from inkling.errors import DatasetError
+from inkling.mnist import (
+    CANONICAL_SHA256,
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    how_to_provide,
+    idx_bytes,
+)
+
+KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+MAX_DOWNLOAD_BYTES = 64 << 20
+
+
+def download(folder: Path, url: str = KERAS_URL) -> None:
+    """Download MNIST as Keras publishes it, check it, and write the four IDX files into `folder`.
+
+    Raises:
+        DatasetError: no network, or what came is not MNIST.
+    """
+    arrays = _read_npz(_fetch(url, folder), url)
+    contents: dict[str, bytes] = {}
+    for name, array in arrays.items():
+        content = idx_bytes(array)
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != CANONICAL_SHA256[name]:
+            raise DatasetError(
+                f"{url}: {name} has SHA-256 {digest}, expected {CANONICAL_SHA256[name]}. {how_to_provide(folder)}"
+            )
+        contents[name] = content
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+
+
+def _fetch(url: str, folder: Path) -> bytes:
+    content = bytearray()
+    try:
+        with httpx.stream("GET", url, follow_redirects=True, timeout=30) as response:
+            response.raise_for_status()
+            total = int(response.headers.get("content-length", 0)) or None
+            with tqdm(total=total, unit="B", unit_scale=True, desc="MNIST", disable=None) as bar:
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    bar.update(len(chunk))
+                    if len(content) > MAX_DOWNLOAD_BYTES:
+                        raise DatasetError(f"{url} is larger than {MAX_DOWNLOAD_BYTES} bytes: it is not MNIST")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise DatasetError(f"MNIST cannot be downloaded from {url}: {error}. {how_to_provide(folder)}") from error
+    return bytes(content)
+
+
+def _read_npz(content: bytes, url: str) -> dict[str, NDArray[np.uint8]]:
+    members = {
+        TRAIN_IMAGES: "x_train",
+        TRAIN_LABELS: "y_train",
+        TEST_IMAGES: "x_test",
+        TEST_LABELS: "y_test",
+    }
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as npz:
+            return {name: np.ascontiguousarray(npz[member], np.uint8) for name, member in members.items()}
+    except Exception as error:  # NumPy raises many kinds on what is not an archive of arrays
+        raise DatasetError(f"{url} did not answer with MNIST: {error}") from error
