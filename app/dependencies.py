@@ -7,7 +7,7 @@ from typing import Annotated
 from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request
 
-from app.bodies.images import Limits
+from app.bodies.images import UploadLimits
 from app.observability.metrics import Metrics
 from app.serving.current_version import Serving
 from app.serving.trainer_process import Trainer
@@ -19,13 +19,13 @@ from inkling.registry.registry import Registry
 class Services:
     settings: Settings
     api_key: str | None
-    limits: Limits
+    limits: UploadLimits
     registry: Registry
     serving: Serving
     trainer: Trainer
     metrics: Metrics
-    normalising: CapacityLimiter
-    """Lets as many threads normalise pictures at once as there are processors: a photo takes some 300 MB."""
+    normalizing: CapacityLimiter
+    """Lets as many threads normalize pictures at once as there are processors: a photo takes some 300 MB."""
     stopping: asyncio.Event
     """Set when the process was asked to stop: what would never end by itself must end."""
 

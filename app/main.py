@@ -14,7 +14,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from app import errors, openapi
-from app.bodies.images import Limits
+from app.bodies.images import UploadLimits
 from app.dependencies import Services
 from app.fast.predict_route import DirectFastAPI
 from app.observability.metrics import Metrics
@@ -22,7 +22,7 @@ from app.routes import docs, events, explain, health, metrics, page, predict, pr
 from app.security import resolve_key
 from app.serving.current_version import Serving
 from app.serving.trainer_process import Trainer
-from app.serving.training_throttle import Precedence
+from app.serving.training_throttle import TrainingThrottle
 from app.settings import Settings
 from inkling import __version__
 from inkling.network.pretrained import load_pretrained
@@ -41,8 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = app.state.services = await asyncio.to_thread(_open, settings, series)
-        precedence = Precedence(settings, series)
-        tasks = [asyncio.create_task(_follow(services)), asyncio.create_task(precedence.watch())]
+        throttle = TrainingThrottle(settings, series)
+        tasks = [asyncio.create_task(_follow(services)), asyncio.create_task(throttle.watch())]
         try:
             with _announced_stop(services.stopping):
                 yield
@@ -94,12 +94,12 @@ def _open(settings: Settings, series: Metrics) -> Services:
     return Services(
         settings=settings,
         api_key=key,
-        limits=Limits.of(settings),
+        limits=UploadLimits.of(settings),
         registry=registry,
         serving=serving,
         trainer=Trainer(settings, registry),
         metrics=series,
-        normalising=CapacityLimiter(os.cpu_count() or 1),
+        normalizing=CapacityLimiter(os.cpu_count() or 1),
         stopping=asyncio.Event(),
     )
 
@@ -146,4 +146,4 @@ async def _follow(services: Services) -> None:
             if is_reached:
                 logger.exception("the registry cannot be followed, trying on: %s", error)
             is_reached = False
-        await asyncio.sleep(services.settings.follow_s)
+        await asyncio.sleep(services.settings.registry_poll_s)

@@ -47,7 +47,7 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
     },
     "Server-Timing": {
         "schema": {"type": "string"},
-        "description": "milliseconds of decode and model; with fit=mnist decode includes the normalisation",
+        "description": "milliseconds of decode and model; with fit=mnist decode includes the normalization",
     },
 }
 """Of every answer that the network gives."""

@@ -14,13 +14,13 @@ class _FromRecord(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-class Normalised(BaseModel):
+class Normalized(BaseModel):
     is_untouched: bool = Field(description="whether it looked like MNIST already, and was left as it is")
     inverted: bool = Field(description="whether its ink was darker than its ground")
     box: tuple[int, int, int, int] | None = Field(
         description="left, top, right and bottom of the ink, in the picture's pixels; null if it is untouched"
     )
-    background_removed: bool = Field(description="whether its ground was uneven, or grey, and was taken away")
+    background_removed: bool = Field(description="whether its ground was uneven, or gray, and was taken away")
     warnings: list[str] = Field(description="what may have gone wrong, in words")
     image: str | None = Field(None, description="what the network read: 28x28, a PNG data URI; with return_image=true")
 
@@ -29,7 +29,7 @@ class Prediction(BaseModel):
     digit: int = Field(description="the most probable digit, 0 to 9")
     confidence: float = Field(description="its probability, 0 to 1")
     probabilities: list[float] = Field(description="of the digits 0 to 9; they add up to 1")
-    normalised: Normalised | None = Field(None, description="how the picture was normalised; with fit=mnist")
+    normalized: Normalized | None = Field(None, description="how the picture was normalized; with fit=mnist")
 
 
 class Predictions(BaseModel):
@@ -140,8 +140,8 @@ class Comparison(_FromRecord):
     images: int
     candidate_correct: int
     served_correct: int
-    candidate_alone: int = Field(description="images that only the candidate reads right")
-    served_alone: int = Field(description="images that only the served version reads right")
+    candidate_only_correct: int = Field(description="images that only the candidate reads right")
+    served_only_correct: int = Field(description="images that only the served version reads right")
     p_value: float = Field(description="of McNemar's exact test, one-sided")
     worst_digit: int
     worst_digit_change: float = Field(description="its recall, candidate less served")

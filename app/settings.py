@@ -31,8 +31,10 @@ class Settings(StoreSettings):
     max_images: int = Field(10_000, ge=1, description="most images a prediction request")
     max_pixels: int = Field(40_000_000, ge=784, description="most pixels an image (a phone's photo: 12 million)")
     max_queued_runs: int = Field(16, ge=1, description="most training runs that wait")
-    follow_s: float = Field(0.5, ge=0.05, le=60, description="seconds between two looks at which version is promoted")
-    yield_p99_ms: float = Field(
+    registry_poll_s: float = Field(
+        0.5, ge=0.05, le=60, description="seconds between two looks at which version is promoted"
+    )
+    pause_training_lag_ms: float = Field(
         20,
         ge=0,
         le=60_000,

@@ -13,7 +13,7 @@ TITLES = {"multipart": "a form with a PNG, requests a second", "raw": "a PNG as 
 
 
 def draw(race: Race, path: Path) -> None:
-    """Draw the medians at JUDGED connections, the largest first; no-ops, which read nothing, in grey."""
+    """Draw the medians at JUDGED connections, the largest first; no-ops, which read nothing, in gray."""
     panels = [
         (title, sorted(((_rate(race, upload, name), name) for name in race.names(upload)), reverse=True))
         for upload, title in TITLES.items()
@@ -28,8 +28,8 @@ def draw(race: Race, path: Path) -> None:
         longest = rows[0][0] if rows else 1.0
         for rate, name in rows:
             right = LEFT + (WIDTH - LEFT - RIGHT) * rate / longest
-            colour = BLUE if name == OURS.name else (GREY if name.startswith("no-op") else (120, 120, 120))
-            drawing.rectangle((LEFT, top, right, top + BAR), fill=colour)
+            color = BLUE if name == OURS.name else (GREY if name.startswith("no-op") else (120, 120, 120))
+            drawing.rectangle((LEFT, top, right, top + BAR), fill=color)
             drawing.text((LEFT - 10, top + BAR / 2), name, fill=BLACK, font=font, anchor="rm")
             drawing.text((right + 8, top + BAR / 2), f"{rate:,.0f}", fill=BLACK, font=font, anchor="lm")
             top += BAR + GAP

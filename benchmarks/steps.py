@@ -21,8 +21,8 @@ from inkling.mnist import Dataset
 from inkling.model_card.markdown import paragraph, table
 from inkling.network.recipe import ACCURATE, Recipe
 from training import loop
-from training.data.shuffling import index_batches
-from training.learner import Learner
+from training.data.shuffling import shuffled_batches
+from training.trainer import Trainer
 
 ROUNDS = 5
 CALLS = 10
@@ -37,8 +37,8 @@ PRODUCTS = ((784, 128, 2), (128, 256, 3), (256, 10, 3))
 PLAIN = {"rotation": 0, "scale": 0, "shear": 0, "shift": 0, "elastic": 0, "thickness": 0}
 ACCURATE_WITHOUT: dict[str, dict[str, float]] = {
     "whole": {},
-    "without damage": {"damaged": 0},
-    "without distortions and damage": {**PLAIN, "damaged": 0},
+    "without damage": {"corrupted": 0},
+    "without distortions and damage": {**PLAIN, "corrupted": 0},
 }
 
 Call = Callable[[], object]
@@ -130,9 +130,9 @@ def verdicts(steps: Steps) -> list[Verdict]:
 def _against_the_limit(data: Dataset) -> tuple[list[float], list[float], list[float], list[float]]:
     """Return the limits, the rates of the products, the milliseconds of a step, and the shares that it waits."""
     split, _ = data.hold_out(RECIPE.validation_size)
-    tensors, learner = loop._flat(split), Learner(RECIPE)
-    batches = index_batches(RECIPE.with_overrides({"training_steps": 100_000}), len(split))
-    learner.run_steps(next(batches), 0, *tensors)  # compilation
+    tensors, trainer = loop._flat(split), Trainer(RECIPE)
+    batches = shuffled_batches(RECIPE.with_overrides({"training_steps": 100_000}), len(split))
+    trainer.run_steps(next(batches), 0, *tensors)  # compilation
     square = _matrix(SQUARE, SQUARE)
     square_tensor, products = tf.constant(square), _products(RECIPE.batch_size)
     flops = 2 * RECIPE.batch_size * sum(rows * columns * count for rows, columns, count in PRODUCTS)
@@ -143,13 +143,13 @@ def _against_the_limit(data: Dataset) -> tuple[list[float], list[float], list[fl
         rates.append(flops / _best(products) / 1e9)
         settled = time.perf_counter() + SETTLE_S
         while time.perf_counter() < settled:
-            learner.run_steps(next(batches), 0, *tensors)
+            trainer.run_steps(next(batches), 0, *tensors)
         waited, calls = 0.0, []
         for _ in range(CALLS):
             asked = time.perf_counter()
             indices = next(batches)
             chosen = time.perf_counter()
-            learner.run_steps(indices, 0, *tensors)
+            trainer.run_steps(indices, 0, *tensors)
             waited += chosen - asked
             calls.append(time.perf_counter() - asked)
         step_ms.append(min(calls) / RECIPE.display_step * 1e3)
@@ -163,11 +163,11 @@ def _accurate(data: Dataset) -> dict[str, list[float]]:
     tensors = loop._flat(split)
     size = (ACCURATE.display_step, ACCURATE.batch_size)
     indices = np.random.default_rng(0).integers(0, len(split), size, dtype=np.int32)
-    learners = {name: Learner(ACCURATE.with_overrides(without)) for name, without in ACCURATE_WITHOUT.items()}
-    for learner in learners.values():
-        learner.run_steps(indices, 0, *tensors)  # compilation
+    learners = {name: Trainer(ACCURATE.with_overrides(without)) for name, without in ACCURATE_WITHOUT.items()}
+    for trainer in learners.values():
+        trainer.run_steps(indices, 0, *tensors)  # compilation
     rounds = [
-        [_seconds(lambda learner=learner: learner.run_steps(indices, 0, *tensors)) for learner in learners.values()]  # type: ignore[misc]
+        [_seconds(lambda trainer=trainer: trainer.run_steps(indices, 0, *tensors)) for trainer in learners.values()]  # type: ignore[misc]
         for _ in range(ROUNDS)
     ]
     columns = zip(*rounds, strict=True)
@@ -179,7 +179,7 @@ def _accurate(data: Dataset) -> dict[str, list[float]]:
 
 def _input_ms(recipe: Recipe, size: int) -> float:
     """Return the milliseconds that it takes to choose a step's images, once the shuffle's buffer is full."""
-    batches = index_batches(recipe, size)
+    batches = shuffled_batches(recipe, size)
     next(batches)
     return _seconds(lambda: [next(batches) for _ in range(4)]) / 4 / recipe.display_step * 1e3
 

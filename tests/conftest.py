@@ -52,7 +52,7 @@ def real_mnist_dir() -> Path:
 @pytest.fixture
 def settings(tmp_path: Path, small_mnist_dir: Path) -> Settings:
     """A server's settings with an empty data directory; it starts no trainer."""
-    return Settings(data_dir=tmp_path / "data", mnist_dir=small_mnist_dir, trainer="external", follow_s=0.05)
+    return Settings(data_dir=tmp_path / "data", mnist_dir=small_mnist_dir, trainer="external", registry_poll_s=0.05)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the benchmarks read and judge: wrk's words, answers, and thresholds."""
+"""What the benchmarks read and promotion_decision: wrk's words, answers, and thresholds."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bodies.images import Limits, read_images
+from app.bodies.images import UploadLimits, read_images
 from benchmarks import bulk, load, picture, serving, verdicts
 from benchmarks.load import Load
 from benchmarks.serving import Race
@@ -69,7 +69,7 @@ def test_uploads_hold_the_digit_that_they_are_checked_by(tmp_path: Path) -> None
     with Image.open(tmp_path / "digit.png") as picture_file:
         pixels = np.asarray(picture_file)
     for post in posts.values():
-        (image,) = read_images(post.body.read_bytes(), post.content_type, Limits(1, 784))
+        (image,) = read_images(post.body.read_bytes(), post.content_type, UploadLimits(1, 784))
         np.testing.assert_array_equal(image, pixels)
     assert expected["digit"] == 7
 
@@ -77,7 +77,7 @@ def test_uploads_hold_the_digit_that_they_are_checked_by(tmp_path: Path) -> None
 def test_bulk_bodies_hold_the_same_images() -> None:
     images = np.tile(make_digits(20, seed=1)[0], (50, 1, 1))
     for body in bulk.bodies(images):
-        found = read_images(body.content, body.content_type, Limits(10_000, 784))
+        found = read_images(body.content, body.content_type, UploadLimits(10_000, 784))
         np.testing.assert_array_equal(found, images)
 
 

@@ -19,7 +19,7 @@ from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe
 from inkling.registry.records import Progress
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
-from training.worker import LEASE_S, StopRequested, be_a_good_neighbour, train_run, work
+from training.worker import LEASE_S, StopRequested, lower_priority, train_run, work
 
 
 class CommandError(Exception):
@@ -153,7 +153,7 @@ def _train(arguments: argparse.Namespace, recipe: Recipe, settings: StoreSetting
 
 
 def _train_and_publish(arguments: argparse.Namespace, recipe: Recipe, settings: StoreSettings) -> int:
-    be_a_good_neighbour()
+    lower_priority()
     registry = Registry(settings.registry_url)
     run, _ = registry.runs.queue(recipe, arguments.promote, max_queued=sys.maxsize)
     claim = registry.runs.claim(LEASE_S, owner=f"cli.{os.getpid()}", run_id=run.id)

@@ -17,11 +17,11 @@ from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Progress
 from training.calibration import fit_temperature
-from training.data.shuffling import index_batches
-from training.data.synthetic_digits import with_drawn_digits
-from training.learner import Learner, scale
+from training.data.shuffling import shuffled_batches
+from training.data.synthetic_digits import add_synthetic_digits
 from training.model import accuracy, logits
 from training.snapshot import Parameters, TrainingState
+from training.trainer import Trainer, scale
 
 
 class DivergedError(Exception):
@@ -45,17 +45,17 @@ def train(
         DivergedError: the loss is not finite, or runs away.
     """
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
-    train_split = with_drawn_digits(train_split, recipe.drawn, recipe.seed)
-    learner = Learner(recipe)
+    train_split = add_synthetic_digits(train_split, recipe.synthetic, recipe.seed)
+    trainer = Trainer(recipe)
     step, elapsed_s = 0, 0.0
     if resume:
         step, elapsed_s = resume.step, resume.elapsed_s
-        learner.restore(resume)
+        trainer.restore(resume)
     images, labels = _flat(train_split)
     held_out = _flat(validation_split) if len(validation_split) else None
     started = time.perf_counter() - elapsed_s
-    for indices in index_batches(recipe, len(train_split), skip=step):
-        loss, batch_accuracy = learner.run_steps(indices, step, images, labels)
+    for indices in shuffled_batches(recipe, len(train_split), skip=step):
+        loss, batch_accuracy = trainer.run_steps(indices, step, images, labels)
         step += len(indices)
         _check_loss(loss, step, recipe)
         if step % recipe.display_step:
@@ -64,11 +64,11 @@ def train(
             step=step,
             loss=loss,
             accuracy=batch_accuracy,
-            validation_accuracy=_held_out_accuracy(held_out, learner.result()),
+            validation_accuracy=_held_out_accuracy(held_out, trainer.result()),
             elapsed_s=time.perf_counter() - started,
         )
-        on_progress(progress, partial(learner.copy_state, step, progress.elapsed_s))
-    return learner.result()
+        on_progress(progress, partial(trainer.copy_state, step, progress.elapsed_s))
+    return trainer.result()
 
 
 def checkpoint_of(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> Checkpoint:

@@ -41,13 +41,13 @@ class Adam:
 
     def update(self, gradients: Gradients, step: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Move the variables, in place, by their gradients of step number `step`, float32 () from 0."""
-        first_share = 1 - tf.pow(BETA_1, step + 1)  # of the moments, what does not come from their start at 0
-        second_share = 1 - tf.pow(BETA_2, step + 1)
+        bias_correction_1 = 1 - tf.pow(BETA_1, step + 1)  # of the moments, what does not come from their start at 0
+        bias_correction_2 = 1 - tf.pow(BETA_2, step + 1)
         for name, variable in self.variables.items():
             first, second, gradient = self.first_moments[name], self.second_moments[name], gradients[name]
             first.assign(BETA_1 * first + (1 - BETA_1) * gradient)
             second.assign(BETA_2 * second + (1 - BETA_2) * gradient**2)
-            change = (first / first_share) / (tf.sqrt(second / second_share) + EPSILON)
+            change = (first / bias_correction_1) / (tf.sqrt(second / bias_correction_2) + EPSILON)
             variable.assign_sub(learning_rate * change)
 
 
@@ -55,7 +55,7 @@ class Muon:
     """Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) for the hidden layers' weights; else Adam.
 
     Adam measures a change pixel by pixel and unit by unit. Muon takes the layer for what it is, a linear map: it makes
-    all singular values of the momentum nearly equal, so that rare directions are learnt as fast as common ones. The
+    all singular values of the momentum nearly equal, so that rare directions are learned as fast as common ones. The
     change is scaled to the size of Adam's (Liu et al. 2025, https://arxiv.org/abs/2502.16982, equation 4), so that one
     learning rate serves both.
     """

@@ -9,7 +9,7 @@ from inkling.digit import NUM_CLASSES
 from inkling.mnist import Split
 from inkling.network.checkpoint import Checkpoint, load
 from inkling.registry.records import Comparison, Decision, PromotePolicy
-from inkling.registry.versions import Decide
+from inkling.registry.versions import DecisionRule
 from training.loop import predict
 
 SIGNIFICANCE = 0.05
@@ -17,7 +17,7 @@ MAX_RECALL_LOSS = 0.03
 """Of 500 held-out images of a digit, 15: twice what chance alone moves between two equal networks."""
 
 
-def judge(policy: PromotePolicy, candidate: Checkpoint, validation: Split) -> Decide:
+def promotion_decision(policy: PromotePolicy, candidate: Checkpoint, validation: Split) -> DecisionRule:
     """Return the decision on `candidate` under a policy.
 
     `if_better` compares the candidate with the served version on the same held-out images, never the test images:
@@ -44,9 +44,9 @@ def compare(candidate: NDArray[np.bool_], served: NDArray[np.bool_], labels: NDA
     McNemar's test, exact and one-sided (Dietterich 1998, section 3.1): of the images that only one of the two reads
     right, the candidate's share is binomial(1/2) if both are equally good.
     """
-    candidate_alone, served_alone = int((candidate & ~served).sum()), int((served & ~candidate).sum())
-    split = candidate_alone + served_alone
-    tail = sum(math.comb(split, k) for k in range(candidate_alone, split + 1))
+    candidate_only_correct, served_only_correct = int((candidate & ~served).sum()), int((served & ~candidate).sum())
+    split = candidate_only_correct + served_only_correct
+    tail = sum(math.comb(split, k) for k in range(candidate_only_correct, split + 1))
     change = candidate.astype(np.int64) - served
     changes = [
         float(change[labels == digit].mean()) if (labels == digit).any() else 0.0 for digit in range(NUM_CLASSES)
@@ -56,8 +56,8 @@ def compare(candidate: NDArray[np.bool_], served: NDArray[np.bool_], labels: NDA
         images=len(labels),
         candidate_correct=int(candidate.sum()),
         served_correct=int(served.sum()),
-        candidate_alone=candidate_alone,
-        served_alone=served_alone,
+        candidate_only_correct=candidate_only_correct,
+        served_only_correct=served_only_correct,
         p_value=tail / 2**split,
         worst_digit=worst,
         worst_digit_change=changes[worst],

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from inkling import mnist
 from inkling.errors import CheckpointError, LeaseLostError
-from inkling.locks.pause_lock import RightOfWay
+from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
-from inkling.registry.records import Claim, Progress, Run
+from inkling.registry.records import Lease, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from training.snapshot import TrainingState
@@ -30,7 +30,7 @@ RETRY_S = 15.0
 """Less than the lease: a trainer that waits for its database still owns its run."""
 SNAPSHOT_S = 3.0
 """Seconds of training that a killed trainer loses at most, give or take a display step."""
-STANDSTILL_S = 60.0
+MAX_PAUSE_S = 60.0
 """The longest that a run stands still at a time: however slow the predictions, it goes on by a call."""
 NICENESS = 19
 
@@ -56,7 +56,7 @@ def work(settings: StoreSettings, idle_exit_s: float | None = None) -> None:
 
     A run that is being trained when the signal comes goes back to the queue.
     """
-    be_a_good_neighbour()
+    lower_priority()
     registry = Registry(settings.registry_url)
     idle_since = time.monotonic()
     try:
@@ -78,10 +78,10 @@ def work(settings: StoreSettings, idle_exit_s: float | None = None) -> None:
         registry.close()
 
 
-def be_a_good_neighbour() -> None:
+def lower_priority() -> None:
     """Leave the processors to the servers, and have SIGTERM end the work at its next safe place, by StopRequested."""
     global _is_asked_to_stop  # noqa: PLW0603  of the process, as the signal is
-    _yield_processors()
+    _yield_cpus()
     _is_asked_to_stop = False
 
     def stop(signum: int, frame: object) -> None:
@@ -91,7 +91,7 @@ def be_a_good_neighbour() -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-def _yield_processors() -> None:
+def _yield_cpus() -> None:
     """Take the processors only when nobody else wants them, by all the means that the system has and allows."""
     os.nice(NICENESS)
     if hasattr(os, "SCHED_IDLE"):
@@ -106,7 +106,7 @@ def _yield_processors() -> None:
 
 def train_run(
     registry: Registry,
-    claim: Claim,
+    claim: Lease,
     settings: StoreSettings,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Run:
@@ -155,7 +155,7 @@ def describe_failure(error: Exception) -> tuple[str, str]:
 
 
 def _train_and_publish(
-    registry: Registry, claim: Claim, settings: StoreSettings, on_progress: Callable[[Progress], None]
+    registry: Registry, claim: Lease, settings: StoreSettings, on_progress: Callable[[Progress], None]
 ) -> None:
     recipe = claim.run.recipe
     data = mnist.load(settings.mnist_dir, settings.data_dir)
@@ -165,7 +165,7 @@ def _train_and_publish(
     from training import loop, promotion  # noqa: PLC0415  TensorFlow: 5 seconds and 500 MB, only when there is a run
 
     saved_at = time.monotonic()
-    right_of_way = RightOfWay(settings.data_dir)
+    pause_lock = PauseLock(settings.data_dir)
 
     def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
         nonlocal saved_at
@@ -175,38 +175,38 @@ def _train_and_publish(
         if time.monotonic() - saved_at >= SNAPSHOT_S:
             _persist(lambda: registry.runs.save_snapshot(claim, copy_state().to_snapshot()))
             saved_at = time.monotonic()
-        _give_way(right_of_way, registry, claim)
+        _pause_while_serving_lags(pause_lock, registry, claim)
 
     try:
         parameters = loop.train(recipe, data, record, _resume(registry, claim))
     finally:
-        right_of_way.close()
+        pause_lock.close()
     checkpoint = loop.checkpoint_of(parameters, recipe, data)
     _, validation = data.hold_out(recipe.validation_size)
-    decide = promotion.judge(claim.run.promote, checkpoint, validation)
+    decide = promotion.promotion_decision(claim.run.promote, checkpoint, validation)
     version = _persist(lambda: registry.publish(claim, checkpoint, decide))
     accuracy = checkpoint.card.evaluation.accuracy
     logger.info("run %d: succeeded, version %d, test accuracy %.4f", claim.run.id, version.version, accuracy)
 
 
-def _give_way(right_of_way: RightOfWay, registry: Registry, claim: Claim) -> None:
+def _pause_while_serving_lags(pause_lock: PauseLock, registry: Registry, claim: Lease) -> None:
     """Stand still while a server's predictions wait for the processor.
 
     Raises:
         LeaseLostError: the run was cancelled meanwhile.
     """
-    if not right_of_way.is_claimed():
+    if not pause_lock.is_held():
         return
     logger.info("run %d: stands still, predictions come first", claim.run.id)
     started = time.monotonic()
-    while right_of_way.is_claimed() and time.monotonic() - started < STANDSTILL_S:
+    while pause_lock.is_held() and time.monotonic() - started < MAX_PAUSE_S:
         _stop_if_asked()
         _persist(lambda: registry.runs.renew_lease(claim, LEASE_S))
         time.sleep(POLL_S)
     logger.info("run %d: goes on after %.1f s", claim.run.id, time.monotonic() - started)
 
 
-def _resume(registry: Registry, claim: Claim) -> TrainingState | None:
+def _resume(registry: Registry, claim: Lease) -> TrainingState | None:
     """Return the state that the run goes on from; none to begin anew."""
     snapshot = registry.runs.snapshot(claim.run.id)
     if snapshot is None:
@@ -248,7 +248,7 @@ def _persist(write: Callable[[], T]) -> T:
             time.sleep(POLL_S)
 
 
-def _fail(registry: Registry, claim: Claim, error_type: str, detail: str) -> None:
+def _fail(registry: Registry, claim: Lease, error_type: str, detail: str) -> None:
     try:
         _persist(lambda: registry.runs.fail(claim, error_type, detail))
     except (LeaseLostError, SQLAlchemyError) as error:
@@ -256,7 +256,7 @@ def _fail(registry: Registry, claim: Claim, error_type: str, detail: str) -> Non
 
 
 @contextmanager
-def _heartbeat(registry: Registry, claim: Claim) -> Iterator[None]:
+def _heartbeat(registry: Registry, claim: Lease) -> Iterator[None]:
     """Renew the lease while the training goes on, however long one step takes."""
     ended = threading.Event()
 

@@ -36,7 +36,7 @@ def json_array(body: bytes) -> NDArray[Any]:
     return array
 
 
-def grey_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
+def gray_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Return numbers 0 to 255, rounded.
 
     Raises:

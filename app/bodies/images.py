@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from app.bodies.arrays import grey_levels, json_array, npy_array
+from app.bodies.arrays import gray_levels, json_array, npy_array
 from app.bodies.multipart import multipart_files
 from app.errors import BodyError, MediaTypeError
 from app.settings import Settings
@@ -23,12 +23,12 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 
 
 @dataclass(frozen=True)
-class Limits:
+class UploadLimits:
     max_images: int
     max_pixels: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
+    def of(cls, settings: Settings) -> "UploadLimits":
         return cls(settings.max_images, settings.max_pixels)
 
     def check_count(self, count: int) -> None:
@@ -36,7 +36,7 @@ class Limits:
             raise TooLargeError(f"{count} images in one request, the limit is {self.max_images}; send several requests")
 
 
-def read_images(body: bytes, content_type: str, limits: Limits) -> Images:
+def read_images(body: bytes, content_type: str, limits: UploadLimits) -> Images:
     """Return the images of a request's body.
 
     Raises:
@@ -70,7 +70,7 @@ def reader(readers: Mapping[str, T], body: bytes, content_type: str) -> T:
 def decode(content: bytes, max_pixels: int, name: str = "the image") -> Images:
     """Return the pixels (28, 28) of an image file, read as MNIST stores digits: light ink on a dark ground.
 
-    Colours become grey; transparent pixels are ground; of several frames the first counts.
+    Colors become gray; transparent pixels are ground; of several frames the first counts.
 
     Raises:
         ImageError: not an image in one of FORMATS, or not 28x28.
@@ -110,11 +110,11 @@ def open_image(content: bytes, max_pixels: int, name: str, read: Callable[[Image
 def _pixels(image: Image.Image, name: str) -> Images:
     width, height = image.size
     if image.size != (SIDE, SIDE):
-        raise ImageError(f"{name} is {width}x{height} pixels, expected {SIDE}x{SIDE}; send ?fit=mnist to normalise it")
-    return np.frombuffer(_grey(image).tobytes(), np.uint8).reshape(SIDE, SIDE)
+        raise ImageError(f"{name} is {width}x{height} pixels, expected {SIDE}x{SIDE}; send ?fit=mnist to normalize it")
+    return np.frombuffer(_gray(image).tobytes(), np.uint8).reshape(SIDE, SIDE)
 
 
-def _grey(image: Image.Image) -> Image.Image:
+def _gray(image: Image.Image) -> Image.Image:
     if image.mode == "L" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I"):  # 16 bits
@@ -125,22 +125,22 @@ def _grey(image: Image.Image) -> Image.Image:
     return image.convert("L")
 
 
-def _read_multipart(body: bytes, content_type: str, limits: Limits) -> Images:
+def _read_multipart(body: bytes, content_type: str, limits: UploadLimits) -> Images:
     files = multipart_files(body, content_type)
     limits.check_count(len(files))
     names = [f"image {i} of {len(files)}" for i in range(1, len(files) + 1)]
     return np.stack([decode(file, limits.max_pixels, name) for file, name in zip(files, names, strict=True)])
 
 
-def _read_file(body: bytes, content_type: str, limits: Limits) -> Images:
+def _read_file(body: bytes, content_type: str, limits: UploadLimits) -> Images:
     return decode(body, limits.max_pixels)[np.newaxis]
 
 
-def _read_json(body: bytes, content_type: str, limits: Limits) -> Images:
-    return grey_levels(_shape(json_array(body), limits, "`images`"))
+def _read_json(body: bytes, content_type: str, limits: UploadLimits) -> Images:
+    return gray_levels(_shape(json_array(body), limits, "`images`"))
 
 
-def _read_raw(body: bytes, content_type: str, limits: Limits) -> Images:
+def _read_raw(body: bytes, content_type: str, limits: UploadLimits) -> Images:
     count, rest = divmod(len(body), SIDE * SIDE)
     if rest:
         raise ImageError(f"the body is {len(body)} bytes long, expected a multiple of {SIDE * SIDE}: one byte a pixel")
@@ -148,11 +148,11 @@ def _read_raw(body: bytes, content_type: str, limits: Limits) -> Images:
     return np.frombuffer(body, np.uint8).reshape(count, SIDE, SIDE)
 
 
-def _read_npy(body: bytes, content_type: str, limits: Limits) -> Images:
+def _read_npy(body: bytes, content_type: str, limits: UploadLimits) -> Images:
     return np.ascontiguousarray(_shape(npy_array(body), limits, "the array"))
 
 
-def _shape(array: NDArray[Any], limits: Limits, name: str) -> NDArray[Any]:
+def _shape(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArray[Any]:
     """Return (n, 28, 28) from (28, 28), (n, 28, 28) or (n, 784)."""
     if array.ndim not in (2, 3) or (
         array.shape[-2:] != (SIDE, SIDE) and (array.ndim != 2 or array.shape[1] != SIDE * SIDE)
@@ -165,7 +165,7 @@ def _shape(array: NDArray[Any], limits: Limits, name: str) -> NDArray[Any]:
     return images
 
 
-MEDIA_TYPES: dict[str, Callable[[bytes, str, Limits], Images]] = {
+MEDIA_TYPES: dict[str, Callable[[bytes, str, UploadLimits], Images]] = {
     "multipart/form-data": _read_multipart,
     "image/png": _read_file,
     "image/jpeg": _read_file,

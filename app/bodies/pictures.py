@@ -1,4 +1,4 @@
-"""Request bodies -> grey pictures of any size, (h, w), 0 black to 255 white, as `fit=mnist` takes them."""
+"""Request bodies -> gray pictures of any size, (h, w), 0 black to 255 white, as `fit=mnist` takes them."""
 
 import base64
 import io
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from app.bodies.arrays import grey_levels, json_array, npy_array
-from app.bodies.images import MEDIA_TYPES, Limits, open_image, read_images, reader
+from app.bodies.arrays import gray_levels, json_array, npy_array
+from app.bodies.images import MEDIA_TYPES, UploadLimits, open_image, read_images, reader
 from app.bodies.multipart import multipart_files
 from inkling.digit import SIDE, Gray
 from inkling.errors import ImageError, TooLargeError
@@ -29,7 +29,7 @@ _UPRIGHT = {
 """What turns a picture of this EXIF orientation upright."""
 
 
-def read_pictures(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
+def read_pictures(body: bytes, content_type: str, limits: UploadLimits) -> Iterator[Gray]:
     """Return the pictures of a request's body, one after another: each may be large.
 
     Raises:
@@ -42,7 +42,7 @@ def read_pictures(body: bytes, content_type: str, limits: Limits) -> Iterator[Gr
 
 
 def decode_picture(content: bytes, max_pixels: int, name: str = "the image") -> Gray:
-    """Return the grey levels (h, w) of an image file, upright; of several frames the first counts.
+    """Return the gray levels (h, w) of an image file, upright; of several frames the first counts.
 
     Raises:
         ImageError: not an image in one of FORMATS, or damaged.
@@ -59,15 +59,15 @@ def data_uri(picture: Gray) -> str:
 
 
 def _upright(image: Image.Image) -> Gray:
-    image.draft("L", image.size)  # a JPEG need not decode its colours
-    grey = _grey(image)
+    image.draft("L", image.size)  # a JPEG need not decode its colors
+    gray = _gray(image)
     turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     if turn is None:
-        return grey
-    return np.asarray(Image.fromarray(grey).transpose(turn))
+        return gray
+    return np.asarray(Image.fromarray(gray).transpose(turn))
 
 
-def _grey(image: Image.Image) -> Gray:
+def _gray(image: Image.Image) -> Gray:
     if image.mode.startswith("I") or image.mode == "F":
         return _eight_bits(np.asarray(image))
     if image.has_transparency_data:
@@ -89,22 +89,22 @@ def _on_ground(image: Image.Image) -> Gray:
     Where much is transparent, that is the ground, and what is opaque the ink: it gets black or white, whichever the
     ink is not. Where little is (rounded corners), the opaque part is the paper, and is carried on.
     """
-    grey, alpha = np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
-    opaque = grey[alpha > 127]
+    gray, alpha = np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
+    opaque = gray[alpha > 127]
     if not len(opaque):
-        opaque = grey[alpha > 0] if alpha.any() else np.zeros(1, np.uint8)
+        opaque = gray[alpha > 0] if alpha.any() else np.zeros(1, np.uint8)
     typical = float(np.median(opaque))
     is_ink = (alpha < 128).mean() > 0.3
     ground = (0 if typical > 127 else 255) if is_ink else round(typical)
-    levels = np.empty_like(grey)
-    for i in range(0, len(grey), 256):  # in strips: 40 million pixels would be gigabytes in between
+    levels = np.empty_like(gray)
+    for i in range(0, len(gray), 256):  # in strips: 40 million pixels would be gigabytes in between
         rows = slice(i, i + 256)
         opacity = alpha[rows].astype(np.uint32)
-        levels[rows] = (grey[rows] * opacity + ground * (255 - opacity) + 127) // 255
+        levels[rows] = (gray[rows] * opacity + ground * (255 - opacity) + 127) // 255
     return levels
 
 
-def _read_multipart(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
+def _read_multipart(body: bytes, content_type: str, limits: UploadLimits) -> Iterator[Gray]:
     files = multipart_files(body, content_type)
     limits.check_count(len(files))
     budget = PICTURES_A_REQUEST * limits.max_pixels
@@ -120,23 +120,23 @@ def _read_multipart(body: bytes, content_type: str, limits: Limits) -> Iterator[
         yield picture
 
 
-def _read_file(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
+def _read_file(body: bytes, content_type: str, limits: UploadLimits) -> Iterator[Gray]:
     yield decode_picture(body, limits.max_pixels)
 
 
-def _read_json(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
-    yield from grey_levels(_shape(json_array(body), limits, "`images`"))
+def _read_json(body: bytes, content_type: str, limits: UploadLimits) -> Iterator[Gray]:
+    yield from gray_levels(_shape(json_array(body), limits, "`images`"))
 
 
-def _read_npy(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
+def _read_npy(body: bytes, content_type: str, limits: UploadLimits) -> Iterator[Gray]:
     yield from _shape(npy_array(body), limits, "the array")
 
 
-def _read_raw(body: bytes, content_type: str, limits: Limits) -> Iterator[Gray]:
+def _read_raw(body: bytes, content_type: str, limits: UploadLimits) -> Iterator[Gray]:
     yield from read_images(body, content_type, limits)
 
 
-def _shape(array: NDArray[np.generic], limits: Limits, name: str) -> NDArray[np.generic]:
+def _shape(array: NDArray[np.generic], limits: UploadLimits, name: str) -> NDArray[np.generic]:
     """Return (n, h, w) from (h, w), (n, h, w) or (n, 784): flattened images stay what they are with fit=strict."""
     if array.ndim == 2:
         array = array.reshape(-1, SIDE, SIDE) if array.shape[1] == SIDE * SIDE else array[np.newaxis]
@@ -154,7 +154,7 @@ def _shape(array: NDArray[np.generic], limits: Limits, name: str) -> NDArray[np.
     return array
 
 
-_READERS: Mapping[str, Callable[[bytes, str, Limits], Iterator[Gray]]] = {
+_READERS: Mapping[str, Callable[[bytes, str, UploadLimits], Iterator[Gray]]] = {
     media_type: {
         "multipart/form-data": _read_multipart,
         "application/json": _read_json,

@@ -32,7 +32,7 @@ from inkling.network.classifier import Classifier
 from inkling.network.evaluation import evaluate
 from inkling.network.pretrained import load_pretrained
 from inkling.registry.registry import Registry
-from inkling.vision.normalize import normalise
+from inkling.vision.normalize import normalize
 
 TRAINING_COMMANDS = {
     "train": "train the network here and now",
@@ -215,12 +215,12 @@ def _read(file: Path, fit: str, max_pixels: int) -> NDArray[np.uint8]:
         return decode(file.read_bytes(), max_pixels, str(file))
     picture = decode_picture(file.read_bytes(), max_pixels, str(file))
     try:
-        normalised = normalise(picture)
+        normalized = normalize(picture)
     except NoDigitError as error:
         raise NoDigitError(f"{file}: {error}") from error
-    for warning in normalised.report.warnings:
+    for warning in normalized.report.warnings:
         print(f"warning: {file}: {warning}", file=sys.stderr)
-    return normalised.pixels
+    return normalized.pixels
 
 
 def _evaluate(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -43,13 +43,13 @@ class Metrics:
         )
         self._total = Gauge("inkling_test_images", "test images it was measured on", registry=self._registry)
         self._waits = Histogram(
-            "inkling_wait_seconds",
+            "inkling_event_loop_lag_seconds",
             "how long a prediction waits for the processor: a probe, while predictions come",
             buckets=LATENCY_BUCKETS_S,
             registry=self._registry,
         )
-        self._yielding = Gauge(
-            "inkling_training_yields",
+        self._paused = Gauge(
+            "inkling_training_paused",
             "1 while this process has training stand still for its predictions",
             registry=self._registry,
         )
@@ -66,11 +66,11 @@ class Metrics:
         self._images.inc(count)
         self.images += count
 
-    def observe_wait(self, seconds: float) -> None:
+    def observe_lag(self, seconds: float) -> None:
         self._waits.observe(seconds)
 
-    def set_yielding(self, is_yielding: bool) -> None:
-        self._yielding.set(is_yielding)
+    def set_training_paused(self, is_paused: bool) -> None:
+        self._paused.set(is_paused)
 
     def exposition(self, accept: str, classifier: Classifier) -> tuple[bytes, str]:
         """Return the Prometheus exposition and its media type: OpenMetrics where `accept` asks for it."""

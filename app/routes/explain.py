@@ -21,7 +21,7 @@ from app.openapi import ANSWER_HEADERS, BINARY, IMAGE_BODIES, problems
 from inkling.errors import ImageError, NoDigitError, TooLargeError
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
-from inkling.vision.normalize import normalise_all
+from inkling.vision.normalize import normalize_all
 
 router = APIRouter(tags=["predict"])
 
@@ -87,7 +87,7 @@ async def explain_image(
     ] = "strict",
 ) -> Response:
     body = await request.body()
-    limiter = services.normalising if fit == "mnist" else None  # 3 ms as numbers, 14 ms as a picture: not inline
+    limiter = services.normalizing if fit == "mnist" else None  # 3 ms as numbers, 14 ms as a picture: not inline
     return await run_sync(_answer, body, digit, fit, request, services, limiter=limiter)
 
 
@@ -98,7 +98,7 @@ def _answer(body: bytes, digit: int | None, fit: str, request: Request, services
     if fit == "mnist":
         pictures = list(islice(read_pictures(body, content_type, services.limits), 2))
         _check_count(len(pictures), "at least ")
-        images = np.stack([item.pixels for item in normalise_all(pictures)])
+        images = np.stack([item.pixels for item in normalize_all(pictures)])
     else:
         images = read_images(body, content_type, services.limits)
         _check_count(len(images))

@@ -81,7 +81,7 @@ async def predict(
     content_type, accept = request.headers.get("content-type", ""), request.headers.get("accept", "")
     body = await request.body()
     if fit == "mnist":
-        limiter = services.normalising
+        limiter = services.normalizing
         answer = await run_sync(read_any, body, content_type, accept, services, return_image, limiter=limiter)
     elif len(body) <= INLINE_BODY_BYTES:
         answer = read_strict(body, content_type, accept, services)

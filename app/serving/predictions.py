@@ -15,7 +15,7 @@ from app.bodies.pictures import data_uri, read_pictures
 from app.dependencies import Services
 from app.observability.metrics import quality
 from inkling.network.classifier import Classifier
-from inkling.vision.normalize import Normalised, normalise_all
+from inkling.vision.normalize import Normalized, normalize_all
 
 NPY = "application/x-npy"
 INLINE_BODY_BYTES = 64 << 10
@@ -40,26 +40,26 @@ def read_strict(body: bytes, content_type: str, accept: str, services: Services)
 
 
 def read_any(body: bytes, content_type: str, accept: str, services: Services, return_image: bool) -> Answer:
-    """Read pictures of any size, normalised first.
+    """Read pictures of any size, normalized first.
 
     Raises:
-        InputError: as `app.pictures.read_pictures` and `app.normalise.normalise`; or no version is loaded.
+        InputError: as `app.pictures.read_pictures` and `app.normalize.normalize`; or no version is loaded.
     """
     started = time.perf_counter()
-    normalised = normalise_all(read_pictures(body, content_type, services.limits))
-    reports = [_report(item, return_image) for item in normalised]
-    return _read_digits(np.stack([item.pixels for item in normalised]), reports, started, accept, services)
+    normalized = normalize_all(read_pictures(body, content_type, services.limits))
+    reports = [_report(item, return_image) for item in normalized]
+    return _read_digits(np.stack([item.pixels for item in normalized]), reports, started, accept, services)
 
 
-def _report(normalised: Normalised, return_image: bool) -> dict[str, Any]:
-    image = {"image": data_uri(normalised.pixels)} if return_image else {}
-    return {**dataclasses.asdict(normalised.report), **image}
+def _report(normalized: Normalized, return_image: bool) -> dict[str, Any]:
+    image = {"image": data_uri(normalized.pixels)} if return_image else {}
+    return {**dataclasses.asdict(normalized.report), **image}
 
 
 def _read_digits(
     images: NDArray[np.uint8], reports: Sequence[dict[str, Any]], started: float, accept: str, services: Services
 ) -> Answer:
-    """Answer what is on images (n, 28, 28); `reports`, one an image or none at all, tell how they were normalised."""
+    """Answer what is on images (n, 28, 28); `reports`, one an image or none at all, tell how they were normalized."""
     classifier = services.serving.classifier
     decoded = time.perf_counter()
     probabilities = classifier.probabilities(images)
@@ -87,7 +87,7 @@ def _json(probabilities: NDArray[np.float32], classifier: Classifier, reports: S
         for digit, row in zip(digits, probabilities, strict=True)
     ]
     for prediction, report in zip(predictions, reports, strict=False):  # none with fit=strict
-        prediction["normalised"] = report
+        prediction["normalized"] = report
     return orjson.dumps({"version": classifier.version, "predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

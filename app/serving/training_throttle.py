@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.observability.metrics import Metrics
 from app.settings import Settings
-from inkling.locks.pause_lock import RightOfWay
+from inkling.locks.pause_lock import PauseLock
 
 PROBE_S = 0.05
 WINDOW_S = 5.0
@@ -19,7 +19,7 @@ MOST_LATE = WINDOW_S / PROBE_S / 100
 logger = logging.getLogger(__name__)
 
 
-class Precedence:
+class TrainingThrottle:
     """Owns this process's claim on the right of way.
 
     A training run slows a prediction before the server can time it: the request lies in its socket until the server is
@@ -29,14 +29,14 @@ class Precedence:
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._limit_s = settings.yield_p99_ms / 1000
+        self._limit_s = settings.pause_training_lag_ms / 1000
         self._metrics = metrics
         self._right_of_way = _open(settings.data_dir)
         self._waits: deque[tuple[float, float]] = deque()
         """Of the last WINDOW_S: when, in monotonic seconds, and how long the probe waited."""
         self._images = 0
         self._is_needed_until = 0.0
-        self.is_claimed = False
+        self.is_paused = False
 
     async def watch(self) -> None:
         """Probe while predictions come, until cancelled."""
@@ -56,7 +56,7 @@ class Precedence:
             self._images = self._metrics.images
             self._is_needed_until = now + WINDOW_S
         if now < self._is_needed_until:
-            self._metrics.observe_wait(wait_s)
+            self._metrics.observe_lag(wait_s)
             self._waits.append((now, wait_s))
         while self._waits and self._waits[0][0] <= now - WINDOW_S:
             self._waits.popleft()
@@ -64,22 +64,22 @@ class Precedence:
         self._decide(late > MOST_LATE)
 
     def _decide(self, is_late: bool) -> None:
-        if self._right_of_way is None or is_late == self.is_claimed:
+        if self._right_of_way is None or is_late == self.is_paused:
             return
         if not is_late:
             self._right_of_way.release()
             logger.info("predictions wait no more: training goes on")
-        elif self._right_of_way.claim():
+        elif self._right_of_way.hold():
             logger.info("1 in 100 predictions waits more than %g ms: training stands still", self._limit_s * 1000)
         else:
             return  # a trainer looks this very moment: at the next probe
-        self.is_claimed = is_late
-        self._metrics.set_yielding(is_late)
+        self.is_paused = is_late
+        self._metrics.set_training_paused(is_late)
 
 
-def _open(data_dir: Path) -> RightOfWay | None:
+def _open(data_dir: Path) -> PauseLock | None:
     try:
-        return RightOfWay(data_dir)
+        return PauseLock(data_dir)
     except OSError as error:
         logger.warning("training cannot be asked to yield: %s", error)
         return None

@@ -101,7 +101,7 @@ def _data(measured: Measurements) -> str:
         source = f"Images of its trainer's own (`{card.dataset}`); {len(measured.test):,} of them to test on."
     else:
         total, held_out = CANONICAL_COUNTS[TRAIN_IMAGES], card.recipe.validation_size
-        share = card.recipe.drawn
+        share = card.recipe.synthetic
         drawn = f", and on digits drawn as strokes, {100 * share:.0f} % as many" if share else ""
         source = paragraph(f"""
             [MNIST](http://yann.lecun.com/exdb/mnist/) by LeCun, Cortes and Burges: {total:,} images to train on and
@@ -204,7 +204,7 @@ def _robustness(measured: Measurements) -> str:
     kinds = [(name, (change.__doc__ or "").splitlines()[0]) for name, change in CHANGES.items()]
     source = paragraph("""
         The kinds follow [MNIST-C](https://arxiv.org/abs/1906.02337). The strengths are ours, such that a person reads
-        nearly all. Greys are shares of the span from ground to ink, lengths are pixels of 28.""")
+        nearly all. Grays are shares of the span from ground to ink, lengths are pixels of 28.""")
     return f"""## Pictures that are not clean
 
 {summary}
@@ -221,7 +221,7 @@ def _files(measured: Measurements) -> str:
     worst = min(measured.files, key=lambda score: score.kept)
     summary = paragraph(f"""
         The first {measured.files[0].images:,} test images in {len(rows)} kinds of files, through
-        `fit=mnist`: of those read right as they are, the share that still is. Sizes, places, colours, formats and
+        `fit=mnist`: of those read right as they are, the share that still is. Sizes, places, colors, formats and
         uneven light must not matter. The hardest is {worst.name}: {worst.kept / worst.right:.4f}.""")
     return f"## Any file\n\n{summary}\n\n{table(('kept as', 'still right', 'refused'), rows)}"
 

@@ -32,15 +32,15 @@ def scores(measured: Measurements) -> str:
     rows += [row(f"digit {digit}", labels == digit) for digit in range(NUM_CLASSES) if digit in labels]
     rows.append(bold(row("all", np.ones(len(labels), np.bool_))))
     low, high = measured.scored.evaluation.interval_95
-    learnt = ""
-    if measured.checkpoint.card.recipe.drawn:
-        learnt = """The drawn digits that the network learnt are another generator's, but of the same kinds of shapes,
+    learned = ""
+    if measured.checkpoint.card.recipe.synthetic:
+        learned = """The drawn digits that the network learned are another generator's, but of the same kinds of shapes,
             pens and slants: a stranger's strokes may be read worse ([trials.md](trials.md))."""
     summary = paragraph(f"""
         {len(labels):,} digits drawn as strokes by a seeded generator: several common shapes of each digit, varied as
         hands vary; a round brush of 0.05 to 0.2 of the digit's height; canvases of 140x140 to 400x300 pixels; dark on
         light and light on dark; any place and size. They are read through `fit=mnist`. The scanned digits, MNIST's test
-        images, come to {measured.scored.evaluation.accuracy:.4f} ({low:.4f} to {high:.4f}). {learnt}""")
+        images, come to {measured.scored.evaluation.accuracy:.4f} ({low:.4f} to {high:.4f}). {learned}""")
     return f"## Digits that people draw\n\n{summary}\n\n{table(header, rows)}"
 
 

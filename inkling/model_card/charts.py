@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from inkling.digit import NUM_CLASSES, Gray
 from inkling.network.evaluation import CALIBRATION_BINS
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (190, 190, 190)
 BLUE, ORANGE = (31, 97, 165), (224, 108, 20)
@@ -20,7 +20,7 @@ CELL, GUTTER = 48, 64
 PLOT, PANEL = 260, 360
 TEXT = 14
 GREYS = 16
-"""Levels of grey of a sheet: as many as small pictures need, and half of the bytes."""
+"""Levels of gray of a sheet: as many as small pictures need, and half of the bytes."""
 
 
 def png(picture: Image.Image) -> bytes:
@@ -42,8 +42,8 @@ def confusion_picture(matrix: Sequence[Sequence[int]]) -> Image.Image:
         for j in range(NUM_CLASSES):
             left, top, count = GUTTER + j * CELL, GUTTER + i * CELL, matrix[i][j]
             share = 1.0 if i == j else math.sqrt(count / worst) * 0.85
-            colour = _mix(WHITE, BLUE if i == j else ORANGE, share if count else 0)
-            draw.rectangle((left, top, left + CELL, top + CELL), fill=colour, outline=GREY)
+            color = _mix(WHITE, BLUE if i == j else ORANGE, share if count else 0)
+            draw.rectangle((left, top, left + CELL, top + CELL), fill=color, outline=GREY)
             if count:
                 text = WHITE if i == j else BLACK
                 draw.text((left + CELL / 2, top + CELL / 2), str(count), fill=text, font=font, anchor="mm")
@@ -139,13 +139,13 @@ def _bins(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> tupl
     return counts.tolist(), right.tolist()
 
 
-def _mix(ground: Colour, colour: Colour, share: float) -> Colour:
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(ground, colour, strict=True))
+def _mix(ground: Color, color: Color, share: float) -> Color:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(ground, color, strict=True))
     return red, green, blue
 
 
-def _text_upwards(picture: Image.Image, centre: tuple[int, int], text: str) -> None:
+def _text_upwards(picture: Image.Image, center: tuple[int, int], text: str) -> None:
     strip = Image.new("RGB", (100, 20), WHITE)
     ImageDraw.Draw(strip).text((50, 10), text, fill=BLACK, font=ImageFont.load_default(size=TEXT), anchor="mm")
     upright = strip.transpose(Image.Transpose.ROTATE_90)
-    picture.paste(upright, (centre[0] - upright.width // 2, centre[1] - upright.height // 2))
+    picture.paste(upright, (center[0] - upright.width // 2, center[1] - upright.height // 2))

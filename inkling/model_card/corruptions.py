@@ -2,7 +2,7 @@
 
 The kinds follow MNIST-C (Mu and Gilmer 2019, https://arxiv.org/abs/1906.02337), and Hendrycks and Dietterich 2019
 (https://arxiv.org/abs/1903.12261) before it; the code and the strengths are our own. A strength is such that a person
-still reads nearly every digit. Greys are told as shares of the span from ground, 0, to ink, 1; lengths in pixels of 28.
+still reads nearly every digit. Grays are told as shares of the span from ground, 0, to ink, 1; lengths in pixels of 28.
 """
 
 import zlib
@@ -15,8 +15,8 @@ from inkling.model_card.image_ops import (
     blur,
     convolve,
     distance_to_segment,
-    highest,
     ink_within,
+    max_filter,
     per_picture,
     smooth_noise,
     to_bytes,
@@ -25,7 +25,7 @@ from inkling.model_card.image_ops import (
 )
 
 Change = Callable[[Gray, np.random.Generator], Gray]
-CENTRE = (SIDE - 1) / 2
+CENTER = (SIDE - 1) / 2
 
 
 def changed(name: str, images: Gray, seed: int = 0) -> Gray:
@@ -34,7 +34,7 @@ def changed(name: str, images: Gray, seed: int = 0) -> Gray:
 
 
 def lift_ground(images: Gray, random: np.random.Generator) -> Gray:
-    """Add 0.4 to 0.6 to every pixel: the ground turns grey, the ink stays at 1 (MNIST-C's brightness)."""
+    """Add 0.4 to 0.6 to every pixel: the ground turns gray, the ink stays at 1 (MNIST-C's brightness)."""
     return to_bytes(to_floats(images) + _uniform(random, images, 0.4, 0.6))
 
 
@@ -88,7 +88,7 @@ def blur_by_motion(images: Gray, random: np.random.Generator) -> Gray:
 
 
 def blur_by_glass(images: Gray, random: np.random.Generator) -> Gray:
-    """Have half of the pixels taken from random neighbours, twice, between two Gaussian blurs of 0.6 pixels."""
+    """Have half of the pixels taken from random neighbors, twice, between two Gaussian blurs of 0.6 pixels."""
     sigmas = np.full(len(images), 0.6)
     pictures = blur(to_floats(images), sigmas)
     rows, columns = np.indices((SIDE, SIDE))
@@ -101,7 +101,7 @@ def blur_by_glass(images: Gray, random: np.random.Generator) -> Gray:
 
 
 def cross_by_line(images: Gray, random: np.random.Generator) -> Gray:
-    """Draw a straight line of ink from edge to edge, 1 to 2 pixels wide, that passes within 5 pixels of the centre."""
+    """Draw a straight line of ink from edge to edge, 1 to 2 pixels wide, that passes within 5 pixels of the center."""
     _, distance = distance_to_segment(*_line_across(len(images), random))
     return _with_ink(images, ink_within(distance, random.uniform(0.5, 1.0, len(images))))
 
@@ -166,13 +166,13 @@ def shift(images: Gray, random: np.random.Generator) -> Gray:
 
 
 def scale(images: Gray, random: np.random.Generator) -> Gray:
-    """Enlarge about the centre by 0.6 to 1.3."""
+    """Enlarge about the center by 0.6 to 1.3."""
     factor = random.uniform(0.6, 1.3, len(images))
     return to_bytes(warp(to_floats(images), np.eye(2) / factor[:, np.newaxis, np.newaxis]))
 
 
 def rotate(images: Gray, random: np.random.Generator) -> Gray:
-    """Turn about the centre by 10 to 30 degrees, either way."""
+    """Turn about the center by 10 to 30 degrees, either way."""
     angle = np.deg2rad(_either_way(random, len(images), 10, 30))
     cosine, sine = np.cos(angle), np.sin(angle)
     matrices = np.stack([np.stack([cosine, sine], axis=1), np.stack([-sine, cosine], axis=1)], axis=1)
@@ -189,7 +189,7 @@ def shear(images: Gray, random: np.random.Generator) -> Gray:
 def thicken(images: Gray, random: np.random.Generator) -> Gray:
     """Widen every stroke by 1 to 2 pixels: a broad marker."""
     pictures = to_floats(images)
-    wide = highest(pictures, radius=1)
+    wide = max_filter(pictures, radius=1)
     return to_bytes(pictures + (wide - pictures) * _uniform(random, images, 0.5, 1.0))
 
 
@@ -200,7 +200,7 @@ def thin(images: Gray, random: np.random.Generator) -> Gray:
     which an erosion would delete, stay too.
     """
     soft = blur(to_floats(images), np.full(len(images), 0.8))
-    ridge = soft / np.maximum(highest(soft, radius=2), np.float32(0.1))
+    ridge = soft / np.maximum(max_filter(soft, radius=2), np.float32(0.1))
     return to_bytes((ridge - _uniform(random, images, 0.65, 0.8)) * 6 + np.float32(0.5))
 
 
@@ -248,8 +248,8 @@ def _with_ink(images: Gray, ink: Floats) -> Gray:
 
 
 def _line_across(count: int, random: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return starts and ends (count, 2), outside the picture, of lines that pass within 5 pixels of its centre."""
+    """Return starts and ends (count, 2), outside the picture, of lines that pass within 5 pixels of its center."""
     angle, offset = random.uniform(0, np.pi, count), random.uniform(-5, 5, count)
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    middle = CENTRE + offset[:, np.newaxis] * direction[:, ::-1] * np.array([-1, 1])
+    middle = CENTER + offset[:, np.newaxis] * direction[:, ::-1] * np.array([-1, 1])
     return (middle - SIDE * direction).astype(np.float32), (middle + SIDE * direction).astype(np.float32)

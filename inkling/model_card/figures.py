@@ -40,7 +40,7 @@ def figures(measured: Measurements) -> dict[str, Image.Image]:
 
 
 def surest(confidences: NDArray[np.float32], is_chosen: NDArray[np.bool_], limit: int) -> list[int]:
-    """Return the places of the chosen with the highest confidences (n,), highest first, at most `limit`."""
+    """Return the places of the chosen with the max_filter confidences (n,), max_filter first, at most `limit`."""
     order = np.argsort(-confidences, kind="stable")
     chosen: list[int] = order[is_chosen[order]][:limit].tolist()
     return chosen

@@ -55,7 +55,7 @@ def _inverted(image: Gray, random: np.random.Generator) -> bytes:
 
 
 def _transparent(ink: int) -> Keep:
-    """Keep the digit in the alpha channel, its colour `ink` everywhere."""
+    """Keep the digit in the alpha channel, its color `ink` everywhere."""
 
     def keep(image: Gray, random: np.random.Generator) -> bytes:
         rgb = np.full((SIDE, SIDE, 3), ink, np.uint8)
@@ -111,8 +111,8 @@ def _under_ramp(low: int, high: int, is_dark_ink: bool) -> Keep:
     return keep
 
 
-def _on_grey(level: int) -> Keep:
-    """Keep a photograph of grey paper, noise of standard deviation 12 on all of it."""
+def _on_gray(level: int) -> Keep:
+    """Keep a photograph of gray paper, noise of standard deviation 12 on all of it."""
 
     def keep(image: Gray, random: np.random.Generator) -> bytes:
         paper = level * (1 - 0.6 * _on_paper(image, random))
@@ -146,7 +146,7 @@ FILES: dict[str, Keep] = {
     },
     "dark ink under a ramp of light": _under_ramp(60, 255, is_dark_ink=True),
     "light ink under a ramp of light": _under_ramp(0, 130, is_dark_ink=False),
-    **{f"paper of grey {level}, noisy": _on_grey(level) for level in (90, 140, 200)},
+    **{f"paper of gray {level}, noisy": _on_gray(level) for level in (90, 140, 200)},
 }
 """Every way by the name that the model card gives it."""
 
@@ -163,8 +163,8 @@ def _on_paper(image: Gray, random: np.random.Generator) -> Floats:
     return ink
 
 
-def _levels(grey: Floats) -> Gray:
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+def _levels(gray: Floats) -> Gray:
+    return np.clip(np.rint(gray), 0, 255).astype(np.uint8)
 
 
 def _png(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:

@@ -42,14 +42,14 @@ def blur(pictures: Floats, sigmas: NDArray[np.floating]) -> Floats:
 
 
 def warp(pictures: Floats, matrices: NDArray[np.floating]) -> Floats:
-    """Return pictures (n, h, w), each under its linear map (n, 2, 2) about the centre; bilinear, ground beyond.
+    """Return pictures (n, h, w), each under its linear map (n, 2, 2) about the center; bilinear, ground beyond.
 
     A map leads from a pixel's (x, y) in the result to where it comes from, as in Pillow's `Image.transform`.
     """
     count, height, width = pictures.shape
     y, x = np.indices((height, width)).reshape(2, -1)  # (h * w,)
-    centre = np.array([[(width - 1) / 2], [(height - 1) / 2]])
-    source = matrices @ (np.stack([x, y]) - centre) + centre + 1  # (n, 2, h * w), in padded pictures
+    center = np.array([[(width - 1) / 2], [(height - 1) / 2]])
+    source = matrices @ (np.stack([x, y]) - center) + center + 1  # (n, 2, h * w), in padded pictures
     source = np.clip(source, 0, np.array([[width + 0.999], [height + 0.999]])).astype(np.float32)
     whole = source.astype(np.intp)
     part = source - whole
@@ -62,8 +62,8 @@ def warp(pictures: Floats, matrices: NDArray[np.floating]) -> Floats:
     return total.reshape(pictures.shape)
 
 
-def highest(pictures: Floats, radius: int) -> Floats:
-    """Return the highest value within `radius` pixels of each, along the rows and the columns."""
+def max_filter(pictures: Floats, radius: int) -> Floats:
+    """Return the max_filter value within `radius` pixels of each, along the rows and the columns."""
     _, height, width = pictures.shape
     padded = np.pad(pictures, ((0, 0), (radius, radius), (radius, radius)))
     columns = np.max([padded[:, i : i + height] for i in range(2 * radius + 1)], axis=0)

@@ -38,9 +38,9 @@ def draw_non_digits(digits: Picture, each: int = 20, seed: int = 0) -> Iterator[
 
 
 def _blank(random: np.random.Generator, digits: Picture) -> Picture:
-    """Return one colour: every other one is pure."""
-    grey = random.choice([PAPER, int(random.integers(60, 250))])
-    return np.full((SIDE, SIDE), grey, np.uint8)
+    """Return one color: every other one is pure."""
+    gray = random.choice([PAPER, int(random.integers(60, 250))])
+    return np.full((SIDE, SIDE), gray, np.uint8)
 
 
 def _faint_noise(random: np.random.Generator, digits: Picture) -> Picture:

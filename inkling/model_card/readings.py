@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from inkling.digit import SIDE, Gray
 from inkling.errors import InputError
 from inkling.network.classifier import Classifier
-from inkling.vision.normalize import normalise
+from inkling.vision.normalize import normalize
 
 REFUSED = -1
 
@@ -41,7 +41,7 @@ def fit(pictures: Iterable[Gray]) -> Fitted:
     images, is_refused = [], []
     for picture in pictures:
         try:
-            images.append(normalise(picture).pixels)
+            images.append(normalize(picture).pixels)
             is_refused.append(False)
         except InputError:
             images.append(np.zeros((SIDE, SIDE), np.uint8))

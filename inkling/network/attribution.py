@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 class Explanation:
     """Of one digit on one image, in nats.
 
-    A logit is centred, the mean of the ten is taken from it, because the probabilities tell no more of the ten logits
+    A logit is centered, the mean of the ten is taken from it, because the probabilities tell no more of the ten logits
     than their differences; and it is divided by the card's temperature.
     A pixel of the ground contributes 0: it is as it is in the blank image. What speaks against a digit is ink.
     """
@@ -58,7 +58,7 @@ def explain(classifier: Classifier, image: NDArray[np.uint8], digit: int) -> Exp
     # The first layer is linear: on the path its inputs are those of the image, scaled.
     layer_1 = _sigmoid(path[:, np.newaxis] * (x @ p["weights/h1"]) + p["biases/b1"])  # (nodes, 128)
     layer_2 = _sigmoid(layer_1 @ p["weights/h2"] + p["biases/b2"])  # (nodes, 256)
-    weights = p["weights/out"][:, digit] - p["weights/out"].mean(axis=1)  # (256,), of the centred logit
+    weights = p["weights/out"][:, digit] - p["weights/out"].mean(axis=1)  # (256,), of the centered logit
     logits = (layer_2 @ weights + p["biases/out"][digit] - p["biases/out"].mean()) / temperature  # (nodes,)
 
     d_2 = weights * layer_2 * (1 - layer_2)  # (nodes, 256); the sigmoid's slope is s (1 - s)

@@ -65,9 +65,9 @@ def evaluate(
 def wilson_interval(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:
     """Return the 95 % score interval of a proportion (Wilson 1927; Brown, Cai and DasGupta 2001, equation 4)."""
     p = correct / total
-    centre = (p + z * z / (2 * total)) / (1 + z * z / total)
+    center = (p + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, center - half), min(1.0, center + half)
 
 
 def expected_calibration_error(

@@ -5,6 +5,13 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_PROGRESS_LINES = 2000
+FORMER_NAMES = {
+    "average_decay": "ema_decay",
+    "fade": "anneal_fraction",
+    "damaged": "corrupted",
+    "drawn": "synthetic",
+}
+"""What 0.1 called some fields: checkpoints, registries and cards of that release hold these names."""
 
 
 class Recipe(BaseModel):
@@ -16,52 +23,64 @@ class Recipe(BaseModel):
     optimizer: Literal["sgd", "adam", "muon"] = Field(
         "sgd", description="sgd on the summed loss, adam, or muon in the hidden layers and adam elsewhere"
     )
-    learning_rate: float = Field(0.001, gt=0, le=1, description="step size, the largest one if it changes")
-    warmup_steps: int = Field(0, ge=0, le=100_000, description="steps in which the step size rises from 0")
+    learning_rate: float = Field(0.001, gt=0, le=1, description="step size; its maximum if it changes")
+    warmup_steps: int = Field(0, ge=0, le=100_000, description="steps during which the step size rises from 0")
     decay: Literal["none", "cosine"] = Field("none", description="cosine: the step size falls to 0 at the end")
     weight_decay: float = Field(
-        0, ge=0, le=1, description="share of each weight, times the step size, that a step takes off it"
+        0, ge=0, le=1, description="share of each weight, times the step size, subtracted at each step"
     )
-    batch_size: int = Field(256, ge=1, le=8192, description="images a step")
-    training_steps: int = Field(3000, ge=1, le=1_000_000, description="steps in all")
-    display_step: int = Field(100, ge=1, le=1000, description="steps between two recorded lines of progress")
-    shuffle_buffer: int = Field(5000, ge=1, le=60_000, description="images that the shuffle chooses the next one from")
+    batch_size: int = Field(256, ge=1, le=8192, description="images per step")
+    training_steps: int = Field(3000, ge=1, le=1_000_000, description="number of steps")
+    display_step: int = Field(100, ge=1, le=1000, description="steps between two progress records")
+    shuffle_buffer: int = Field(5000, ge=1, le=60_000, description="size of the shuffle buffer, in images")
     validation_size: int = Field(
         5000,
         ge=0,
         le=30_000,
-        description="training images held out, the last ones, to compare versions on; 0 trains on all",
+        description="training images held out to compare versions on, the last ones; 0: train on all",
     )
-    average_decay: float = Field(
-        0, ge=0, lt=1, description="of the moving average of the weights that the result is; 0: the last weights"
+    ema_decay: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        description="decay of the moving average of the weights, which is the result; 0: the last weights",
     )
-    rotation: float = Field(0, ge=0, le=45, description="most that an image is turned at random, degrees")
-    scale: float = Field(0, ge=0, le=0.5, description="most that it is stretched, each axis, as a logarithm")
-    shear: float = Field(0, ge=0, le=0.5, description="most that it is slanted, pixels a pixel")
-    shift: float = Field(0, ge=0, le=8, description="most that it is moved, each axis, pixels")
-    elastic: float = Field(0, ge=0, le=2, description="standard deviation of its elastic distortion, pixels")
-    thickness: float = Field(0, ge=0, le=1, description="most that its strokes grow or shrink, pixels a side")
-    fade: float = Field(
-        0, ge=0, le=1, description="share of the steps, the last ones, in which these changes shrink to half"
+    rotation: float = Field(0, ge=0, le=45, description="maximum random rotation, in degrees")
+    scale: float = Field(0, ge=0, le=0.5, description="maximum random scaling per axis, as a logarithm")
+    shear: float = Field(0, ge=0, le=0.5, description="maximum random shear, in pixels per pixel")
+    shift: float = Field(0, ge=0, le=8, description="maximum random shift per axis, in pixels")
+    elastic: float = Field(0, ge=0, le=2, description="standard deviation of the elastic distortion, in pixels")
+    thickness: float = Field(
+        0, ge=0, le=1, description="maximum erosion or dilation of the strokes, in pixels per side"
     )
-    damaged: float = Field(0, ge=0, le=1, description="share of each batch that is damaged, as by lines or noise")
-    drawn: float = Field(
-        0, ge=0, le=1, description="digits drawn as strokes that are learnt, too, as a share of the training images"
+    anneal_fraction: float = Field(
+        0, ge=0, le=1, description="share of the steps, the last ones, in which the distortions shrink to half"
+    )
+    corrupted: float = Field(0, ge=0, le=1, description="share of each batch that is corrupted, as by lines or noise")
+    synthetic: float = Field(
+        0, ge=0, le=1, description="synthetic digits, drawn as strokes, as a share of the training images"
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the initial weights, the shuffle and the distortions")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename_former_fields(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {FORMER_NAMES.get(name, name): value for name, value in values.items()}
 
     @model_validator(mode="after")
     def _bound_progress(self) -> Self:
         if (lines := self.training_steps // self.display_step) > MAX_PROGRESS_LINES:
             raise ValueError(
-                f"training_steps / display_step is {lines} lines of progress, at most {MAX_PROGRESS_LINES}; "
+                f"training_steps / display_step is {lines} progress records, the limit is {MAX_PROGRESS_LINES}; "
                 "raise display_step"
             )
         return self
 
     @property
     def is_augmented(self) -> bool:
-        changes = (self.rotation, self.scale, self.shear, self.shift, self.elastic, self.thickness, self.damaged)
+        changes = (self.rotation, self.scale, self.shear, self.shift, self.elastic, self.thickness, self.corrupted)
         return any(changes)
 
     def with_overrides(self, overrides: dict[str, Any]) -> "Recipe":
@@ -87,16 +106,16 @@ ACCURATE = Recipe(
     training_steps=500_000,
     display_step=500,
     shuffle_buffer=60_000,
-    average_decay=0.9995,
+    ema_decay=0.9995,
     rotation=15,
     scale=0.25,
     shear=0.25,
     shift=1,
     elastic=1,
     thickness=0.5,
-    fade=0.2,
-    damaged=0.2,
-    drawn=0.4,
+    anneal_fraction=0.2,
+    corrupted=0.2,
+    synthetic=0.4,
 )
 """The network that ships: chosen on the held-out images alone (docs/trials.md)."""
 

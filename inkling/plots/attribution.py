@@ -1,4 +1,4 @@
-"""A picture of an explanation: the digit in grey, red where its ink speaks for the reading and blue where against."""
+"""A picture of an explanation: the digit in gray, red where its ink speaks for the reading and blue where against."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +10,12 @@ TILE = 392
 """Pixels of the enlarged digit: 28 times 14, so that every pixel stays a square."""
 MARGIN, CAPTION = 20, 44
 BAR, LEGEND = 16, 96
-"""Widths of the colour bar, and of the bar with its words."""
-DIGIT_GREY = 0.16
-"""How dark the digit's ink is beneath the colours, 0 to 1: seen where it contributes nothing, and no colour's rival."""
+"""Widths of the color bar, and of the bar with its words."""
+DIGIT_GRAY = 0.16
+"""How dark the digit's ink is beneath the colors, 0 to 1: seen where it contributes nothing, and no color's rival."""
 
-COLOURS = ((33, 102, 172), (103, 169, 207), (255, 255, 255), (239, 138, 98), (178, 24, 43))
-"""From against, over neutral, to for: RdBu of https://colorbrewer2.org, which the colour-blind tell apart too."""
+COLORS = ((33, 102, 172), (103, 169, 207), (255, 255, 255), (239, 138, 98), (178, 24, 43))
+"""From against, over neutral, to for: RdBu of https://colorbrewer2.org, which the color-blind tell apart too."""
 
 
 def draw_heat_map(
@@ -23,8 +23,8 @@ def draw_heat_map(
 ) -> Image.Image:
     """Return an RGB picture of an image (28, 28) and an explanation of it, given its probabilities (10,)."""
     limit = float(np.abs(explanation.contributions).max())
-    paper = 1 - DIGIT_GREY * image[..., np.newaxis] / 255  # (28, 28, 1)
-    pixels = paper * _colours(explanation.contributions / (limit or 1.0))  # (28, 28, 3)
+    paper = 1 - DIGIT_GRAY * image[..., np.newaxis] / 255  # (28, 28, 1)
+    pixels = paper * _colors(explanation.contributions / (limit or 1.0))  # (28, 28, 3)
     picture = Image.new("RGB", (MARGIN + TILE + MARGIN + LEGEND, MARGIN + TILE + CAPTION), "white")
     heat = Image.fromarray(np.rint(pixels).astype(np.uint8))
     picture.paste(heat.resize((TILE, TILE), Image.Resampling.NEAREST), (MARGIN, MARGIN))
@@ -49,10 +49,10 @@ def caption(digit: int, probabilities: NDArray[np.float32]) -> str:
 
 
 def _draw_legend(picture: Image.Image, draw: ImageDraw.ImageDraw, limit: float) -> None:
-    """Draw the colour bar at the right: its values in nats, and what the colours say."""
+    """Draw the color bar at the right: its values in nats, and what the colors say."""
     left, right = MARGIN + TILE + MARGIN, MARGIN + TILE + MARGIN + BAR
     scale = np.linspace(1, -1, TILE)[:, np.newaxis]  # (TILE, 1)
-    bar = Image.fromarray(np.rint(_colours(scale)).astype(np.uint8))
+    bar = Image.fromarray(np.rint(_colors(scale)).astype(np.uint8))
     picture.paste(bar.resize((BAR, TILE)), (left, MARGIN))
     draw.rectangle((left - 1, MARGIN - 1, right, MARGIN + TILE), outline="#c8c8c8")
     font = ImageFont.load_default(size=13)
@@ -62,7 +62,7 @@ def _draw_legend(picture: Image.Image, draw: ImageDraw.ImageDraw, limit: float) 
         draw.text((right + 7, y), word, fill="#606060", font=font, anchor="lm")
 
 
-def _colours(shares: Array) -> Array:
-    """Return the colours (..., 3), 0 to 255, of numbers (...) from -1, blue, over 0, white, to 1, red."""
-    stops = np.linspace(-1, 1, len(COLOURS))
-    return np.stack([np.interp(shares, stops, channel) for channel in zip(*COLOURS, strict=True)], axis=-1)
+def _colors(shares: Array) -> Array:
+    """Return the colors (..., 3), 0 to 255, of numbers (...) from -1, blue, over 0, white, to 1, red."""
+    stops = np.linspace(-1, 1, len(COLORS))
+    return np.stack([np.interp(shares, stops, channel) for channel in zip(*COLORS, strict=True)], axis=-1)

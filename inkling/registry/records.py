@@ -60,9 +60,9 @@ class Comparison:
     images: int
     candidate_correct: int
     served_correct: int
-    candidate_alone: int
+    candidate_only_correct: int
     """Images that the candidate alone reads right."""
-    served_alone: int
+    served_only_correct: int
     p_value: float
     """Of McNemar's exact test, one-sided: how likely so good a candidate is if both are equally good."""
     worst_digit: int
@@ -101,7 +101,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Lease:
     """A run that one trainer owns until its lease ends; the token fences every write."""
 
     run: Run

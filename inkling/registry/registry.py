@@ -2,10 +2,10 @@
 
 from inkling.network.checkpoint import Checkpoint
 from inkling.registry.database import Database
-from inkling.registry.records import Claim, Version
+from inkling.registry.records import Lease, Version
 from inkling.registry.runs import Runs, end_run, update_claimed
 from inkling.registry.verification import problems_of
-from inkling.registry.versions import Decide, Versions, add_version, read_checkpoint, read_served, record_decision
+from inkling.registry.versions import DecisionRule, Versions, add_version, read_checkpoint, read_served, record_decision
 
 
 class Registry:
@@ -27,7 +27,7 @@ class Registry:
     def close(self) -> None:
         self._database.close()
 
-    def publish(self, claim: Claim, checkpoint: Checkpoint, decide: Decide) -> Version:
+    def publish(self, claim: Lease, checkpoint: Checkpoint, decide: DecisionRule) -> Version:
         """Add a run's version, end the run, and record the decision whether the version is served: all or nothing.
 
         Raises:

@@ -43,7 +43,13 @@ def to_version(row: Row[Any]) -> Version:
 
 
 def to_promotion(row: Row[Any]) -> Promotion:
-    return _record(Promotion, row, comparison=row.comparison and Comparison(**row.comparison))
+    return _record(Promotion, row, comparison=_comparison(row.comparison))
+
+
+def _comparison(values: dict[str, Any] | None) -> Comparison | None:
+    """Return a recorded comparison, also one that 0.1 recorded."""
+    former = {"candidate_alone": "candidate_only_correct", "served_alone": "served_only_correct"}
+    return Comparison(**{former.get(name, name): value for name, value in values.items()}) if values else None
 
 
 def _record(cls: type[R], row: Row[Any], **parsed: Any) -> R:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from inkling.errors import IdempotencyKeyError, LeaseLostError, QueueFullError, RunFinishedError, UnknownRunError
 from inkling.network.recipe import Recipe
 from inkling.registry.database import Database
-from inkling.registry.records import Claim, Progress, PromotePolicy, Run, Snapshot
+from inkling.registry.records import Lease, Progress, PromotePolicy, Run, Snapshot
 from inkling.registry.rows import newest_rows, now, to_progress, to_run
 from inkling.registry.tables import run_progress, run_snapshots, runs
 
@@ -28,7 +28,7 @@ class Runs:
 
     # for clients
 
-    def queue_run(
+    def queue(
         self, recipe: Recipe, promote: PromotePolicy, max_queued: int, idempotency_key: str | None = None
     ) -> tuple[Run, bool]:
         """Queue a run; return it and whether it is new. The same key and request return the first call's run.
@@ -116,7 +116,7 @@ class Runs:
 
     # for trainers
 
-    def claim(self, lease_s: float, owner: str, run_id: int | None = None) -> Claim | None:
+    def claim(self, lease_s: float, owner: str, run_id: int | None = None) -> Lease | None:
         """Take the oldest queued run (or the one named), or none: one run trains at a time.
 
         A run whose lease has ended goes back to the queue once; the second time it fails.
@@ -146,7 +146,7 @@ class Runs:
                     lease_expires_at=now() + timedelta(seconds=lease_s),
                 )
             )
-            return Claim(read_run(connection, run_id), token)
+            return Lease(read_run(connection, run_id), token)
 
     def expire_leases(self, owner: str) -> None:
         """Take an owner's runs for dead at once: it is known to be."""
@@ -158,7 +158,7 @@ class Runs:
         with self._database.write() as connection:
             connection.execute(update(runs).where(alive).values(lease_expires_at=now()))
 
-    def renew_lease(self, claim: Claim, lease_s: float) -> None:
+    def renew_lease(self, claim: Lease, lease_s: float) -> None:
         """Say that the trainer is alive.
 
         Raises:
@@ -167,7 +167,7 @@ class Runs:
         with self._database.write() as connection:
             update_claimed(connection, claim, {"lease_expires_at": now() + timedelta(seconds=lease_s)})
 
-    def record_progress(self, claim: Claim, progress: Progress) -> None:
+    def record_progress(self, claim: Lease, progress: Progress) -> None:
         """Record one line of progress, and again without harm: the answer to the first time may have been lost.
 
         Raises:
@@ -179,7 +179,7 @@ class Runs:
             connection.execute(delete(run_progress).where(same))
             connection.execute(insert(run_progress).values(run_id=claim.run.id, **asdict(progress)))
 
-    def save_snapshot(self, claim: Claim, snapshot: Snapshot) -> None:
+    def save_snapshot(self, claim: Lease, snapshot: Snapshot) -> None:
         """Keep the state that the run can go on from; it replaces the one before.
 
         Raises:
@@ -195,7 +195,7 @@ class Runs:
             row = connection.execute(select(run_snapshots).where(run_snapshots.c.run_id == run_id)).one_or_none()
             return Snapshot(row.step, row.state) if row else None
 
-    def discard_snapshot(self, claim: Claim) -> None:
+    def discard_snapshot(self, claim: Lease) -> None:
         """Have the run begin anew: its snapshot cannot be read.
 
         Raises:
@@ -206,12 +206,12 @@ class Runs:
             connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == claim.run.id))
             connection.execute(delete(run_progress).where(run_progress.c.run_id == claim.run.id))
 
-    def release(self, claim: Claim) -> None:
+    def release(self, claim: Lease) -> None:
         """Give a run back to the queue, at its snapshot: that its trainer was asked to stop is no failure."""
         with self._database.write() as connection:
             _requeue(connection, claim.run.id, attempt=claim.run.attempt - 1, token=claim.token)
 
-    def fail(self, claim: Claim, error_type: str, error: str) -> None:
+    def fail(self, claim: Lease, error_type: str, error: str) -> None:
         """End a run that cannot succeed.
 
         Raises:
@@ -232,7 +232,7 @@ def read_run(connection: Connection, run_id: int) -> Run:
     return to_run(row)
 
 
-def update_claimed(connection: Connection, claim: Claim, values: dict[str, Any]) -> None:
+def update_claimed(connection: Connection, claim: Lease, values: dict[str, Any]) -> None:
     mine = (runs.c.id == claim.run.id) & (runs.c.lease_token == claim.token)
     values = {"lease_token": claim.token, **values}
     if connection.execute(update(runs).where(mine).values(values)).rowcount != 1:

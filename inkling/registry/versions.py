@@ -14,7 +14,7 @@ from inkling.registry.records import Decision, Promotion, Version
 from inkling.registry.rows import columns_of, newest_rows, now, to_promotion, to_version
 from inkling.registry.tables import promotions, versions
 
-Decide = Callable[[bytes | None], Decision]
+DecisionRule = Callable[[bytes | None], Decision]
 """Judges a new version against the served one's checkpoint file (none in an empty registry)."""
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from inkling.digit import SIDE
 
-_HEADER = b"IHDR" + struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
+_HEADER = b"IHDR" + struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)  # 8 bits of gray, not interlaced
 _START = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEADER + struct.pack(">I", zlib.crc32(_HEADER))
 _END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
 _DATA = len(_START) + 4
@@ -16,7 +16,7 @@ _DATA = len(_START) + 4
 
 
 def plain_png_pixels(content: bytes) -> bytearray | None:
-    """Return the 784 pixels of a PNG of 28x28 grey pixels in one IDAT chunk; None of any other file, right or wrong.
+    """Return the 784 pixels of a PNG of 28x28 gray pixels in one IDAT chunk; None of any other file, right or wrong.
 
     Most encoders write such a file. Pillow takes 24 us to open it, to look for what else may be in it and to decode it;
     its decoder alone, which is called here, takes 8. What is None here is for Pillow to read, or to refuse in words.

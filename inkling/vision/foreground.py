@@ -1,4 +1,4 @@
-"""What is ink and what is ground on a grey picture: polarity, uneven paper, noise."""
+"""What is ink and what is ground on a gray picture: polarity, uneven paper, noise."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,43 +22,43 @@ class Ink:
     inverted: bool
     background_removed: bool
     noise: float
-    """Standard deviation of the ground, in grey levels; 0 where the ground is one level."""
+    """Standard deviation of the ground, in gray levels; 0 where the ground is one level."""
     contrast: float
-    """Grey levels between ground and ink."""
+    """Gray levels between ground and ink."""
 
 
-def on_even_ground(grey: Gray | Floats) -> Ink | None:
-    """Return the ink of a picture whose ground is one and the same grey level; None if it has no such ground.
+def on_even_background(gray: Gray | Floats) -> Ink | None:
+    """Return the ink of a picture whose ground is one and the same gray level; None if it has no such ground.
 
     Not a level of it is changed: what differs from the ground at all is ink.
     """
-    low, high = grey.min(), grey.max()
+    low, high = gray.min(), gray.max()
     contrast = float(high) - float(low)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
     is_dark_ink = bool((border == high).sum() > (border == low).sum())
     if max((border == low).mean(), (border == high).mean()) < 0.5:
-        if max(grey.shape) > DIGIT_SIDE:
+        if max(gray.shape) > DIGIT_SIDE:
             return None
         # A digit of MNIST's own size, cut out along its box: ink rarely fills the corners, and no ground may be left.
-        is_dark_ink = float(grey[[0, 0, -1, -1], [0, -1, 0, -1]].mean()) > (float(low) + float(high)) / 2
-        low, high = grey.dtype.type(0), grey.dtype.type(255)
+        is_dark_ink = float(gray[[0, 0, -1, -1], [0, -1, 0, -1]].mean()) > (float(low) + float(high)) / 2
+        low, high = gray.dtype.type(0), gray.dtype.type(255)
     ground = high if is_dark_ink else low
-    mask = grey != ground
-    if mask.mean() > 0.9 and max(grey.shape) > DIGIT_SIDE:
+    mask = gray != ground
+    if mask.mean() > 0.9 and max(gray.shape) > DIGIT_SIDE:
         return None
-    levels = ground - grey if is_dark_ink else grey - ground
+    levels = ground - gray if is_dark_ink else gray - ground
     levels = levels if levels.dtype == np.uint8 else np.rint(levels).astype(np.uint8)
     return Ink(levels, mask, is_dark_ink, ground not in (0, 255), 0.0, contrast)
 
 
-def on_paper(grey: Floats) -> Ink:
+def on_paper(gray: Floats) -> Ink:
     """Return the ink of a picture whose ground varies: light, shadows, grain, the noise of a camera or of JPEG."""
-    noise = noise_of(grey)
-    rest = grey - _surface(grey)
+    noise = noise_of(gray)
+    rest = gray - _surface(gray)
     smooth = blurred(rest)
     is_dark_ink = _tail(-smooth) > _tail(smooth)
     ink = -rest if is_dark_ink else rest
-    ink = ink - _local_ground(ink)
+    ink = ink - _local_background(ink)
     return of_levels(ink, noise, is_dark_ink)
 
 
@@ -78,23 +78,23 @@ def _smoothed(ink: Floats, noise: float) -> Floats:
         return ink
     widest = max(1, round(max(ink.shape) / 56))
     for radius in range(1, widest + 1):
-        smooth = box_mean(ink, radius)
+        smooth = box_blur(ink, radius)
         if noise <= 0.1 * (2 * radius + 1) * _tail(smooth):
             break
     return smooth
 
 
-def noise_of(grey: Floats) -> float:
-    """Return the standard deviation of the noise, from the differences of neighbours: a ramp counts nothing."""
-    steps = np.concatenate([np.diff(grey, axis=0).ravel(), np.diff(grey, axis=1).ravel()])
+def noise_of(gray: Floats) -> float:
+    """Return the standard deviation of the noise, from the differences of neighbors: a ramp counts nothing."""
+    steps = np.concatenate([np.diff(gray, axis=0).ravel(), np.diff(gray, axis=1).ravel()])
     if not len(steps):
         return 0.0
     return float(np.median(np.abs(steps - np.median(steps)))) / 0.954
 
 
-def _surface(grey: Floats) -> Floats:
+def _surface(gray: Floats) -> Floats:
     """Return the quadratic surface (h, w) nearest to most pixels: a fit of least absolute deviations, reweighted."""
-    small = _reduced(grey, 28)
+    small = _reduced(gray, 28)
     values = small.ravel().astype(np.float64)
     terms = _terms(*small.shape)
     fitted: NDArray[Any] = np.full(len(values), np.median(values))
@@ -104,21 +104,21 @@ def _surface(grey: Floats) -> Floats:
         weighted = terms * weights[:, None]
         factors = np.linalg.solve(weighted.T @ terms + 1e-9 * np.eye(6), weighted.T @ values)
         fitted = terms @ factors
-    surface: Floats = (_terms(*grey.shape) @ factors).reshape(grey.shape).astype(np.float32)
+    surface: Floats = (_terms(*gray.shape) @ factors).reshape(gray.shape).astype(np.float32)
     return surface
 
 
 def _terms(height: int, width: int) -> NDArray[np.float64]:
-    """Return 1, x, y, xx, xy, yy at the centres of pixels (h * w, 6), in -1 to 1."""
-    y, x = np.meshgrid(_centres(height), _centres(width), indexing="ij")
+    """Return 1, x, y, xx, xy, yy at the centers of pixels (h * w, 6), in -1 to 1."""
+    y, x = np.meshgrid(_centers(height), _centers(width), indexing="ij")
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
 
 
-def _centres(count: int) -> NDArray[np.float64]:
+def _centers(count: int) -> NDArray[np.float64]:
     return np.linspace(1 / count - 1, 1 - 1 / count, count)
 
 
-def _local_ground(ink: Floats) -> Floats:
+def _local_background(ink: Floats) -> Floats:
     """Return the ground that is left (h, w): the 40th percentile of windows of half the picture, smoothed."""
     small = _reduced(ink, 28)
     size = 13
@@ -137,32 +137,32 @@ def _local_ground(ink: Floats) -> Floats:
     return np.asarray(Image.fromarray(ranked).resize(ink.shape[::-1], Image.Resampling.BILINEAR))
 
 
-def _reduced(grey: Floats, side: int) -> Floats:
+def _reduced(gray: Floats, side: int) -> Floats:
     """Return the picture at about `side` pixels, if it is larger."""
-    height, width = grey.shape
+    height, width = gray.shape
     if max(height, width) <= side:
-        return grey
+        return gray
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
+    return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BOX))
 
 
-def blurred(grey: Floats) -> Floats:
+def blurred(gray: Floats) -> Floats:
     """Return the means of windows: of 3x3 at MNIST's size, of more on larger pictures."""
-    return box_mean(grey, max(1, round(max(grey.shape) / 56)))
+    return box_blur(gray, max(1, round(max(gray.shape) / 56)))
 
 
-def box_mean(grey: Floats, radius: int) -> Floats:
+def box_blur(gray: Floats, radius: int) -> Floats:
     """Return the mean of the window around each pixel, 2 radius + 1 wide."""
     size = 2 * radius + 1
-    sums = np.pad(grey, radius, mode="edge").astype(np.float64).cumsum(axis=0).cumsum(axis=1)
+    sums = np.pad(gray, radius, mode="edge").astype(np.float64).cumsum(axis=0).cumsum(axis=1)
     sums = np.pad(sums, ((1, 0), (1, 0)))
     window = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
     means: Floats = (window / size**2).astype(np.float32)
     return means
 
 
-def _tail(grey: Floats) -> float:
+def _tail(gray: Floats) -> float:
     """Return the mean of the largest levels: 3 percent of a small picture, less of one where a digit may be small."""
-    count = max(1, round(min(grey.size * 0.03, max(24, grey.size * 0.005))))
-    return float(np.partition(grey.ravel(), -count)[-count:].mean())
+    count = max(1, round(min(gray.size * 0.03, max(24, gray.size * 0.005))))
+    return float(np.partition(gray.ravel(), -count)[-count:].mean())

@@ -15,10 +15,10 @@ from PIL import Image
 from inkling.digit import DIGIT_SIDE, SIDE, Box, Floats, Gray, Mask
 from inkling.errors import NoDigitError
 from inkling.vision.connected_components import label
-from inkling.vision.foreground import Ink, noise_of, of_levels, on_even_ground, on_paper
+from inkling.vision.foreground import Ink, noise_of, of_levels, on_even_background, on_paper
 from inkling.vision.placement import box_of, longer_side, looks_like_mnist, place, stretch
-from inkling.vision.segmentation import digit_of, grown
-from inkling.vision.stripes import without_stripes
+from inkling.vision.segmentation import dilate, select_digit
+from inkling.vision.stripes import remove_stripes
 
 WORK_SIDE = 256
 """Pixels of the longer side that a large picture is reduced to, to be looked at."""
@@ -39,7 +39,7 @@ BLOBS = ((12, 12), (8, 18))
 
 
 @dataclass(frozen=True)
-class Normalisation:
+class Normalization:
     """What was done to a picture."""
 
     is_untouched: bool
@@ -51,114 +51,114 @@ class Normalisation:
 
 
 @dataclass(frozen=True)
-class Normalised:
+class Normalized:
     pixels: Gray
     """(28, 28), 0 ground to 255 ink."""
-    report: Normalisation
+    report: Normalization
 
 
-def normalise(grey: NDArray[np.uint8] | NDArray[np.float32]) -> Normalised:
-    """Return the picture (28, 28) that MNIST's makers would have made of a grey one (h, w), 0 black to 255 white.
+def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
+    """Return the picture (28, 28) that MNIST's makers would have made of a gray one (h, w), 0 black to 255 white.
 
     Raises:
         NoDigitError: it shows no digit, nothing but ink, or several digits.
     """
-    if looks_like_mnist(grey):
-        return Normalised(grey.astype(np.uint8), Normalisation(True, False, None, False, ()))
-    low, high = float(grey.min()), float(grey.max())
+    if looks_like_mnist(gray):
+        return Normalized(gray.astype(np.uint8), Normalization(True, False, None, False, ()))
+    low, high = float(gray.min()), float(gray.max())
     if high - low < LEAST_CONTRAST:
         raise NoDigitError(
-            f"the picture is blank: its grey levels go from {low:.0f} to {high:.0f}, "
+            f"the picture is blank: its gray levels go from {low:.0f} to {high:.0f}, "
             f"and ink must differ from its ground by {LEAST_CONTRAST} at least"
         )
-    drawn = on_even_ground(grey)
-    is_of_mnist_size = grey.shape == (SIDE, SIDE)
-    if drawn is not None and not (is_of_mnist_size and longer_side(_sure_box(drawn.mask)) > DIGIT_SIDE):
-        normalised = _drawn(drawn)
-        if normalised is not None:
-            return normalised
+    drawn = on_even_background(gray)
+    is_of_mnist_size = gray.shape == (SIDE, SIDE)
+    if drawn is not None and not (is_of_mnist_size and longer_side(_box_or_raise(drawn.mask)) > DIGIT_SIDE):
+        normalized = _drawn(drawn)
+        if normalized is not None:
+            return normalized
     if is_of_mnist_size:
-        return _framed(grey.astype(np.float32), drawn)
-    return _photographed(grey)
+        return _framed(gray.astype(np.float32), drawn)
+    return _photographed(gray)
 
 
-def normalise_all(pictures: Iterable[NDArray[np.uint8]]) -> list[Normalised]:
-    """Normalise pictures one after another.
+def normalize_all(pictures: Iterable[NDArray[np.uint8]]) -> list[Normalized]:
+    """Normalize pictures one after another.
 
     Raises:
         NoDigitError: one of them shows no single digit; the message says which.
     """
-    normalised = []
+    normalized = []
     for i, picture in enumerate(pictures, 1):
         try:
-            normalised.append(normalise(picture))
+            normalized.append(normalize(picture))
         except NoDigitError as error:
             raise NoDigitError(f"image {i}: {error}") from error
-    return normalised
+    return normalized
 
 
-def _drawn(ink: Ink) -> Normalised | None:
+def _drawn(ink: Ink) -> Normalized | None:
     """Return the picture made of a drawing; None if there are too many specks on it to be one."""
     step = -(-max(ink.mask.shape) // WORK_SIDE)
-    coarse = _pooled(ink.mask, step)
+    coarse = _max_pool(ink.mask, step)
     if label(coarse)[1] > SPECKS:
         return None
-    digit_of(_pooled(ink.levels > 0.25 * ink.contrast, step), is_noisy=False)  # a faint edge joins no two digits
-    digit = digit_of(coarse, is_noisy=False, is_surely_one=True)
-    mask = ink.mask & _unpooled(digit, step, ink.mask.shape)
+    select_digit(_max_pool(ink.levels > 0.25 * ink.contrast, step), is_noisy=False)  # a faint edge joins no two digits
+    digit = select_digit(coarse, is_noisy=False, is_surely_one=True)
+    mask = ink.mask & _upsample(digit, step, ink.mask.shape)
     return _placed(np.where(mask, ink.levels, 0).astype(np.uint8), mask, ink)
 
 
-def _framed(grey: Floats, drawn: Ink | None) -> Normalised:
+def _framed(gray: Floats, drawn: Ink | None) -> Normalized:
     """Return the picture made of one of MNIST's size, with noise or lines: a digit that lies well stays there."""
-    noise = noise_of(grey)
-    unstriped = without_stripes(grey, noise)
+    noise = noise_of(gray)
+    unstriped = remove_stripes(gray, noise)
     if unstriped is not None:
         ink = of_levels(unstriped, noise, inverted=False)
     elif drawn is not None:
         ink = replace(of_levels(drawn.levels.astype(np.float32), noise, drawn.inverted), levels=drawn.levels)
     else:
-        ink = on_paper(grey)
+        ink = on_paper(gray)
     _check_contrast(ink)
-    digit = digit_of(ink.mask, is_noisy=True, is_surely_one=True)
-    box = _sure_box(digit)
+    digit = select_digit(ink.mask, is_noisy=True, is_surely_one=True)
+    box = _box_or_raise(digit)
     warnings: tuple[str, ...] = ("stripes were removed",) if unstriped is not None else ()
     if _is_crossed(box):
         warnings += ("ink crosses the picture from edge to edge: the digit was left where it is",)
-    elif not _lies_well(box):
-        return _placed(np.where(grown(digit, 1), ink.levels, 0).astype(np.uint8), digit, ink, warnings)
-    return Normalised(stretch(ink.levels), Normalisation(False, ink.inverted, box, ink.background_removed, warnings))
+    elif not _is_centered(box):
+        return _placed(np.where(dilate(digit, 1), ink.levels, 0).astype(np.uint8), digit, ink, warnings)
+    return Normalized(stretch(ink.levels), Normalization(False, ink.inverted, box, ink.background_removed, warnings))
 
 
-def _photographed(grey: Gray | Floats) -> Normalised:
-    step = -(-max(grey.shape) // WORK_SIDE)
-    small = np.asarray(Image.fromarray(grey).reduce(step), np.float32)
+def _photographed(gray: Gray | Floats) -> Normalized:
+    step = -(-max(gray.shape) // WORK_SIDE)
+    small = np.asarray(Image.fromarray(gray).reduce(step), np.float32)
     ink = on_paper(small)
     _check_contrast(ink)
-    digit = digit_of(ink.mask, is_noisy=True)
-    left, top, right, bottom = box = _sure_box(digit)
-    height, width = grey.shape
+    digit = select_digit(ink.mask, is_noisy=True)
+    left, top, right, bottom = box = _box_or_raise(digit)
+    height, width = gray.shape
     if step > 1 and longer_side(box) < SHARP_SIDE:
         margin = longer_side(box) // 2 + 2
         left, top = max(0, left - margin) * step, max(0, top - margin) * step
         right, bottom = (right + margin) * step, (bottom + margin) * step
-        near = _photographed(grey[top:bottom, left:right])
+        near = _photographed(gray[top:bottom, left:right])
         return _moved(near, left, top)
     floor = min(0.5, max(1.5 * ink.noise / ink.contrast, 0.1)) * 255  # of grain and of what JPEG adds
     levels = np.where(digit, np.clip((ink.levels - floor) * (255 / (255 - floor)), 0, 255), 0)
-    normalised = _placed(levels.astype(np.uint8), digit, ink)
+    normalized = _placed(levels.astype(np.uint8), digit, ink)
     box = (left * step, top * step, min(right * step, width), min(bottom * step, height))
-    return replace(normalised, report=replace(normalised.report, box=box))
+    return replace(normalized, report=replace(normalized.report, box=box))
 
 
-def _moved(normalised: Normalised, x: int, y: int) -> Normalised:
-    left, top, right, bottom = normalised.report.box or (0, 0, 0, 0)
+def _moved(normalized: Normalized, x: int, y: int) -> Normalized:
+    left, top, right, bottom = normalized.report.box or (0, 0, 0, 0)
     box = (left + x, top + y, right + x, bottom + y)
-    return replace(normalised, report=replace(normalised.report, box=box))
+    return replace(normalized, report=replace(normalized.report, box=box))
 
 
-def _placed(levels: Gray, mask: Mask, ink: Ink, warnings: tuple[str, ...] = ()) -> Normalised:
-    left, top, right, bottom = box = _sure_box(mask)
+def _placed(levels: Gray, mask: Mask, ink: Ink, warnings: tuple[str, ...] = ()) -> Normalized:
+    left, top, right, bottom = box = _box_or_raise(mask)
     digit = levels[top:bottom, left:right]
     height, width = digit.shape
     if max(width, height) < LEAST_SIDE:
@@ -179,15 +179,15 @@ def _placed(levels: Gray, mask: Mask, ink: Ink, warnings: tuple[str, ...] = ()) 
     if max(width, height) < DIGIT_SIDE / 2:
         warnings += (f"the ink is {width}x{height} pixels only, and was enlarged; send a larger picture",)
     if ink.contrast < 4 * LEAST_CONTRAST:
-        warnings += (f"the contrast is {ink.contrast:.0f} of 255 grey levels only, and was stretched",)
-    return Normalised(placed, Normalisation(False, ink.inverted, box, ink.background_removed, warnings))
+        warnings += (f"the contrast is {ink.contrast:.0f} of 255 gray levels only, and was stretched",)
+    return Normalized(placed, Normalization(False, ink.inverted, box, ink.background_removed, warnings))
 
 
 def _check_contrast(ink: Ink) -> None:
     least = max(LEAST_CONTRAST, 1.5 * ink.noise)
     if ink.contrast < least:
         raise NoDigitError(
-            f"the picture shows no digit: its contrast is {ink.contrast:.0f} of 255 grey levels, "
+            f"the picture shows no digit: its contrast is {ink.contrast:.0f} of 255 gray levels, "
             f"and its noise of {ink.noise:.0f} asks for {least:.0f} at least"
         )
 
@@ -197,19 +197,19 @@ def _is_crossed(box: Box) -> bool:
     return (left <= 1 and right >= SIDE - 1) or (top <= 1 and bottom >= SIDE - 1)
 
 
-def _lies_well(box: Box) -> bool:
+def _is_centered(box: Box) -> bool:
     left, top, right, bottom = box
     return 17 <= longer_side(box) <= 23 and abs(left + right - SIDE) <= 6 and abs(top + bottom - SIDE) <= 6
 
 
-def _sure_box(mask: Mask) -> Box:
+def _box_or_raise(mask: Mask) -> Box:
     box = box_of(mask)
     if box is None:
         raise NoDigitError("the picture shows no digit: there is no ink on it")
     return box
 
 
-def _pooled(mask: Mask, step: int) -> Mask:
+def _max_pool(mask: Mask, step: int) -> Mask:
     """Return whether any pixel is true in each square of `step` pixels."""
     if step == 1:
         return mask
@@ -218,6 +218,6 @@ def _pooled(mask: Mask, step: int) -> Mask:
     return pooled
 
 
-def _unpooled(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
-    """Return a mask made by `_pooled` at the size (h, w) of the picture again."""
+def _upsample(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
+    """Return a mask made by `_max_pool` at the size (h, w) of the picture again."""
     return np.repeat(np.repeat(mask, step, axis=0), step, axis=1)[: shape[0], : shape[1]]

@@ -1,7 +1,7 @@
-"""Where MNIST's makers put a digit: its box fitted into 20x20, its centre of mass at the centre of 28x28.
+"""Where MNIST's makers put a digit: its box fitted into 20x20, its center of mass at the center of 28x28.
 
 The rule as the makers of QMNIST rebuilt it (https://github.com/facebookresearch/qmnist): area resampling, and a
-top-left corner rounded from the centre of mass.
+top-left corner rounded from the center of mass.
 """
 
 import numpy as np
@@ -23,14 +23,14 @@ def longer_side(box: Box) -> int:
     return max(box[2] - box[0], box[3] - box[1])
 
 
-def looks_like_mnist(grey: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
+def looks_like_mnist(gray: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
     """Return whether a picture is as MNIST's are: its size, its ground, its contrast, and where its digit lies."""
-    if grey.shape != (SIDE, SIDE) or grey.max() < 250 or (grey % 1).any():
+    if gray.shape != (SIDE, SIDE) or gray.max() < 250 or (gray % 1).any():
         return False
-    box = box_of(grey > 0)
+    box = box_of(gray > 0)
     if box is None or longer_side(box) not in (DIGIT_SIDE - 1, DIGIT_SIDE):
         return False
-    return all(13.5 <= centre <= 14.5 for centre in centre_of_mass(grey))
+    return all(13.5 <= center <= 14.5 for center in center_of_mass(gray))
 
 
 def place(ink: Gray) -> Gray:
@@ -40,9 +40,9 @@ def place(ink: Gray) -> Gray:
     assert box is not None  # noqa: S101  the stretch left a pixel of 255
     left, top, right, bottom = box
     digit = digit[top:bottom, left:right]
-    centre_y, centre_x = centre_of_mass(digit)
-    top = min(max(int(np.floor(14.5 - centre_y)), 0), SIDE - digit.shape[0])
-    left = min(max(int(np.floor(14.5 - centre_x)), 0), SIDE - digit.shape[1])
+    center_y, center_x = center_of_mass(digit)
+    top = min(max(int(np.floor(14.5 - center_y)), 0), SIDE - digit.shape[0])
+    left = min(max(int(np.floor(14.5 - center_x)), 0), SIDE - digit.shape[1])
     placed = np.zeros((SIDE, SIDE), np.uint8)
     placed[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
     return placed
@@ -69,7 +69,7 @@ def stretch(ink: Gray) -> Gray:
     return stretched
 
 
-def centre_of_mass(ink: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:
+def center_of_mass(ink: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:
     """Return row and column, counted from 0, as float64: MNIST's digits lie to the half pixel."""
     mass = ink.astype(np.float64)
     total = mass.sum()

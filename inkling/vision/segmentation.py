@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from inkling.digit import Mask
 from inkling.errors import NoDigitError
 from inkling.vision.connected_components import label
-from inkling.vision.foreground import box_mean
+from inkling.vision.foreground import box_blur
 
 DUST = 0.06
 """Share of the largest stroke's area below which a stroke is dust, if it lies off the digit or the ground is noisy."""
@@ -14,7 +14,7 @@ GAP = 1 / 20
 """Of the digit's height: strokes nearer than twice this belong together. No digit of MNIST falls apart at it."""
 
 
-def digit_of(mask: Mask, is_noisy: bool, is_surely_one: bool = False) -> Mask:
+def select_digit(mask: Mask, is_noisy: bool, is_surely_one: bool = False) -> Mask:
     """Return the part of the ink (h, w) that is the digit.
 
     On a noisy ground every small stroke is dust, elsewhere only what lies off the digit.
@@ -29,7 +29,7 @@ def digit_of(mask: Mask, is_noisy: bool, is_surely_one: bool = False) -> Mask:
     if is_noisy:
         is_edge = _run_along_an_edge(_boxes(labels, count), mask.shape)
         if is_edge.any() and not is_edge.all() and areas[~is_edge].max() > 0.02 * areas.max():
-            return digit_of(mask & ~np.concatenate([[False], is_edge])[labels], is_noisy, is_surely_one)
+            return select_digit(mask & ~np.concatenate([[False], is_edge])[labels], is_noisy, is_surely_one)
     if count > 30 and areas.max() < 0.3 * areas.sum():
         raise NoDigitError(
             f"the picture shows no single digit but {count} specks or strokes, the largest of them "
@@ -38,7 +38,7 @@ def digit_of(mask: Mask, is_noisy: bool, is_surely_one: bool = False) -> Mask:
     boxes = _boxes(labels, count)
     heights = boxes[:, 2:] - boxes[:, :2]  # (count, 2)
     size = int(heights[areas.argmax()].max())
-    groups, group_count = label(grown(mask, max(1, round(size * GAP))))
+    groups, group_count = label(dilate(mask, max(1, round(size * GAP))))
     groups = groups * mask
     several = _several(groups, group_count)
     if several > 1 and not is_surely_one:
@@ -97,7 +97,7 @@ def _boxes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
     return boxes
 
 
-def grown(mask: Mask, radius: int) -> Mask:
+def dilate(mask: Mask, radius: int) -> Mask:
     """Return what lies within `radius` pixels of what is true."""
-    reached: Mask = box_mean(mask.astype(np.float32), radius) > 0.5 / (2 * radius + 1) ** 2
+    reached: Mask = box_blur(mask.astype(np.float32), radius) > 0.5 / (2 * radius + 1) ** 2
     return reached

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.bodies.images import Limits
+from app.bodies.images import UploadLimits
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
@@ -33,8 +33,8 @@ def digits() -> NDArray[np.uint8]:
 
 
 @pytest.fixture
-def limits() -> Limits:
-    return Limits(max_images=100, max_pixels=1_000_000)
+def limits() -> UploadLimits:
+    return UploadLimits(max_images=100, max_pixels=1_000_000)
 
 
 @pytest.fixture

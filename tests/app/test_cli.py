@@ -19,7 +19,7 @@ from inkling.model_card.measurements import measure
 from inkling.network.checkpoint import Checkpoint
 from inkling.plots.predictions import MARGIN, TILE
 from inkling.registry.registry import Registry
-from inkling.vision.normalize import normalise
+from inkling.vision.normalize import normalize
 from tests.app.serving.test_current_version import replace_content
 from tests.support.digits import write_mnist
 from tests.support.services import open_registry, publish, retrained
@@ -221,7 +221,7 @@ def test_predict_reads_any_picture_with_fit_mnist(
     assert re.fullmatch(rf"warning: {re.escape(str(faint))}: the contrast is \d+ of 255 .*\n", process.stderr)
     with Image.open(plot) as picture:
         tile = np.asarray(picture)[MARGIN : MARGIN + TILE, MARGIN : MARGIN + TILE]
-    np.testing.assert_array_equal(tile, np.kron(255 - normalise(255 - large).pixels, np.ones((6, 6), np.uint8)))
+    np.testing.assert_array_equal(tile, np.kron(255 - normalize(255 - large).pixels, np.ones((6, 6), np.uint8)))
 
 
 def test_predict_names_the_file_without_a_digit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -427,9 +427,9 @@ def test_exported_version_is_imported_elsewhere_byte_for_byte(
     assert imported.stdout.startswith(f"{file}: version 2, test accuracy 0.")
     assert "`inkling promote 2` serves it" in imported.stdout
     with open_registry(settings) as here, open_registry(other) as there:
-        assert here.checkpoint(2) == there.checkpoint(2) == file.read_bytes()
-        assert (there.version(2).origin, there.version(2).evaluation.total) == ("upload", 500)
-        served = there.served()
+        assert here.versions.checkpoint(2) == there.versions.checkpoint(2) == file.read_bytes()
+        assert (there.versions.get(2).origin, there.versions.get(2).evaluation.total) == ("upload", 500)
+        served = there.versions.served()
         assert served
         assert served.version == 1
 

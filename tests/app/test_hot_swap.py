@@ -166,7 +166,7 @@ def test_versions_are_swapped_under_load_without_a_wrong_answer(
                     early_kb = [resident_kb(worker) for worker in workers]
             promote(2, is_awaited=True)
             late_kb = [resident_kb(worker) for worker in workers]
-        # then: every answer was checked by the load, and the memory has not grown
+        # then: every answer was checked by the load, and the memory has not dilate
         assert load.answers > 1000
         assert all(late - early < MAX_GROWTH_KB for early, late in zip(early_kb, late_kb, strict=True))
         for connection in connections:

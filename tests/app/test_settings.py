@@ -43,8 +43,8 @@ def test_empty_variable_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
         ("INKLING_MAX_IMAGES", "0"),
         ("INKLING_MAX_PIXELS", "783"),
         ("INKLING_MAX_QUEUED_RUNS", "0"),
-        ("INKLING_FOLLOW_S", "0"),
-        ("INKLING_FOLLOW_S", "nan"),
+        ("INKLING_REGISTRY_POLL_S", "0"),
+        ("INKLING_REGISTRY_POLL_S", "nan"),
         ("INKLING_ACCESS_LOG", "maybe"),
     ],
 )

@@ -468,7 +468,7 @@ def test_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> No
 
 
 @pytest.mark.mnist
-def test_canonical_digits_are_recognised(real_mnist_dir: Path) -> None:
+def test_canonical_digits_are_recognized(real_mnist_dir: Path) -> None:
     data = read_folder(real_mnist_dir)
     assert (data.name, len(data.train), len(data.test)) == ("mnist", 60_000, 10_000)
     assert data.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]

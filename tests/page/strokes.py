@@ -11,11 +11,11 @@ SLIMNESS = 0.62
 """A digit's width by its height."""
 
 
-def arc(centre: Point, rx: float, ry: float, start: float, end: float) -> Stroke:
+def arc(center: Point, rx: float, ry: float, start: float, end: float) -> Stroke:
     """Return points of an ellipse, from one angle to another: degrees, clockwise from the right."""
     count = max(4, round(abs(end - start) / 30))
     angles = [math.radians(start + (end - start) * i / count) for i in range(count + 1)]
-    return [(centre[0] + rx * math.cos(angle), centre[1] + ry * math.sin(angle)) for angle in angles]
+    return [(center[0] + rx * math.cos(angle), center[1] + ry * math.sin(angle)) for angle in angles]
 
 
 DIGITS: dict[int, list[Stroke]] = {

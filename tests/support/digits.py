@@ -19,12 +19,12 @@ def make_digits(count: int, seed: int) -> tuple[Gray, Gray]:
 
 
 def draw_digit(digit: int, random: np.random.Generator) -> Gray:
-    """Return one digit (28, 28): its box fitted into 20x20, its centre of mass at the centre."""
+    """Return one digit (28, 28): its box fitted into 20x20, its center of mass at the center."""
     image = Image.new("L", (CANVAS, CANVAS), 0)
     font = ImageFont.load_default(size=int(random.integers(64, 84)))
     width = int(random.integers(0, 4))
-    centre = (CANVAS / 2, CANVAS / 2)
-    ImageDraw.Draw(image).text(centre, str(digit), fill=255, font=font, anchor="mm", stroke_width=width)
+    center = (CANVAS / 2, CANVAS / 2)
+    ImageDraw.Draw(image).text(center, str(digit), fill=255, font=font, anchor="mm", stroke_width=width)
     shear = float(random.uniform(-0.2, 0.2))
     image = image.transform(
         image.size, Image.Transform.AFFINE, (1, shear, -shear * CANVAS / 2, 0, 1, 0), Image.Resampling.BILINEAR

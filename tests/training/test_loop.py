@@ -16,7 +16,7 @@ from inkling.network.recipe import ACCURATE, TUTORIAL, Recipe
 from inkling.registry.records import Progress, Snapshot
 from tests.support import reference
 from tests.support.networks import Parameters, parameters_that_read, random_parameters
-from training.data.shuffling import index_batches
+from training.data.shuffling import shuffled_batches
 from training.snapshot import TrainingState
 
 pytestmark = pytest.mark.train
@@ -64,7 +64,7 @@ def train_as_published(recipe: Recipe, split: Split) -> Trained:
 
     # Convert to float32, flatten, normalize from [0, 255] to [0, 1].
     x_train = np.array(split.images, np.float32).reshape([-1, 784]) / np.float32(255.0)
-    batches = np.concatenate(list(index_batches(recipe, len(split))))
+    batches = np.concatenate(list(shuffled_batches(recipe, len(split))))
     weights, biases = initial_weights(recipe.seed), initial_biases()
     lines: list[Progress] = []
     for step, batch in enumerate(batches, 1):
@@ -249,7 +249,7 @@ def test_training_that_diverges_after_the_last_display_step_says_so(data: Datase
 # the accurate recipe
 
 BRISK = ACCURATE.with_overrides(
-    {"training_steps": 300, "warmup_steps": 20, "display_step": 50, "validation_size": 500, "average_decay": 0.9}
+    {"training_steps": 300, "warmup_steps": 20, "display_step": 50, "validation_size": 500, "ema_decay": 0.9}
 )
 
 

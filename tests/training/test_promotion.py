@@ -41,10 +41,10 @@ def validation() -> Split:
 
 def decide(policy: PromotePolicy, reads: int, served_reads: int | None, validation: Split) -> Decision:
     """Return the decision on a network that reads one digit everywhere, against a served one that reads another."""
-    from training.promotion import judge
+    from training.promotion import promotion_decision
 
     served = None if served_reads is None else make_checkpoint(parameters_that_read(served_reads)).content
-    return judge(policy, make_checkpoint(parameters_that_read(reads)), validation)(served)
+    return promotion_decision(policy, make_checkpoint(parameters_that_read(reads)), validation)(served)
 
 
 def test_better_version_is_promoted() -> None:
@@ -99,7 +99,7 @@ def test_recall_of_a_digit_may_fall_by_three_in_a_hundred_at_most(lost: int, is_
 
 
 @pytest.mark.parametrize(
-    ("candidate_alone", "served_alone", "p_value"),
+    ("candidate_only_correct", "served_only_correct", "p_value"),
     [  # of the binomial distribution with p = 1/2, by hand: the sum of the row of Pascal's triangle, over 2^n
         (0, 0, 1.0),
         (1, 0, 1 / 2),
@@ -112,26 +112,32 @@ def test_recall_of_a_digit_may_fall_by_three_in_a_hundred_at_most(lost: int, is_
         (10, 2, 79 / 4096),
     ],
 )
-def test_p_value_is_mcnemars_exact_one(candidate_alone: int, served_alone: int, p_value: float) -> None:
+def test_p_value_is_mcnemars_exact_one(candidate_only_correct: int, served_only_correct: int, p_value: float) -> None:
     from training.promotion import compare
 
     both, neither = 11, 6
-    counts = [both, neither, candidate_alone, served_alone]
+    counts = [both, neither, candidate_only_correct, served_only_correct]
     candidate = np.repeat([True, False, True, False], counts)
     served = np.repeat([True, False, False, True], counts)
     compared = compare(candidate, served, np.zeros(sum(counts), np.uint8))
     assert compared.p_value == pytest.approx(p_value, rel=1e-12)
-    assert (compared.candidate_alone, compared.served_alone) == (candidate_alone, served_alone)
-    assert (compared.candidate_correct, compared.served_correct) == (both + candidate_alone, both + served_alone)
+    assert (compared.candidate_only_correct, compared.served_only_correct) == (
+        candidate_only_correct,
+        served_only_correct,
+    )
+    assert (compared.candidate_correct, compared.served_correct) == (
+        both + candidate_only_correct,
+        both + served_only_correct,
+    )
     assert compared.images == sum(counts)
 
 
-@pytest.mark.parametrize(("candidate_alone", "is_promoted"), [(4, False), (5, True)])
-def test_chance_of_one_in_twenty_is_the_limit(candidate_alone: int, is_promoted: bool) -> None:
+@pytest.mark.parametrize(("candidate_only_correct", "is_promoted"), [(4, False), (5, True)])
+def test_chance_of_one_in_twenty_is_the_limit(candidate_only_correct: int, is_promoted: bool) -> None:
     from training.promotion import compare, decide_on
 
     candidate = np.ones(20, np.bool_)
-    served = np.arange(20) >= candidate_alone
+    served = np.arange(20) >= candidate_only_correct
     assert decide_on(compare(candidate, served, np.zeros(20, np.uint8))).is_promoted == is_promoted
 
 
@@ -160,7 +166,7 @@ def test_ledger_tells_of_refusals_too(
     registry: Registry, candidate_reads: int, policy: PromotePolicy, is_promoted: bool
 ) -> None:
     # given: a served version that reads nothing of what is held out, and a run
-    from training.promotion import judge
+    from training.promotion import promotion_decision
 
     registry.versions.add_first(make_checkpoint(parameters_that_read(0)))
     registry.runs.queue(TUTORIAL, policy, max_queued=1)
@@ -169,7 +175,7 @@ def test_ledger_tells_of_refusals_too(
     threes = Split(np.zeros((10, 28, 28), np.uint8), np.full(10, THREES, np.uint8))
     # when
     candidate = make_checkpoint(parameters_that_read(candidate_reads))
-    registry.publish(claim, candidate, judge(policy, candidate, threes))
+    registry.publish(claim, candidate, promotion_decision(policy, candidate, threes))
     # then
     entry, first = registry.versions.promotions(10)
     assert (first.policy, first.compared_with, first.comparison, first.is_promoted) == ("shipped", None, None, True)
@@ -210,7 +216,7 @@ def test_policy_never_promotes_no_better_version(validation: Split, served: int 
 
 
 def test_served_version_that_cannot_be_read_is_reported(validation: Split) -> None:
-    from training.promotion import judge
+    from training.promotion import promotion_decision
 
     with pytest.raises(CheckpointError):
-        judge("if_better", make_checkpoint(), validation)(b"damaged")
+        promotion_decision("if_better", make_checkpoint(), validation)(b"damaged")

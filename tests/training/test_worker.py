@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from inkling.locks.pause_lock import RightOfWay
+from inkling.locks.pause_lock import PauseLock
 from inkling.network.checkpoint import load
 from inkling.network.recipe import TUTORIAL
-from inkling.registry.records import Claim, Progress, PromotePolicy, Run
+from inkling.registry.records import Lease, Progress, PromotePolicy, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint, parameters_that_read
@@ -29,7 +29,7 @@ LONG_S = 600.0
 OWNER = "tests"
 
 
-def claim(registry: Registry, promote: PromotePolicy = "if_better", lease_s: float = LONG_S) -> Claim:
+def claim(registry: Registry, promote: PromotePolicy = "if_better", lease_s: float = LONG_S) -> Lease:
     """Queue a small run and claim it."""
     registry.runs.queue(SMALL, promote, max_queued=100)
     claimed = registry.runs.claim(lease_s, OWNER)
@@ -147,7 +147,7 @@ def test_run_cancelled_after_its_last_step_publishes_nothing(registry: Registry,
 def test_run_given_to_another_trainer_is_left_to_it(registry: Registry, store: StoreSettings) -> None:
     # given: a lease that ends at once
     mine = claim(registry, lease_s=0)
-    others: list[Claim | None] = []
+    others: list[Lease | None] = []
 
     def take(progress: Progress) -> None:
         others.append(registry.runs.claim(LONG_S, OWNER))
@@ -433,38 +433,39 @@ def test_trainer_computes_with_as_many_threads_as_it_is_told(
 
 
 @pytest.fixture
-def right_of_way(store: StoreSettings) -> Iterator[RightOfWay]:
+def pause_lock(store: StoreSettings) -> Iterator[PauseLock]:
     """The right of way as a server has it."""
-    right_of_way = RightOfWay(store.data_dir)
-    yield right_of_way
-    right_of_way.close()
+    pause_lock = PauseLock(store.data_dir)
+    yield pause_lock
+    pause_lock.close()
 
 
-def claim_right_of_way(right_of_way: RightOfWay) -> None:
-    wait_until(right_of_way.claim, "no trainer looks this very moment")
+def hold_pause_lock(pause_lock: PauseLock) -> None:
+    wait_until(pause_lock.hold, "no trainer looks this very moment")
 
 
 @pytest.mark.train
 def test_run_stands_still_with_its_lease_while_predictions_have_the_right_of_way(
-    registry: Registry, store: StoreSettings, tmp_path: Path, right_of_way: RightOfWay
+    registry: Registry, store: StoreSettings, tmp_path: Path, pause_lock: PauseLock
 ) -> None:
     # given
     run = queue(registry, is_endless=True)
     with start_training(tmp_path, *arguments(store)) as trainer:
         wait_until(step_of(registry, run.id), "the run has made its first steps")
         # when
-        claim_right_of_way(right_of_way)
+        hold_pause_lock(pause_lock)
         wait_until(lambda: f"run {run.id}: stands still" in trainer.log, "the run stands still")
         # then
         still = registry.runs.get(run.id)
         for _ in range(2):
             before = registry.runs.get(run.id).lease_expires_at
             wait_until(
-                lambda before=before: registry.runs.get(run.id).lease_expires_at != before, "its lease is renewed"
-            )  # type: ignore[misc]
+                lambda before=before: registry.runs.get(run.id).lease_expires_at != before,  # type: ignore[misc]
+                "its lease is renewed",
+            )
         assert (registry.runs.get(run.id).step, registry.runs.get(run.id).state) == (still.step, "running")
         # when
-        right_of_way.release()
+        pause_lock.release()
         # then
         wait_until(lambda: registry.runs.get(run.id).step > still.step, "the run goes on")
         assert registry.runs.get(run.id).attempt == 1
@@ -473,11 +474,11 @@ def test_run_stands_still_with_its_lease_while_predictions_have_the_right_of_way
 
 @pytest.mark.train
 def test_run_that_stands_still_is_cancelled_at_once_and_its_trainer_stopped_at_once(
-    registry: Registry, store: StoreSettings, tmp_path: Path, right_of_way: RightOfWay
+    registry: Registry, store: StoreSettings, tmp_path: Path, pause_lock: PauseLock
 ) -> None:
     # given
     first, second = queue(registry, is_endless=True), queue(registry, is_endless=True)
-    claim_right_of_way(right_of_way)
+    hold_pause_lock(pause_lock)
     with start_training(tmp_path, *arguments(store)) as trainer:
         wait_until(lambda: f"run {first.id}: stands still" in trainer.log, "the first run stands still")
         # when
@@ -493,8 +494,8 @@ def test_run_that_stands_still_is_cancelled_at_once_and_its_trainer_stopped_at_o
 
 @pytest.mark.train
 def test_run_never_stands_still_for_ever(
-    registry: Registry, store: StoreSettings, right_of_way: RightOfWay, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, store: StoreSettings, pause_lock: PauseLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "STANDSTILL_S", 0.0)
-    claim_right_of_way(right_of_way)
+    monkeypatch.setattr(worker, "MAX_PAUSE_S", 0.0)
+    hold_pause_lock(pause_lock)
     assert train_run(registry, claim(registry), store).state == "succeeded"

@@ -23,7 +23,7 @@ FRESH_ROWS = 8
 SETTLED = 0.5
 """Strength to which distortions fade. Fading to none, a long training learns the images by heart."""
 
-CENTRE = (SIDE - 1) / 2
+CENTER = (SIDE - 1) / 2
 SMOOTHNESS = 4.0
 """Standard deviation of the Gaussian that an elastic distortion is smoothed with, pixels: Simard's sigma."""
 
@@ -39,18 +39,18 @@ def _basis() -> NDArray[np.float32]:
     nodes = np.arange(-SMOOTHNESS, SIDE + SMOOTHNESS + 1, SMOOTHNESS)
     bumps = np.exp(-0.5 * ((pixels[:, None] - nodes) / SMOOTHNESS) ** 2)  # (28, 10)
     bumps /= np.sqrt((bumps**2).sum(axis=1, keepdims=True))
-    y, x = (axis.ravel() - CENTRE for axis in np.mgrid[:SIDE, :SIDE])
+    y, x = (axis.ravel() - CENTER for axis in np.mgrid[:SIDE, :SIDE])
     return np.stack([x, y, np.ones_like(x), *np.kron(bumps, bumps).T]).astype(np.float32)
 
 
 BASIS = _basis()
-X, Y = BASIS[0:1], BASIS[1:2]  # (1, 784), pixels from the centre
+X, Y = BASIS[0:1], BASIS[1:2]  # (1, 784), pixels from the center
 
 
 _SMEAR = (4 * np.eye(SIDE) + np.eye(SIDE, k=1) + np.eye(SIDE, k=-1)) / 6
 BLUR = (_SMEAR @ _SMEAR).astype(np.float32)
-"""(28, 28): each pixel shared with its two neighbours, twice. As a product, because XLA would work out the image that
-it blurs anew for each neighbour."""
+"""(28, 28): each pixel shared with its two neighbors, twice. As a product, because XLA would work out the image that
+it blurs anew for each neighbor."""
 
 
 class Numbers(NamedTuple):
@@ -63,14 +63,14 @@ class Numbers(NamedTuple):
     noise: tf.Tensor
     """For the pixels of damaged images, (rows, 2, 784), 0 to 1."""
 
-    def of_step(self, i: tf.Tensor, damaged: int) -> "Numbers":
-        """Return those of step `i`: choices (batch, CHOICES), heights (batch, 2, 100), noise (damaged, 2, 784)."""
+    def of_step(self, i: tf.Tensor, corrupted: int) -> "Numbers":
+        """Return those of step `i`: choices (batch, CHOICES), heights (batch, 2, 100), noise (corrupted, 2, 784)."""
         choices = self.choices[i]
 
         def rows(numbers: tf.Tensor, count: int) -> tf.Tensor:
             return tf.slice(numbers, [FRESH_ROWS * i, 0, 0], [count, *numbers.shape[1:]])
 
-        return Numbers(choices, rows(self.heights, choices.shape[0]), rows(self.noise, damaged))
+        return Numbers(choices, rows(self.heights, choices.shape[0]), rows(self.noise, corrupted))
 
 
 def draw(steps: int, batch_size: int, seed: tf.Tensor) -> Numbers:
@@ -95,9 +95,9 @@ def strength_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
 
     The network learns from strong distortions, and settles on weaker ones while the step size falls; docs/trials.md.
     """
-    if not recipe.fade:
+    if not recipe.anneal_fraction:
         return tf.constant(1.0)
-    left = (recipe.training_steps - step) / (recipe.fade * recipe.training_steps)
+    left = (recipe.training_steps - step) / (recipe.anneal_fraction * recipe.training_steps)
     return SETTLED + (1 - SETTLED) * tf.minimum(1.0, left)
 
 
@@ -135,8 +135,8 @@ def distort(x: tf.Tensor, u: tf.Tensor, heights: tf.Tensor, recipe: Recipe) -> t
     stretch_x, stretch_y = tf.exp(u[:, 1] * recipe.scale), tf.exp(u[:, 2] * recipe.scale)
     slant = u[:, 3] * recipe.shear
     cos, sin = tf.cos(angle), tf.sin(angle)
-    affine_x = tf.stack([cos * stretch_x, (slant * cos - sin) * stretch_x, u[:, 4] * recipe.shift + CENTRE], 1)
-    affine_y = tf.stack([sin * stretch_y, (slant * sin + cos) * stretch_y, u[:, 5] * recipe.shift + CENTRE], 1)
+    affine_x = tf.stack([cos * stretch_x, (slant * cos - sin) * stretch_x, u[:, 4] * recipe.shift + CENTER], 1)
+    affine_y = tf.stack([sin * stretch_y, (slant * sin + cos) * stretch_y, u[:, 5] * recipe.shift + CENTER], 1)
     affine = tf.stack([affine_x, affine_y], 1)  # (batch, 2, 3)
     source = tf.reshape(tf.concat([affine, heights], 2), [batch * 2, -1]) @ BASIS  # (batch * 2, 784)
     source = tf.reshape(source, [batch, 2, -1])
@@ -161,17 +161,17 @@ def _bilinear(x: tf.Tensor, column: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
 
 
 def thicken(x: tf.Tensor, amount: tf.Tensor) -> tf.Tensor:
-    """Return images (batch, 784) with strokes grown on each side by `amount` pixels (batch, 1), or shrunk if below 0.
+    """Return images (batch, 784) with strokes dilate on each side by `amount` pixels (batch, 1), or shrunk if below 0.
 
-    Grown by a whole pixel, a stroke is the maximum of each pixel and its four neighbours; shrunk, the minimum.
+    Grown by a whole pixel, a stroke is the maximum of each pixel and its four neighbors; shrunk, the minimum.
     """
-    above, below, left, right = (tf.reshape(part, x.shape) for part in _neighbours(x))
-    grown = tf.maximum(x, tf.maximum(tf.maximum(above, below), tf.maximum(left, right)))
+    above, below, left, right = (tf.reshape(part, x.shape) for part in _neighbors(x))
+    dilate = tf.maximum(x, tf.maximum(tf.maximum(above, below), tf.maximum(left, right)))
     shrunk = tf.minimum(x, tf.minimum(tf.minimum(above, below), tf.minimum(left, right)))
-    return x + tf.nn.relu(amount) * (grown - x) - tf.nn.relu(-amount) * (x - shrunk)
+    return x + tf.nn.relu(amount) * (dilate - x) - tf.nn.relu(-amount) * (x - shrunk)
 
 
-def _neighbours(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+def _neighbors(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return the pixels above, below, left and right of each, (batch, 28, 28) each."""
     p = tf.pad(tf.reshape(x, [-1, SIDE, SIDE]), [[0, 0], [1, 1], [1, 1]])
     return p[:, :-2, 1:-1], p[:, 2:, 1:-1], p[:, 1:-1, :-2], p[:, 1:-1, 2:]
@@ -216,9 +216,9 @@ def _bands(u: tf.Tensor) -> tf.Tensor:
     return tf.cast(is_band, tf.float32) * tf.where(u[:, 3:4] < 0.5, 1.0, u[:, 4:5])
 
 
-def _blot(centre: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Return a disk (n, 784) about `centre` (n, 2), 0 to 1 of the picture, with a radius of 0.5 to 2.5 pixels."""
-    x, y = 13 * (2 * centre[:, 0:1] - 1), 13 * (2 * centre[:, 1:2] - 1)
+def _blot(center: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Return a disk (n, 784) about `center` (n, 2), 0 to 1 of the picture, with a radius of 0.5 to 2.5 pixels."""
+    x, y = 13 * (2 * center[:, 0:1] - 1), 13 * (2 * center[:, 1:2] - 1)
     return tf.clip_by_value(1 + 2 * size - tf.sqrt((X - x) ** 2 + (Y - y) ** 2), 0.0, 1.0)
 
 

@@ -30,17 +30,17 @@ def bezier(*controls: tuple[float, float]) -> Curve:
     return curve
 
 
-def arc(centre: tuple[float, float], radii: tuple[float, float], start: float, sweep: float) -> Curve:
+def arc(center: tuple[float, float], radii: tuple[float, float], start: float, sweep: float) -> Curve:
     """Return an arc of an ellipse; angles in degrees: 0 to the right, 90 downwards, so that sweeps are clockwise."""
     angle = np.deg2rad(np.linspace(start, start + sweep, 2 * POINTS))
-    curve: Curve = np.array(centre) + np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.array(radii)
+    curve: Curve = np.array(center) + np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.array(radii)
     return curve
 
 
 def draw(curves: list[Curve], width: float) -> Gray:
     """Return the image (28, 28) of a digit drawn with a round pen, placed as MNIST's are.
 
-    The ink's longer side is 20 pixels and its centre of mass at (14, 14), to a pixel.
+    The ink's longer side is 20 pixels and its center of mass at (14, 14), to a pixel.
 
     Args:
         curves: in any unit.
@@ -54,7 +54,7 @@ def draw(curves: list[Curve], width: float) -> Gray:
     ink = np.zeros((SIDE, SIDE))
     for curve in curves:
         ink = np.maximum(ink, _ink((curve - middle) * zoom + (SIDE - 1) / 2, pen * zoom))
-    return centred(np.rint(255 * ink).astype(np.uint8))
+    return centered(np.rint(255 * ink).astype(np.uint8))
 
 
 def _ink(curve: Curve, width: float) -> NDArray[np.float64]:
@@ -68,8 +68,8 @@ def _ink(curve: Curve, width: float) -> NDArray[np.float64]:
     return ink
 
 
-def centred(image: Gray) -> Gray:
-    """Return an image (28, 28) moved by whole pixels so that its centre of mass is at (14, 14), as MNIST's are."""
+def centered(image: Gray) -> Gray:
+    """Return an image (28, 28) moved by whole pixels so that its center of mass is at (14, 14), as MNIST's are."""
     mass = image.astype(np.float64)
     shift = [int(np.floor(14.5 - (mass * axis).sum() / mass.sum())) for axis in (ROWS, COLUMNS)]
     moved = np.zeros_like(image)

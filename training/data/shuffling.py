@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from inkling.network.recipe import Recipe
 
 
-def index_batches(recipe: Recipe, size: int, skip: int = 0) -> Iterator[NDArray[np.int32]]:
+def shuffled_batches(recipe: Recipe, size: int, skip: int = 0) -> Iterator[NDArray[np.int32]]:
     """Yield (steps, batch): which of `size` images each step of the next display step learns from, after `skip` steps.
 
     What `tf.data`'s `repeat().shuffle(shuffle_buffer).batch(batch_size)` does, by the same rule: the images come round

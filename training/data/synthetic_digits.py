@@ -1,7 +1,7 @@
 """Digits as people draw them with a pen, a mouse or a finger: as strokes, in the ways that hands of many places do.
 
 MNIST's hands are American and its pens alike. A network that learns from it alone reads many a 1 with a flag as 7,
-and is less sure of strokes much thinner or thicker than MNIST's (docs/trials.md). So some drawn digits are learnt, too.
+and is less sure of strokes much thinner or thicker than MNIST's (docs/trials.md). So some drawn digits are learned, too.
 
 Each digit is built from lines and arcs, whose places, lengths and angles are left to chance. A unit is about the
 digit's height; x goes to the right, y downwards.
@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from inkling.mnist import Split
 from inkling.digit import Gray
+from inkling.mnist import Split
 from training.data.pen import Curve, arc, bezier, draw
 
 WIDTHS = (0.04, 0.22)
@@ -23,11 +23,11 @@ TURNS = 10
 """Most that a digit is turned, either way, degrees."""
 ASPECTS = (0.75, 1.25)
 """A digit's widths, as shares of those that its lines have here."""
-ORDER = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 7)
+LABEL_CYCLE = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 7)
 """Which digits are drawn, in turn: 1 and 7 twice, because no others are so alike, and so unlike MNIST's, elsewhere."""
 
 
-class Hand:
+class RandomStyle:
     """Chance, in the words that the digits below need. Owns its random numbers."""
 
     def __init__(self, random: np.random.Generator) -> None:
@@ -43,9 +43,9 @@ class Hand:
         return bool(self._random.random() < share)
 
 
-def with_drawn_digits(split: Split, share: float, seed: int) -> Split:
-    """Return a split with more images at its end, of ORDER in turn: as many as that share of its images, 0 or more."""
-    labels = np.resize(ORDER, round(share * len(split)))
+def add_synthetic_digits(split: Split, share: float, seed: int) -> Split:
+    """Return a split with more images at its end, of LABEL_CYCLE in turn: as many as that share of its images, 0 or more."""
+    labels = np.resize(LABEL_CYCLE, round(share * len(split)))
     if not len(labels):
         return split
     random = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ def with_drawn_digits(split: Split, share: float, seed: int) -> Split:
 
 def draw_digit(digit: int, random: np.random.Generator) -> Gray:
     """Return an image (28, 28) of a digit as a hand might draw it, placed as MNIST's are."""
-    hand = Hand(random)
+    hand = RandomStyle(random)
     curves = _DIGITS[digit](hand)
     turn = np.deg2rad(hand.about(0, TURNS))
     slanted = np.array([[hand.between(*ASPECTS), 0.0], [-hand.between(*SLANTS), 1.0]])
@@ -63,12 +63,12 @@ def draw_digit(digit: int, random: np.random.Generator) -> Gray:
     return draw([(curve + random.normal(0, 0.01, 2)) @ linear for curve in curves], hand.between(*WIDTHS))
 
 
-def _zero(hand: Hand) -> list[Curve]:
+def _zero(hand: RandomStyle) -> list[Curve]:
     sweep = hand.between(320, 400) * (-1 if hand.does(0.8) else 1)
     return [arc((0, 0.5), (hand.between(0.22, 0.45), 0.5), hand.between(-140, -30), sweep)]
 
 
-def _one(hand: Hand) -> list[Curve]:
+def _one(hand: RandomStyle) -> list[Curve]:
     foot = hand.about(0, 0.06)
     strokes = [bezier((0, 0), (hand.about(foot / 2, 0.05), 0.5), (foot, 1))]
     if hand.does(0.15):
@@ -82,7 +82,7 @@ def _one(hand: Hand) -> list[Curve]:
     return strokes
 
 
-def _two(hand: Hand) -> list[Curve]:
+def _two(hand: RandomStyle) -> list[Curve]:
     width, radius = hand.between(0.25, 0.38), hand.between(0.2, 0.3)
     start, end = hand.between(175, 240), hand.between(360, 400)
     top = arc((width, radius), (width, radius), start, end - start)
@@ -101,7 +101,7 @@ def _two(hand: Hand) -> list[Curve]:
     return [top, slope, bezier(corner, (0.3, hand.between(0.8, 0.95)), (0.5, hand.about(1.1)), (end_x, end_y))]
 
 
-def _three(hand: Hand) -> list[Curve]:
+def _three(hand: RandomStyle) -> list[Curve]:
     waist, left = hand.between(0.4, 0.5), hand.between(0.15, 0.32)
     width = hand.between(0.28, 0.42)
     bottom = arc((left, (1 + waist) / 2), (width, (1 - waist) / 2), -90, hand.between(190, 275))
@@ -113,7 +113,7 @@ def _three(hand: Hand) -> list[Curve]:
     return [top, bottom]
 
 
-def _four(hand: Hand) -> list[Curve]:
+def _four(hand: RandomStyle) -> list[Curve]:
     bar, reach = hand.between(0.48, 0.68), hand.between(0.65, 0.95)
     stem = reach * hand.between(0.65, 0.9)
     end = (reach, bar + hand.about(0, 0.05))
@@ -130,13 +130,13 @@ def _four(hand: Hand) -> list[Curve]:
     return [*strokes, bezier(side, (hand.about(0.04, 0.06), bar / 2), corner), bezier(corner, end)]
 
 
-def _five(hand: Hand) -> list[Curve]:
+def _five(hand: RandomStyle) -> list[Curve]:
     waist, width = hand.between(0.36, 0.5), hand.between(0.28, 0.42)
     left = hand.about(0.08, 0.06)
     corner, shoulder = (left + hand.about(0.03, 0.05), hand.about(0.02)), (left, waist + hand.between(0, 0.08))
-    centre = (left + width * hand.between(0.55, 0.8), (waist + 1) / 2)
+    center = (left + width * hand.between(0.55, 0.8), (waist + 1) / 2)
     start = hand.between(215, 260)
-    bowl = arc(centre, (width, (1 - waist) / 2), start, hand.between(480, 545) - start)
+    bowl = arc(center, (width, (1 - waist) / 2), start, hand.between(480, 545) - start)
     x, y = bowl[0]
     end = (corner[0] + hand.between(0.35, 0.7), corner[1] + hand.about(0, 0.05))
     if hand.does(0.2):  # round above
@@ -145,7 +145,7 @@ def _five(hand: Hand) -> list[Curve]:
     return [bezier((corner[0] + gap, corner[1]), end), bezier(corner, shoulder), bezier(shoulder, (x, y)), bowl]
 
 
-def _six(hand: Hand) -> list[Curve]:
+def _six(hand: RandomStyle) -> list[Curve]:
     width, height = hand.between(0.22, 0.42), hand.between(0.18, 0.3)
     middle = 1 - height
     top = (hand.between(0.3, 1.7) * width, 0.0)
@@ -155,7 +155,7 @@ def _six(hand: Hand) -> list[Curve]:
     return [back, arc((width, middle), (width, height), 180, -hand.between(280, 420))]
 
 
-def _seven(hand: Hand) -> list[Curve]:
+def _seven(hand: RandomStyle) -> list[Curve]:
     width = hand.between(0.55, 0.9)  # a narrower one might be a 1 with a flag
     left, right = (0.0, hand.about(0.02, 0.08)), (width, 0.0)
     foot = (width * hand.between(0.1, 0.6), 1.0)
@@ -171,7 +171,7 @@ def _seven(hand: Hand) -> list[Curve]:
     return strokes
 
 
-def _eight(hand: Hand) -> list[Curve]:
+def _eight(hand: RandomStyle) -> list[Curve]:
     waist = hand.between(0.4, 0.52)
     upper, lower = hand.between(0.18, 0.32), hand.between(0.24, 0.4)
     if hand.does(0.35):  # two rings
@@ -189,7 +189,7 @@ def _eight(hand: Hand) -> list[Curve]:
     return [np.stack([x * (1 if hand.does(0.8) else -1), y], axis=1)]
 
 
-def _nine(hand: Hand) -> list[Curve]:
+def _nine(hand: RandomStyle) -> list[Curve]:
     width, height = hand.between(0.2, 0.36), hand.between(0.17, 0.29)
     bowl = arc((-width, height), (width, height), hand.between(-110, -10), -hand.between(290, 380))
     top = (hand.about(0, 0.03), hand.between(0, height))
@@ -202,6 +202,6 @@ def _nine(hand: Hand) -> list[Curve]:
     return [bowl, bezier(top, (hand.about(0.03, 0.04), hand.between(0.4, 0.7)), foot)]
 
 
-_DIGITS: tuple[Callable[[Hand], list[Curve]], ...] = (
+_DIGITS: tuple[Callable[[RandomStyle], list[Curve]], ...] = (
     _zero, _one, _two, _three, _four, _five, _six, _seven, _eight, _nine,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.bodies.images import FORMATS, MEDIA_TYPES, Limits, decode, read_images
+from app.bodies.images import FORMATS, MEDIA_TYPES, UploadLimits, decode, read_images
 from app.bodies.multipart import multipart_files
 from app.errors import BodyError, MediaTypeError
 from inkling.digit import Gray
@@ -34,11 +34,11 @@ from tests.support.bodies import (
 )
 
 MAX_PIXELS = 1_000_000
-LIMITS = Limits(max_images=100, max_pixels=MAX_PIXELS)
+LIMITS = UploadLimits(max_images=100, max_pixels=MAX_PIXELS)
 GRADIENT = np.arange(784, dtype=np.uint8).reshape(28, 28)
 
 
-def read(body: bytes, content_type: str, limits: Limits = LIMITS) -> Gray:
+def read(body: bytes, content_type: str, limits: UploadLimits = LIMITS) -> Gray:
     return read_images(body, content_type, limits)
 
 
@@ -103,13 +103,13 @@ def test_empty_body_is_refused(content_type: str) -> None:
 # image files
 
 
-def test_colours_become_grey() -> None:
+def test_colors_become_gray() -> None:
     pixels = np.zeros((28, 28, 3), np.uint8)
     pixels[:, :14] = (255, 255, 255)
     pixels[:, 14:] = (255, 0, 0)
-    grey = decode(image_file(Image.fromarray(pixels)), MAX_PIXELS)
-    assert (grey[:, :14] == 255).all()
-    assert (grey[:, 14:] == 76).all()  # ITU-R 601: 0.299 of 255
+    gray = decode(image_file(Image.fromarray(pixels)), MAX_PIXELS)
+    assert (gray[:, :14] == 255).all()
+    assert (gray[:, 14:] == 76).all()  # ITU-R 601: 0.299 of 255
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,15 @@ def test_colours_become_grey() -> None:
 def test_transparent_pixels_are_ground(mode: str, ink: tuple[int, ...], clear: tuple[int, ...]) -> None:
     picture = Image.new(mode, (28, 28), clear)
     picture.paste(ink, (10, 10, 18, 18))
-    grey = decode(image_file(picture), MAX_PIXELS)
-    assert grey[14, 14] == 255
-    assert grey[0, 0] == 0
-    assert grey.sum() == 64 * 255
+    gray = decode(image_file(picture), MAX_PIXELS)
+    assert gray[14, 14] == 255
+    assert gray[0, 0] == 0
+    assert gray.sum() == 64 * 255
 
 
 def test_half_transparent_ink_is_half_as_light() -> None:
-    grey = decode(image_file(Image.new("LA", (28, 28), (255, 128))), MAX_PIXELS)
-    assert (grey == 128).all()
+    gray = decode(image_file(Image.new("LA", (28, 28), (255, 128))), MAX_PIXELS)
+    assert (gray == 128).all()
 
 
 def palette(ink: int) -> Image.Image:
@@ -141,42 +141,42 @@ def palette(ink: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "GIF"])
-def test_palette_is_resolved_and_its_transparent_colour_is_ground(file_format: str) -> None:
-    grey = decode(image_file(palette(1), file_format, transparency=0), MAX_PIXELS)
-    assert grey.sum() == 64 * 255
+def test_palette_is_resolved_and_its_transparent_color_is_ground(file_format: str) -> None:
+    gray = decode(image_file(palette(1), file_format, transparency=0), MAX_PIXELS)
+    assert gray.sum() == 64 * 255
 
 
 def test_palette_without_transparency_is_resolved() -> None:
-    grey = decode(image_file(palette(2), "PNG"), MAX_PIXELS)
-    assert (grey[0, 0], grey[14, 14]) == (255, 51)
+    gray = decode(image_file(palette(2), "PNG"), MAX_PIXELS)
+    assert (gray[0, 0], gray[14, 14]) == (255, 51)
 
 
-def test_palette_with_many_transparent_colours_is_resolved() -> None:
-    grey = decode(image_file(palette(1), "PNG", transparency=bytes([0, 128, 255])), MAX_PIXELS)
-    assert (grey[0, 0], grey[14, 14]) == (0, 128)
+def test_palette_with_many_transparent_colors_is_resolved() -> None:
+    gray = decode(image_file(palette(1), "PNG", transparency=bytes([0, 128, 255])), MAX_PIXELS)
+    assert (gray[0, 0], gray[14, 14]) == (0, 128)
 
 
-def test_grey_with_a_transparent_value_has_it_as_ground() -> None:
+def test_gray_with_a_transparent_value_has_it_as_ground() -> None:
     picture = Image.new("L", (28, 28), 200)
     picture.paste(100, (10, 10, 18, 18))
-    grey = decode(image_file(picture, "PNG", transparency=200), MAX_PIXELS)
-    assert (grey[0, 0], grey[14, 14]) == (0, 100)
+    gray = decode(image_file(picture, "PNG", transparency=200), MAX_PIXELS)
+    assert (gray[0, 0], gray[14, 14]) == (0, 100)
 
 
 def test_one_bit_images_are_black_and_white() -> None:
     picture = Image.new("1", (28, 28), 0)
     picture.paste(1, (10, 10, 18, 18))
-    grey = decode(image_file(picture), MAX_PIXELS)
-    assert grey.sum() == 64 * 255
+    gray = decode(image_file(picture), MAX_PIXELS)
+    assert gray.sum() == 64 * 255
 
 
 def test_sixteen_bits_are_scaled_to_eight() -> None:
     deep = (np.arange(784, dtype=np.uint32).reshape(28, 28) * 65535 // 783).astype(np.uint16)
-    grey = decode(image_file(Image.fromarray(deep)), MAX_PIXELS)
-    np.testing.assert_array_equal(grey, deep >> 8)
+    gray = decode(image_file(Image.fromarray(deep)), MAX_PIXELS)
+    np.testing.assert_array_equal(gray, deep >> 8)
 
 
-def test_sixteen_bit_colours_are_read() -> None:
+def test_sixteen_bit_colors_are_read() -> None:
     row = b"\0" + struct.pack(">3H", 65535, 65535, 65535) * 28
     header = struct.pack(">IIBBBBB", 28, 28, 16, 2, 0, 0, 0)
     body = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(row * 28))
@@ -186,9 +186,9 @@ def test_sixteen_bit_colours_are_read() -> None:
 def test_cmyk_jpeg_is_read() -> None:
     picture = Image.new("CMYK", (28, 28), (0, 0, 0, 255))
     picture.paste((0, 0, 0, 0), (0, 0, 14, 28))
-    grey = decode(image_file(picture, "JPEG", quality=100), MAX_PIXELS)
-    assert grey[14, 3] > 240
-    assert grey[14, 24] < 15
+    gray = decode(image_file(picture, "JPEG", quality=100), MAX_PIXELS)
+    assert gray[14, 3] > 240
+    assert gray[14, 24] < 15
 
 
 def test_animation_counts_by_its_first_frame() -> None:
@@ -393,7 +393,7 @@ def test_form_that_ends_early_is_refused_not_read_in_part(digits: Gray) -> None:
 
 def test_too_many_files_are_refused(digits: Gray) -> None:
     with pytest.raises(TooLargeError, match="20 images in one request, the limit is 19"):
-        read(images_form(digits), MULTIPART, Limits(19, MAX_PIXELS))
+        read(images_form(digits), MULTIPART, UploadLimits(19, MAX_PIXELS))
 
 
 # JSON

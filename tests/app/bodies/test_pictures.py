@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bodies.images import MEDIA_TYPES, Limits
+from app.bodies.images import MEDIA_TYPES, UploadLimits
 from app.bodies.pictures import PICTURES_A_REQUEST, decode_picture, read_pictures
 from app.errors import BodyError, MediaTypeError
 from inkling.digit import Gray
@@ -10,12 +10,12 @@ from inkling.errors import ImageError, TooLargeError
 from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, form, image_file, images_json, npy_file, png_claiming
 
 MAX_PIXELS = 100_000
-LIMITS = Limits(max_images=10, max_pixels=MAX_PIXELS)
+LIMITS = UploadLimits(max_images=10, max_pixels=MAX_PIXELS)
 GREY = np.arange(40 * 30, dtype=np.uint32).reshape(40, 30).astype(np.uint8)
 WHITE, BLACK = 255, 0
 
 
-def read(body: bytes, content_type: str, limits: Limits = LIMITS) -> list[Gray]:
+def read(body: bytes, content_type: str, limits: UploadLimits = LIMITS) -> list[Gray]:
     return list(read_pictures(body, content_type, limits))
 
 
@@ -84,27 +84,27 @@ def test_errors_name_the_image_and_the_types_taken() -> None:
 @pytest.mark.parametrize(("ink", "ground"), [(BLACK, WHITE), (WHITE, BLACK)])
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 def test_transparent_ground_is_what_the_ink_is_not(mode: str, ink: int, ground: int) -> None:
-    colours = len(mode) - 1
+    colors = len(mode) - 1
     for hidden in (BLACK, WHITE):  # what transparent pixels hold is not seen
-        picture = Image.new(mode, (30, 40), (hidden,) * colours + (0,))
-        picture.paste((ink,) * colours + (255,), (10, 5, 20, 35))
-        grey = decoded(picture)
-        assert (grey[0, 0], grey[20, 15]) == (ground, ink)
+        picture = Image.new(mode, (30, 40), (hidden,) * colors + (0,))
+        picture.paste((ink,) * colors + (255,), (10, 5, 20, 35))
+        gray = decoded(picture)
+        assert (gray[0, 0], gray[20, 15]) == (ground, ink)
 
 
 @pytest.mark.parametrize("ink", [BLACK, WHITE])
 def test_ink_may_be_the_alpha_channel_alone(digits: Gray, ink: int) -> None:
-    colour = Image.new("L", (28, 28), ink)
-    grey = decoded(Image.merge("LA", (colour, Image.fromarray(digits[3]))))
-    np.testing.assert_array_equal(grey, digits[3] if ink else 255 - digits[3])
+    color = Image.new("L", (28, 28), ink)
+    gray = decoded(Image.merge("LA", (color, Image.fromarray(digits[3]))))
+    np.testing.assert_array_equal(gray, digits[3] if ink else 255 - digits[3])
 
 
 def test_transparent_corners_of_a_paper_are_paper() -> None:
     picture = Image.new("LA", (30, 40), (230, 255))
     picture.paste((0, 0), (0, 0, 4, 4))
     picture.paste((20, 255), (10, 10, 15, 30))
-    grey = decoded(picture)
-    assert (grey[0, 0], grey[20, 5], grey[20, 12]) == (230, 230, 20)
+    gray = decoded(picture)
+    assert (gray[0, 0], gray[20, 5], gray[20, 12]) == (230, 230, 20)
 
 
 def test_wholly_transparent_picture_is_even() -> None:
@@ -117,16 +117,16 @@ def test_palette_is_resolved(file_format: str, transparency: int | None) -> None
     picture.putpalette([255, 255, 255, 0, 0, 0])
     picture.paste(1, (10, 10, 20, 30))
     options = {} if transparency is None else {"transparency": transparency}
-    grey = decoded(picture, file_format, **options)
-    assert (grey[0, 0], grey[20, 15]) == (WHITE, BLACK)
+    gray = decoded(picture, file_format, **options)
+    assert (gray[0, 0], gray[20, 15]) == (WHITE, BLACK)
 
 
 @pytest.mark.parametrize(("bits", "factor"), [(16, 257.0), (12, 4095 / 255), (10, 1023 / 255)])
-def test_deep_grey_is_scaled_by_the_bits_it_needs(digits: Gray, bits: int, factor: float) -> None:
+def test_deep_gray_is_scaled_by_the_bits_it_needs(digits: Gray, bits: int, factor: float) -> None:
     deep = np.rint(digits[3] * factor).astype(np.uint16)
     assert deep.max() > 1 << (bits - 1)
-    grey = decoded(Image.fromarray(deep))
-    np.testing.assert_array_equal(grey, digits[3])
+    gray = decoded(Image.fromarray(deep))
+    np.testing.assert_array_equal(gray, digits[3])
 
 
 def test_one_bit_is_black_and_white() -> None:
@@ -138,9 +138,9 @@ def test_one_bit_is_black_and_white() -> None:
 def test_cmyk_is_read() -> None:
     picture = Image.new("CMYK", (32, 32), (0, 0, 0, 255))
     picture.paste((0, 0, 0, 0), (0, 0, 16, 32))
-    grey = decoded(picture, "JPEG", quality=95)
-    assert grey[16, 4] > 240
-    assert grey[16, 28] < 15
+    gray = decoded(picture, "JPEG", quality=95)
+    assert gray[16, 4] > 240
+    assert gray[16, 28] < 15
 
 
 def test_animation_counts_by_its_first_frame() -> None:
@@ -168,9 +168,9 @@ def test_picture_is_turned_upright(file_format: str, orientation: int) -> None:
     exif[0x0112] = orientation
     options = {"quality": 100} if file_format == "JPEG" else {"lossless": True} if file_format == "WEBP" else {}
     stored = Image.fromarray(np.ascontiguousarray(as_stored[orientation]))
-    grey = decoded(stored, file_format, exif=exif, **options)
-    assert grey.shape == upright.shape
-    assert np.abs(grey.astype(int) - upright).max() < 10
+    gray = decoded(stored, file_format, exif=exif, **options)
+    assert gray.shape == upright.shape
+    assert np.abs(gray.astype(int) - upright).max() < 10
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])

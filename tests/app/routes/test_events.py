@@ -16,8 +16,9 @@ import pytest
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL
-from inkling.registry.records import Claim, Decision, Progress, Snapshot
+from inkling.registry.records import Decision, Lease, Progress, Snapshot
 from inkling.registry.registry import Registry
+from inkling.registry.runs import Runs
 from tests.support.bodies import RAW
 from tests.support.servers import Server, start_server
 from tests.support.services import connect, open_registry
@@ -64,7 +65,7 @@ def steps_of(events: list[Event]) -> list[int]:
     return [event.data["step"] for event in events[:-1]]
 
 
-def claim(registry: Registry, lease_s: float = 600) -> Claim:
+def claim(registry: Registry, lease_s: float = 600) -> Lease:
     """Queue a run and hold it as a trainer does."""
     registry.runs.queue(TUTORIAL, "never", max_queued=10)
     claimed = registry.runs.claim(lease_s, owner="a test")
@@ -72,7 +73,7 @@ def claim(registry: Registry, lease_s: float = 600) -> Claim:
     return claimed
 
 
-def record(registry: Registry, claim: Claim, *steps: int) -> None:
+def record(registry: Registry, claim: Lease, *steps: int) -> None:
     for step in steps:
         registry.runs.record_progress(claim, Progress(step, 100.0 / step, 0.5, None, step / 1000))
 
@@ -200,13 +201,13 @@ async def test_stream_ends_without_end_when_the_server_stops(
 ) -> None:
     streams: list[httpx.Response] = []
     looks: list[int] = []
-    progress = Registry.progress
+    progress = Runs.progress
 
-    def counted(self: Registry, run_id: int, after: int = 0) -> list[Progress]:
+    def counted(self: Runs, run_id: int, after: int = 0) -> list[Progress]:
         looks.append(after)
         return progress(self, run_id, after)
 
-    monkeypatch.setattr(Registry, "progress", counted)
+    monkeypatch.setattr(Runs, "progress", counted)
     async with anyio.create_task_group() as tasks, connect(settings) as client:
         record(registry, claim(registry), 100)
 

@@ -20,7 +20,7 @@ from inkling.digit import Gray
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
 from inkling.network.evaluation import evaluate
-from inkling.vision.normalize import normalise
+from inkling.vision.normalize import normalize
 from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, image_file, images_form, images_json, npy_file
 from tests.support.servers import Server
 from tests.support.services import connect
@@ -128,7 +128,7 @@ async def test_wrong_size_names_the_image_and_the_way_out(client: httpx.AsyncCli
     response = await client.post("/predict", files=files)
     assert response.status_code == 422
     assert response.json()["detail"] == (
-        "image 2 of 2 is 40x28 pixels, expected 28x28; send ?fit=mnist to normalise it"
+        "image 2 of 2 is 40x28 pixels, expected 28x28; send ?fit=mnist to normalize it"
     )
 
 
@@ -197,7 +197,7 @@ def pictures_of(digits: Gray) -> list[Gray]:
     return [255 - np.pad(image, ((10 * i, 5), (3, 20 * i))) for i, image in enumerate(large)]
 
 
-async def test_any_picture_is_read_as_what_it_is_normalised_to(
+async def test_any_picture_is_read_as_what_it_is_normalized_to(
     client: httpx.AsyncClient, classifier: Classifier, digits: Gray
 ) -> None:
     pictures = pictures_of(digits[:4])
@@ -206,21 +206,21 @@ async def test_any_picture_is_read_as_what_it_is_normalised_to(
     assert response.status_code == 200, response.text
     predictions = response.json()["predictions"]
     for picture, prediction in zip(pictures, predictions, strict=True):
-        expected = normalise(picture)
-        report = prediction["normalised"]
+        expected = normalize(picture)
+        report = prediction["normalized"]
         head, _, image = report.pop("image").partition(",")
         assert head == "data:image/png;base64"
         np.testing.assert_array_equal(decode(base64.b64decode(image), 784), expected.pixels)
         assert report == {**dataclasses.asdict(expected.report), "box": list(expected.report.box or ()), "warnings": []}
         probabilities = classifier.probabilities(expected.pixels[np.newaxis])
         np.testing.assert_allclose([prediction["probabilities"]], probabilities, atol=1e-6)
-    assert Predictions.model_validate(response.json()).predictions[0].normalised
+    assert Predictions.model_validate(response.json()).predictions[0].normalized
 
 
 async def test_image_is_answered_only_when_asked_for(client: httpx.AsyncClient, digits: Gray) -> None:
     body = image_file(pictures_of(digits[:1])[0])
     response = await client.post("/predict?fit=mnist", content=body, headers={"Content-Type": PNG})
-    assert set(response.json()["predictions"][0]["normalised"]) == {
+    assert set(response.json()["predictions"][0]["normalized"]) == {
         *("is_untouched", "inverted", "box", "background_removed", "warnings")
     }
 
@@ -230,7 +230,7 @@ async def test_npy_of_any_size_answers_npy(client: httpx.AsyncClient, classifier
     headers = {"Content-Type": NPY, "Accept": NPY}
     response = await client.post("/predict?fit=mnist", content=npy_file(picture), headers=headers)
     probabilities = np.load(io.BytesIO(response.content), allow_pickle=False)
-    expected = classifier.probabilities(normalise(picture).pixels[np.newaxis])
+    expected = classifier.probabilities(normalize(picture).pixels[np.newaxis])
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
@@ -240,7 +240,7 @@ async def test_picture_without_a_digit_is_named_by_its_position(client: httpx.As
     response = await client.post("/predict?fit=mnist", files=files)
     assert response.status_code == 422
     assert response.json()["title"] == "No single digit on the picture"
-    assert response.json()["detail"].startswith("image 2: the picture is blank: its grey levels go from 255 to 255")
+    assert response.json()["detail"].startswith("image 2: the picture is blank: its gray levels go from 255 to 255")
 
 
 async def test_return_image_with_fit_strict_is_refused(client: httpx.AsyncClient) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.observability.metrics import Metrics
-from app.serving.training_throttle import PROBE_S, WINDOW_S, Precedence
+from app.serving.training_throttle import PROBE_S, WINDOW_S, TrainingThrottle
 from app.settings import Settings
-from inkling.locks.pause_lock import RightOfWay
+from inkling.locks.pause_lock import PauseLock
 from inkling.network.classifier import Classifier
 from tests.support.bodies import RAW
 from tests.support.servers import Server, start_server
@@ -26,21 +26,21 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def precedence(settings: Settings, metrics: Metrics) -> Precedence:
-    return Precedence(settings, metrics)
+def throttle(settings: Settings, metrics: Metrics) -> TrainingThrottle:
+    return TrainingThrottle(settings, metrics)
 
 
 @pytest.fixture
-def trainer(settings: Settings) -> Iterator[RightOfWay]:
-    with closing(RightOfWay(settings.data_dir)) as right_of_way:
-        yield right_of_way
+def trainer(settings: Settings) -> Iterator[PauseLock]:
+    with closing(PauseLock(settings.data_dir)) as pause_lock:
+        yield pause_lock
 
 
 class Probes:
     """The probes of a server at work, one after the other."""
 
-    def __init__(self, precedence: Precedence, metrics: Metrics) -> None:
-        self._precedence = precedence
+    def __init__(self, throttle: TrainingThrottle, metrics: Metrics) -> None:
+        self._precedence = throttle
         self._metrics = metrics
         self._now = 1000.0
 
@@ -52,22 +52,22 @@ class Probes:
 
 
 @pytest.fixture
-def probes(precedence: Precedence, metrics: Metrics) -> Probes:
-    return Probes(precedence, metrics)
+def probes(throttle: TrainingThrottle, metrics: Metrics) -> Probes:
+    return Probes(throttle, metrics)
 
 
-def test_right_of_way_is_claimed_while_more_than_one_prediction_in_a_hundred_waits_too_long(
-    probes: Probes, precedence: Precedence, trainer: RightOfWay, caplog: pytest.LogCaptureFixture
+def test_right_of_way_is_held_while_more_than_one_prediction_in_a_hundred_waits_too_long(
+    probes: Probes, throttle: TrainingThrottle, trainer: PauseLock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     probes.wait(*[LIMIT_S] * 100, 0.5, *[LIMIT_S] * 50)
-    assert not trainer.is_claimed()
+    assert not trainer.is_held()
     probes.wait(LIMIT_S + 0.001)
-    assert trainer.is_claimed()
+    assert trainer.is_held()
     probes.wait(*[LIMIT_S] * 10)
-    assert trainer.is_claimed()
+    assert trainer.is_held()
     probes.wait(*[LIMIT_S] * 100)
-    assert not trainer.is_claimed()
+    assert not trainer.is_held()
     assert [record.message for record in caplog.records] == [
         "1 in 100 predictions waits more than 20 ms: training stands still",
         "predictions wait no more: training goes on",
@@ -75,25 +75,25 @@ def test_right_of_way_is_claimed_while_more_than_one_prediction_in_a_hundred_wai
 
 
 def test_server_without_predictions_has_nobody_stand_still(
-    probes: Probes, precedence: Precedence, trainer: RightOfWay, metrics: Metrics
+    probes: Probes, throttle: TrainingThrottle, trainer: PauseLock, metrics: Metrics
 ) -> None:
     probes.wait(*[0.5] * 20, is_used=False)
-    assert not precedence.is_claimed
+    assert not throttle.is_paused
     probes.wait(*[0.5] * 3)
-    assert trainer.is_claimed()
+    assert trainer.is_held()
     probes.wait(*[0.5] * int(WINDOW_S / (PROBE_S + 0.5) * 2 + 1), is_used=False)
-    assert not trainer.is_claimed()
+    assert not trainer.is_held()
 
 
 def test_claim_that_a_looking_trainer_refuses_is_made_again(
-    settings: Settings, probes: Probes, precedence: Precedence, trainer: RightOfWay
+    settings: Settings, probes: Probes, throttle: TrainingThrottle, trainer: PauseLock
 ) -> None:
-    with (settings.data_dir / "right_of_way.lock").open("w") as looking:
+    with (settings.data_dir / "pause.lock").open("w") as looking:
         fcntl.flock(looking, fcntl.LOCK_EX)
         probes.wait(*[0.5] * 3)
-        assert not precedence.is_claimed
+        assert not throttle.is_paused
     probes.wait(0.5)
-    assert trainer.is_claimed()
+    assert trainer.is_held()
 
 
 def test_waits_and_the_claim_are_in_the_metrics(probes: Probes, metrics: Metrics, classifier: Classifier) -> None:
@@ -101,16 +101,16 @@ def test_waits_and_the_claim_are_in_the_metrics(probes: Probes, metrics: Metrics
     exposition = metrics.exposition("text/plain", classifier)[0].decode()
     assert 'inkling_wait_seconds_bucket{le="0.025"} 4.0' in exposition
     assert "inkling_wait_seconds_count 6.0" in exposition
-    assert "inkling_training_yields 1.0" in exposition
+    assert "inkling_training_paused 1.0" in exposition
 
 
 def test_server_that_cannot_write_its_data_directory_serves_without_right_of_way(
     settings: Settings, metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (settings.data_dir / "right_of_way.lock").mkdir(parents=True)
-    precedence = Precedence(settings, metrics)
-    Probes(precedence, metrics).wait(*[0.5] * 3)
-    assert not precedence.is_claimed
+    (settings.data_dir / "pause.lock").mkdir(parents=True)
+    throttle = TrainingThrottle(settings, metrics)
+    Probes(throttle, metrics).wait(*[0.5] * 3)
+    assert not throttle.is_paused
     assert "training cannot be asked to yield" in caplog.text
 
 
@@ -137,7 +137,7 @@ def test_run_stands_still_while_predictions_wait_and_goes_on_when_none_come(
             before = registry.runs.get(1).lease_expires_at
             eventually(lambda: registry.runs.get(1).lease_expires_at != before, "its lease is renewed", deadline_s=60)
             assert (registry.runs.get(1).state, registry.runs.get(1).step) == ("running", step)
-            assert "inkling_training_yields 1.0" in client.get("/metrics?format=prometheus").text
+            assert "inkling_training_paused 1.0" in client.get("/metrics?format=prometheus").text
         finally:
             is_over.set()
             predicting.join()

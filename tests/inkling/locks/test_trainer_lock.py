@@ -6,7 +6,7 @@ import pytest
 
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.network.recipe import TUTORIAL
-from inkling.registry.records import Claim
+from inkling.registry.records import Lease
 from inkling.registry.registry import Registry
 from tests.support.processes import DEADLINE_S
 from tests.training.conftest import BACKENDS
@@ -60,7 +60,7 @@ def test_two_data_directories_have_trainers_of_two_names(tmp_path: Path) -> None
     assert one != other
 
 
-def claimed(registry: Registry, owner: str) -> Claim:
+def claimed(registry: Registry, owner: str) -> Lease:
     registry.runs.queue(TUTORIAL, "never", max_queued=9)
     claim = registry.runs.claim(600, owner)
     assert claim is not None

@@ -147,9 +147,9 @@ def test_every_misread_drawing_has_a_cause(shipped: Checkpoint) -> None:
 
 
 @pytest.mark.parametrize("drawn", [0.0, 0.5])
-def test_drawn_digits_among_what_was_learnt_are_told(measured: Measurements, drawn: float) -> None:
+def test_drawn_digits_among_what_was_learned_are_told(measured: Measurements, drawn: float) -> None:
     shipped = measured.checkpoint
-    changes = {"recipe": shipped.card.recipe.with_overrides({"drawn": drawn}), "dataset": "mnist"}
+    changes = {"recipe": shipped.card.recipe.with_overrides({"synthetic": drawn}), "dataset": "mnist"}
     checkpoint = save(shipped.parameters, shipped.card.model_copy(update=changes))
     text = " ".join(card(replace(measured, checkpoint=checkpoint), "x", []).split())
     assert ("and on digits drawn as strokes, 50 % as many" in text) == bool(drawn)

@@ -10,13 +10,13 @@ MATRIX = (np.eye(10, dtype=int) * 90 + 3).tolist()
 
 
 def cell(picture: Image.Image, i: int, j: int) -> tuple[int, ...]:
-    """Return the colour near the corner of a cell of the confusion matrix."""
+    """Return the color near the corner of a cell of the confusion matrix."""
     pixel = picture.convert("RGB").getpixel((GUTTER + j * CELL + 4, GUTTER + i * CELL + 4))
     assert isinstance(pixel, tuple)
     return pixel
 
 
-def test_confusion_matrix_shades_hits_and_mistakes_in_two_colours() -> None:
+def test_confusion_matrix_shades_hits_and_mistakes_in_two_colors() -> None:
     matrix = [[0] * 10 for _ in range(10)]
     matrix[3][3], matrix[4][9], matrix[7][2] = 900, 40, 1
     picture = confusion_picture(matrix)

@@ -42,7 +42,7 @@ def test_change_treats_every_image_its_own_way(name: str, images: NDArray[np.uin
     assert len(np.unique(result.reshape(20, -1), axis=0)) > 10
 
 
-def test_lifted_ground_is_grey_under_white_ink(images: NDArray[np.uint8]) -> None:
+def test_lifted_ground_is_gray_under_white_ink(images: NDArray[np.uint8]) -> None:
     result = changed("lifted ground", images)
     assert 0.4 * 255 - 1 <= result.min() <= result.min(axis=(1, 2)).max() <= 0.6 * 255 + 1
     assert (result[images == 255] == 255).all()
@@ -75,8 +75,8 @@ def test_blur_keeps_the_amount_of_ink(name: str, images: NDArray[np.uint8]) -> N
 
 
 def test_salt_and_pepper_touches_a_tenth_to_a_fifth_of_the_pixels() -> None:
-    grey = np.full((200, 28, 28), 100, np.uint8)
-    result = changed("salt and pepper", grey)
+    gray = np.full((200, 28, 28), 100, np.uint8)
+    result = changed("salt and pepper", gray)
     assert set(np.unique(result)) == {0, 100, 255}
     share = (result != 100).mean(axis=(1, 2))
     assert 0.06 < share.min() < share.max() < 0.25

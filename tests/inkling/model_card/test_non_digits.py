@@ -30,7 +30,7 @@ def test_same_seed_draws_the_same_pictures(pictures: list[NonDigit]) -> None:
     assert np.mean(same) < 0.2  # blank ones
 
 
-def test_pictures_are_grey_and_flat(pictures: list[NonDigit]) -> None:
+def test_pictures_are_gray_and_flat(pictures: list[NonDigit]) -> None:
     for picture in pictures:
         assert picture.picture.dtype == np.uint8
         assert picture.picture.ndim == 2

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 def logits(x: Array, shipped: Checkpoint) -> Array:
-    """Return the centred logits (n, 10) of images (n, 784), 0 to 1, after the temperature.
+    """Return the centered logits (n, 10) of images (n, 784), 0 to 1, after the temperature.
 
     By the reference that TensorFlow is held against.
     """

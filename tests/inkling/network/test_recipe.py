@@ -32,16 +32,16 @@ def test_tutorial_recipe_has_the_published_values() -> None:
         "display_step": 100,
         "shuffle_buffer": 5000,
         "validation_size": 5000,
-        "average_decay": 0,
+        "ema_decay": 0,
         "rotation": 0,
         "scale": 0,
         "shear": 0,
         "shift": 0,
         "elastic": 0,
         "thickness": 0,
-        "fade": 0,
-        "damaged": 0,
-        "drawn": 0,
+        "anneal_fraction": 0,
+        "corrupted": 0,
+        "synthetic": 0,
         "seed": 0,
     }
 
@@ -54,7 +54,7 @@ def test_recipe_from_before_the_accurate_one_is_the_tutorial() -> None:
 
 def test_only_a_recipe_with_changes_is_augmented() -> None:
     assert (TUTORIAL.is_augmented, ACCURATE.is_augmented) == (False, True)
-    assert TUTORIAL.with_overrides({"damaged": 0.1}).is_augmented
+    assert TUTORIAL.with_overrides({"corrupted": 0.1}).is_augmented
 
 
 def test_every_preset_bears_its_own_name() -> None:
@@ -131,7 +131,7 @@ def test_lines_of_progress_are_bounded() -> None:
         batch_size=st.integers(1, 8192),
         training_steps=st.integers(1, 2000),
         validation_size=st.integers(0, 30_000),
-        average_decay=st.floats(0, 1, exclude_max=True),
+        ema_decay=st.floats(0, 1, exclude_max=True),
         elastic=st.floats(0, 2),
         seed=st.integers(0, 2**31 - 1),
     )

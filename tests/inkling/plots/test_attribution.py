@@ -6,7 +6,7 @@ from PIL import Image
 from inkling.digit import Gray
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
-from inkling.plots.attribution import BAR, COLOURS, DIGIT_GREY, MARGIN, TILE, caption, draw_heat_map
+from inkling.plots.attribution import BAR, COLORS, DIGIT_GRAY, MARGIN, TILE, caption, draw_heat_map
 
 SURE_OF_7 = np.eye(10, dtype=np.float32)[7]
 
@@ -23,10 +23,10 @@ def tile(pixels: Gray) -> Gray:
 
 
 def of_pixel(pixels: Gray, row: int, column: int) -> list[int]:
-    """Return the colour of the middle of an enlarged pixel."""
+    """Return the color of the middle of an enlarged pixel."""
     side = TILE // 28
-    colour: list[int] = tile(pixels)[row * side + side // 2, column * side + side // 2].tolist()
-    return colour
+    color: list[int] = tile(pixels)[row * side + side // 2, column * side + side // 2].tolist()
+    return color
 
 
 @pytest.fixture
@@ -39,15 +39,15 @@ def contributions() -> NDArray[np.float64]:
 
 def test_ink_for_the_digit_is_red_and_against_it_blue(contributions: NDArray[np.float64]) -> None:
     pixels = draw(np.zeros((28, 28), np.uint8), contributions)
-    blue, pale_blue, white, pale_red, red = (list(colour) for colour in COLOURS)
+    blue, pale_blue, white, pale_red, red = (list(color) for color in COLORS)
     assert [of_pixel(pixels, 5, column) for column in range(6, 11)] == [red, pale_red, pale_blue, blue, white]
     assert red[0] > 2 * red[2]
     assert blue[2] > 2 * blue[0]
 
 
-def test_digit_that_contributes_nothing_is_grey(digits: Gray) -> None:
+def test_digit_that_contributes_nothing_is_gray(digits: Gray) -> None:
     pixels = tile(draw(digits[7], np.zeros((28, 28))))
-    expected = np.rint(255 - DIGIT_GREY * digits[7].astype(np.float64)).astype(np.uint8)
+    expected = np.rint(255 - DIGIT_GRAY * digits[7].astype(np.float64)).astype(np.uint8)
     side = TILE // 28
     for channel in range(3):
         np.testing.assert_array_equal(pixels[..., channel], np.kron(expected, np.ones((side, side), np.uint8)))
@@ -61,11 +61,11 @@ def test_every_pixel_is_a_square(classifier: Classifier, digits: Gray) -> None:
     assert (small[digits[4] == 0] == 255).all()
 
 
-def test_colours_of_the_bar_are_those_of_the_contributions(contributions: NDArray[np.float64]) -> None:
+def test_colors_of_the_bar_are_those_of_the_contributions(contributions: NDArray[np.float64]) -> None:
     left = MARGIN + TILE + MARGIN
     bar = draw(np.zeros((28, 28), np.uint8), contributions)[MARGIN : MARGIN + TILE, left : left + BAR]
-    assert bar[0, 0].tolist() == list(COLOURS[-1])
-    assert bar[-1, 0].tolist() == list(COLOURS[0])
+    assert bar[0, 0].tolist() == list(COLORS[-1])
+    assert bar[-1, 0].tolist() == list(COLORS[0])
     assert (bar[TILE // 2] >= 254).all()
     assert (bar == bar[:, :1]).all()
 

@@ -133,7 +133,7 @@ def test_revisions_are_the_scripts_history() -> None:
 def test_database_opened_again_is_left_alone(registry: Registry, store: StoreSettings) -> None:
     run, _ = registry.runs.queue(TUTORIAL, "never", max_queued=1)
     again = Registry(store.registry_url)
-    assert again.runs(10) == [run]
+    assert again.runs.newest(10) == [run]
     again.close()
 
 

@@ -19,7 +19,7 @@ from inkling.errors import (
 )
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL, Recipe
-from inkling.registry.records import Claim, Decision, Progress, Run
+from inkling.registry.records import Decision, Lease, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint, random_parameters
@@ -45,7 +45,7 @@ def queue(registry: Registry, key: str | None = None) -> Run:
     return run
 
 
-def claim(registry: Registry, lease_s: float = LONG_S, run_id: int | None = None) -> Claim:
+def claim(registry: Registry, lease_s: float = LONG_S, run_id: int | None = None) -> Lease:
     claimed = registry.runs.claim(lease_s, OWNER, run_id)
     assert claimed is not None
     return claimed
@@ -215,23 +215,23 @@ def test_cancelled_run_is_never_claimed(registry: Registry) -> None:
     assert claim(registry).run.id == waiting.id
 
 
-def end_by_cancel(registry: Registry, mine: Claim) -> None:
+def end_by_cancel(registry: Registry, mine: Lease) -> None:
     registry.runs.cancel(mine.run.id)
 
 
-def end_by_failure(registry: Registry, mine: Claim) -> None:
+def end_by_failure(registry: Registry, mine: Lease) -> None:
     registry.runs.fail(mine, "internal", "for the test")
 
 
-def end_by_success(registry: Registry, mine: Claim) -> None:
+def end_by_success(registry: Registry, mine: Lease) -> None:
     registry.publish(mine, make_checkpoint(), not_promoted)
 
 
-def end_by_release(registry: Registry, mine: Claim) -> None:
+def end_by_release(registry: Registry, mine: Lease) -> None:
     registry.runs.release(mine)
 
 
-def end_by_another_claim(registry: Registry, mine: Claim) -> None:
+def end_by_another_claim(registry: Registry, mine: Lease) -> None:
     registry.runs.release(mine)
     claim(registry)
 
@@ -242,7 +242,7 @@ def end_by_another_claim(registry: Registry, mine: Claim) -> None:
     ids=lambda f: f.__name__,
 )
 def test_trainer_that_lost_its_run_writes_nothing(
-    registry: Registry, checkpoint: Checkpoint, end: Callable[[Registry, Claim], None]
+    registry: Registry, checkpoint: Checkpoint, end: Callable[[Registry, Lease], None]
 ) -> None:
     # given
     queue(registry)
@@ -269,7 +269,7 @@ def test_trainer_that_lost_its_run_writes_nothing(
 
 
 @pytest.mark.parametrize("end", [end_by_cancel, end_by_failure, end_by_success], ids=lambda f: f.__name__)
-def test_ended_run_cannot_be_cancelled(registry: Registry, end: Callable[[Registry, Claim], None]) -> None:
+def test_ended_run_cannot_be_cancelled(registry: Registry, end: Callable[[Registry, Lease], None]) -> None:
     queue(registry)
     end(registry, claim(registry))
     ended = registry.runs.get(1)
@@ -532,11 +532,11 @@ def test_registry_opened_again_holds_everything(
     registry.runs.record_progress(mine, line(100))
     registry.publish(mine, checkpoint, promoted)
     again = Registry(store.registry_url)
-    assert again.runs(10) == registry.runs.newest(10)
-    assert again.progress(1) == registry.runs.progress(1)
-    assert again.versions(10) == registry.versions.newest(10)
-    assert again.promotions(10) == registry.versions.promotions(10)
-    assert again.checkpoint(1) == checkpoint.content
+    assert again.runs.newest(10) == registry.runs.newest(10)
+    assert again.runs.progress(1) == registry.runs.progress(1)
+    assert again.versions.newest(10) == registry.versions.newest(10)
+    assert again.versions.promotions(10) == registry.versions.promotions(10)
+    assert again.versions.checkpoint(1) == checkpoint.content
     again.close()
 
 
@@ -592,7 +592,7 @@ def test_threads_never_overfill_the_queue(registry: Registry) -> None:
 def test_one_thread_gets_the_run(registry: Registry) -> None:
     queue(registry)
     queue(registry)
-    claims: list[Claim | None] = []
+    claims: list[Lease | None] = []
     in_threads(8, lambda _: claims.append(registry.runs.claim(LONG_S, OWNER)))
     assert [mine.run.id for mine in claims if mine] == [1]
 
@@ -610,7 +610,7 @@ def test_run_is_either_cancelled_or_published(registry: Registry, checkpoint: Ch
         ends: list[str] = []
 
         # when: its trainer publishes while a client cancels
-        def end(index: int, run: Run = run, mine: Claim = mine, ends: list[str] = ends) -> None:
+        def end(index: int, run: Run = run, mine: Lease = mine, ends: list[str] = ends) -> None:
             try:
                 if index:
                     registry.publish(mine, checkpoint, promoted)
@@ -710,7 +710,7 @@ def test_request_repeated_by_processes_makes_one_run(store: StoreSettings, regis
 
 
 def train_all(url: str, together: Barrier) -> None:
-    """Claim and publish until every run has ended."""
+    """Lease and publish until every run has ended."""
     registry = Registry(url)
     checkpoint = make_checkpoint()
     together.wait(DEADLINE_S)

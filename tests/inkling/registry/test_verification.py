@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, text
 
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL
-from inkling.registry.records import Claim, Decision, Progress, Snapshot
+from inkling.registry.records import Decision, Lease, Progress, Snapshot
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint, random_parameters
@@ -37,7 +37,7 @@ def break_it(store: StoreSettings, registry: Registry) -> Callable[[str], None]:
     return execute
 
 
-def claimed(registry: Registry) -> Claim:
+def claimed(registry: Registry) -> Lease:
     registry.runs.queue(SHORT, "always", max_queued=100)
     claim = registry.runs.claim(600, "tests")
     assert claim is not None

@@ -9,7 +9,7 @@ from inkling.vision.connected_components import label
 
 
 def flooded(mask: Mask) -> tuple[NDArray[np.int32], int]:
-    """Label a mask the plain way: by flooding from each pixel that is not labelled yet."""
+    """Label a mask the plain way: by flooding from each pixel that is not labeled yet."""
     labels, count = np.zeros(mask.shape, np.int32), 0
     for start in zip(*np.nonzero(mask), strict=True):
         if labels[start]:

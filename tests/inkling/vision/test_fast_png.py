@@ -28,7 +28,7 @@ def by_pillow(content: bytes) -> bytes | None:
 
 
 def with_data(data: bytes) -> bytes:
-    """Return a PNG of 28x28 grey pixels around compressed data, its checksums right."""
+    """Return a PNG of 28x28 gray pixels around compressed data, its checksums right."""
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
 

@@ -10,7 +10,7 @@ from PIL import Image
 from inkling.digit import Gray
 from inkling.errors import NoDigitError
 from inkling.network.classifier import Classifier
-from inkling.vision.normalize import normalise
+from inkling.vision.normalize import normalize
 from tests.support.digits import make_digits
 
 DIGITS, LABELS = make_digits(20, seed=3)
@@ -27,7 +27,7 @@ def enlarged(image: Gray, factor: int) -> Gray:
 
 
 def on_paper(ink: Gray, seed: int, grain: float = 8) -> Gray:
-    """Return dark ink on grey paper that is lit from one side."""
+    """Return dark ink on gray paper that is lit from one side."""
     height, width = ink.shape
     light = np.linspace(120, 220, width) * np.ones((height, 1))
     noise = np.random.default_rng(seed).normal(0, grain, ink.shape)
@@ -44,19 +44,19 @@ def beside(images: list[Gray], gap: int) -> Gray:
 def test_what_looks_like_mnist_is_untouched(dtype: type) -> None:
     for digit in DIGITS[[0, 1, 7]]:
         stretched = (digit * (255 / digit.max())).round().astype(dtype)
-        normalised = normalise(stretched)
-        report = normalised.report
+        normalized = normalize(stretched)
+        report = normalized.report
         if report.is_untouched:
-            np.testing.assert_array_equal(normalised.pixels, stretched)
+            np.testing.assert_array_equal(normalized.pixels, stretched)
             assert (report.box, report.inverted, report.background_removed, report.warnings) == (None, False, False, ())
-        assert normalised.pixels.dtype == np.uint8
+        assert normalized.pixels.dtype == np.uint8
 
 
 def test_report_tells_polarity_and_box() -> None:
     picture = np.full((300, 200), 255, np.uint8)
     picture[100:180, 50:90] = 255 - enlarged(np.pad(cropped(DIGITS[7]), 1), 4)[:80, :40]
     rows, columns = np.nonzero(picture < 255)
-    report = normalise(picture).report
+    report = normalize(picture).report
     assert report.inverted
     assert not report.is_untouched
     assert not report.background_removed
@@ -64,16 +64,16 @@ def test_report_tells_polarity_and_box() -> None:
 
 
 def test_digits_on_grainy_lit_paper_are_found_and_read(classifier: Classifier) -> None:
-    plain = classifier.probabilities(np.stack([normalise(digit).pixels for digit in DIGITS])).argmax(axis=1)
+    plain = classifier.probabilities(np.stack([normalize(digit).pixels for digit in DIGITS])).argmax(axis=1)
     papers = [on_paper(np.pad(enlarged(digit, 5), ((20, 90), (100, 10))), seed) for seed, digit in enumerate(DIGITS)]
-    normalised = [normalise(paper) for paper in papers]
-    for digit, item in zip(DIGITS, normalised, strict=True):
+    normalized = [normalize(paper) for paper in papers]
+    for digit, item in zip(DIGITS, normalized, strict=True):
         assert item.report.inverted
         assert item.report.background_removed
         rows, columns = np.nonzero(digit > 64)
         box = (columns.min() * 5 + 100, rows.min() * 5 + 20, columns.max() * 5 + 105, rows.max() * 5 + 25)
         np.testing.assert_allclose(np.array(item.report.box), box, atol=8)
-    digits = classifier.probabilities(np.stack([item.pixels for item in normalised])).argmax(axis=1)
+    digits = classifier.probabilities(np.stack([item.pixels for item in normalized])).argmax(axis=1)
     assert (digits == plain).mean() >= 0.8
 
 
@@ -83,9 +83,9 @@ def test_stripes_that_invert_are_taken_back(width: int) -> None:
         striped = digit.copy()
         for left in range(7, 24, 8):
             striped[:, left : left + width] = 255 - striped[:, left : left + width]
-        normalised = normalise(striped)
-        assert "stripes were removed" in normalised.report.warnings
-        assert np.abs(normalised.pixels.astype(int) - digit).mean() < 20
+        normalized = normalize(striped)
+        assert "stripes were removed" in normalized.report.warnings
+        assert np.abs(normalized.pixels.astype(int) - digit).mean() < 20
 
 
 def test_rulings_and_frames_are_taken_away() -> None:
@@ -94,22 +94,22 @@ def test_rulings_and_frames_are_taken_away() -> None:
         ruled[4::7] = np.maximum(ruled[4::7], 130)
         ruled[:1] = ruled[-1:] = 220
         ruled[:, :1] = ruled[:, -1:] = 220
-        assert np.abs(normalise(ruled).pixels.astype(int) - digit).mean() < 20
+        assert np.abs(normalize(ruled).pixels.astype(int) - digit).mean() < 20
 
 
 def test_line_across_leaves_the_digit_where_it_is() -> None:
     crossed = DIGITS[3].copy()
     crossed[np.arange(28), np.arange(28)] = 255
-    normalised = normalise(crossed)
-    np.testing.assert_allclose(normalised.pixels, crossed * (255 / crossed.max()), atol=1)
-    assert any("crosses the picture" in warning for warning in normalised.report.warnings)
+    normalized = normalize(crossed)
+    np.testing.assert_allclose(normalized.pixels, crossed * (255 / crossed.max()), atol=1)
+    assert any("crosses the picture" in warning for warning in normalized.report.warnings)
 
 
 def test_noise_leaves_the_digit_where_it_is() -> None:
     for seed, digit in enumerate(DIGITS):
         noisy = np.clip(digit + np.random.default_rng(seed).normal(0, 30, digit.shape), 0, 255).astype(np.uint8)
         shifted = [np.roll(digit, shift, axis).astype(int) for shift in (-2, 2) for axis in (0, 1)]
-        pixels = normalise(noisy).pixels.astype(int)
+        pixels = normalize(noisy).pixels.astype(int)
         assert np.abs(pixels - digit).mean() < min(np.abs(pixels - other).mean() for other in shifted)
 
 
@@ -117,16 +117,16 @@ def test_dust_is_dropped_and_a_stroke_nearby_kept() -> None:
     picture = np.zeros((400, 400), np.uint8)
     picture[150:250, 200:220] = 255
     picture[120:130, 200:220] = 255
-    box = normalise(picture).report.box
+    box = normalize(picture).report.box
     assert box == (200, 120, 220, 250)
     picture[10:14, 10:14] = 255
-    assert normalise(picture).report.box == box
+    assert normalize(picture).report.box == box
 
 
 def test_warnings_tell_of_small_and_faint_ink() -> None:
     picture = np.zeros((40, 40), np.uint8)
     picture[10:18, 12:14] = 20
-    small, faint = normalise(picture).report.warnings
+    small, faint = normalize(picture).report.warnings
     assert "2x8 pixels only" in small
     assert "contrast is 20 of 255" in faint
 
@@ -137,8 +137,8 @@ def test_warnings_tell_of_small_and_faint_ink() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (28, 28), (400, 30)])
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_blank_picture_is_refused(shape: tuple[int, int], level: int) -> None:
-    with pytest.raises(NoDigitError, match=rf"blank: its grey levels go from {level} to {level}, .* 8 at least"):
-        normalise(np.full(shape, level, np.uint8))
+    with pytest.raises(NoDigitError, match=rf"blank: its gray levels go from {level} to {level}, .* 8 at least"):
+        normalize(np.full(shape, level, np.uint8))
 
 
 @pytest.mark.parametrize("side", [28, 140, 600])
@@ -146,38 +146,38 @@ def test_blank_picture_is_refused(shape: tuple[int, int], level: int) -> None:
 def test_grainy_paper_without_ink_is_refused(side: int, grain: float) -> None:
     for seed in range(5):
         with pytest.raises(NoDigitError, match="shows no"):
-            normalise(on_paper(np.zeros((side, side), np.uint8), seed, grain))
+            normalize(on_paper(np.zeros((side, side), np.uint8), seed, grain))
 
 
 @pytest.mark.parametrize("side", [28, 200, 2000])
 def test_pure_noise_is_refused(side: int) -> None:
     random = np.random.default_rng(side)
     with pytest.raises(NoDigitError, match="shows no"):
-        normalise(random.integers(0, 256, (side, side), np.uint8))
+        normalize(random.integers(0, 256, (side, side), np.uint8))
     with pytest.raises(NoDigitError, match="the picture shows no"):
-        normalise(random.integers(0, 2, (side, side), np.uint8) * np.uint8(255))
+        normalize(random.integers(0, 2, (side, side), np.uint8) * np.uint8(255))
 
 
 def test_chequers_of_36_million_pixels_are_refused() -> None:
     row = np.arange(6000, dtype=np.uint8)
     with pytest.raises(NoDigitError, match="all ink"):
-        normalise((row[:, np.newaxis] + row) % 2 * np.uint8(255))
+        normalize((row[:, np.newaxis] + row) % 2 * np.uint8(255))
 
 
 @pytest.mark.parametrize("shape", [(80, 80), (60, 40), (50, 90)])
 def test_all_ink_is_refused(shape: tuple[int, int]) -> None:
     with pytest.raises(NoDigitError, match="all ink"):
-        normalise(np.pad(np.full(shape, 255, np.uint8), 10))
+        normalize(np.pad(np.full(shape, 255, np.uint8), 10))
 
 
 def test_speck_is_refused_with_its_size() -> None:
     with pytest.raises(NoDigitError, match="its ink is 2x3 pixels, 5 are needed"):
-        normalise(np.pad(np.full((3, 2), 255, np.uint8), 30))
+        normalize(np.pad(np.full((3, 2), 255, np.uint8), 30))
 
 
 def test_dash_is_refused_with_its_size() -> None:
     with pytest.raises(NoDigitError, match=r"100x10 pixels, more than 2\.5 times as wide"):
-        normalise(np.pad(np.full((10, 100), 255, np.uint8), 30))
+        normalize(np.pad(np.full((10, 100), 255, np.uint8), 30))
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
@@ -187,13 +187,13 @@ def test_several_digits_are_refused(count: int, gap: int, is_on_paper: bool) -> 
     for first in range(10):
         row = enlarged(beside([cropped(DIGITS[(first + i) % 20]) for i in range(count)], gap), 4)
         with pytest.raises(NoDigitError, match=r"digits or more|more than 2\.5 times|specks or strokes"):
-            normalise(on_paper(row, first) if is_on_paper else row)
+            normalize(on_paper(row, first) if is_on_paper else row)
 
 
 def test_grid_of_digits_is_refused() -> None:
     grid = np.vstack([beside([cropped(digit) for digit in DIGITS[i : i + 4]], 5)[:36, :80] for i in (0, 4)])
     with pytest.raises(NoDigitError, match="expected one; crop it"):
-        normalise(enlarged(grid, 3))
+        normalize(enlarged(grid, 3))
 
 
 # whatever comes
@@ -208,32 +208,32 @@ def test_grid_of_digits_is_refused() -> None:
     levels=st.sampled_from([2, 3, 17, 256]),
     dtype=st.sampled_from([np.uint8, np.float32]),
 )
-def test_any_picture_is_normalised_or_refused(  # noqa: PLR0917  as Hypothesis gives them
+def test_any_picture_is_normalized_or_refused(  # noqa: PLR0917  as Hypothesis gives them
     seed: int, height: int, width: int, block: int, levels: int, dtype: type
 ) -> None:
     random = np.random.default_rng(seed)
     coarse = random.integers(0, levels, (-(-height // block), -(-width // block))) * (255 / (levels - 1))
-    grey: NDArray[Any] = np.kron(coarse, np.ones((block, block)))[:height, :width].astype(dtype)
+    gray: NDArray[Any] = np.kron(coarse, np.ones((block, block)))[:height, :width].astype(dtype)
     try:
-        normalised = normalise(grey)
+        normalized = normalize(gray)
     except NoDigitError as error:
         assert str(error).startswith("the picture ")  # noqa: PT017  either is right
         return
-    assert normalised.pixels.shape == (28, 28)
-    assert normalised.pixels.dtype == np.uint8
-    left, top, right, bottom = normalised.report.box or (0, 0, 1, 1)
+    assert normalized.pixels.shape == (28, 28)
+    assert normalized.pixels.dtype == np.uint8
+    left, top, right, bottom = normalized.report.box or (0, 0, 1, 1)
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height
 
 
 @pytest.mark.parametrize("shape", [(1, 3000), (3000, 1), (2, 3000), (700, 5), (260, 257)])
-def test_extreme_shapes_are_normalised_or_refused(shape: tuple[int, int]) -> None:
+def test_extreme_shapes_are_normalized_or_refused(shape: tuple[int, int]) -> None:
     random = np.random.default_rng(1)
     for _ in range(10):
-        grey = np.clip(random.normal(200, 5, shape), 0, 255)
+        gray = np.clip(random.normal(200, 5, shape), 0, 255)
         top, left = (int(random.integers(0, side)) for side in shape)
-        grey[top : top + int(random.integers(1, 200)), left : left + int(random.integers(1, 50))] = 30
+        gray[top : top + int(random.integers(1, 200)), left : left + int(random.integers(1, 50))] = 30
         try:
-            assert normalise(grey.astype(np.uint8)).pixels.shape == (28, 28)
+            assert normalize(gray.astype(np.uint8)).pixels.shape == (28, 28)
         except NoDigitError as error:
             assert str(error)  # noqa: PT017  either is right

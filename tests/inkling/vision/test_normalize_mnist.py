@@ -16,7 +16,7 @@ from inkling.model_card.corruptions import CHANGES, changed
 from inkling.model_card.file_variants import FILES, kept
 from inkling.model_card.readings import fit, read, read_fitted
 from inkling.network.classifier import Classifier
-from inkling.vision.normalize import normalise
+from inkling.vision.normalize import normalize
 
 pytestmark = pytest.mark.mnist
 
@@ -31,9 +31,9 @@ def enlarged(image: Gray, factor: int) -> Gray:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
-def normalised_or_blank(grey: Gray) -> Gray:
+def normalized_or_blank(gray: Gray) -> Gray:
     try:
-        return normalise(grey).pixels
+        return normalize(gray).pixels
     except NoDigitError:
         return np.zeros((28, 28), np.uint8)
 
@@ -66,9 +66,9 @@ def test_changed_digits_are_mostly_read(classifier: Classifier, mnist: Split, na
 
 def test_every_test_image_passes_untouched(mnist: Split) -> None:
     for image in mnist.images:
-        normalised = normalise(image)
-        assert normalised.report.is_untouched
-        np.testing.assert_array_equal(normalised.pixels, image)
+        normalized = normalize(image)
+        assert normalized.report.is_untouched
+        np.testing.assert_array_equal(normalized.pixels, image)
 
 
 @pytest.mark.parametrize("is_inverted", [False, True])
@@ -82,14 +82,14 @@ def test_cropped_digit_anywhere_on_any_ground_becomes_the_original_again(mnist: 
         canvas = np.zeros(sides, np.uint8)
         top, left = (int(random.integers(0, room + 1)) for room in np.subtract(canvas.shape, digit.shape))
         canvas[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
-        wrong += not np.array_equal(normalised_or_blank(255 - canvas if is_inverted else canvas), image)
+        wrong += not np.array_equal(normalized_or_blank(255 - canvas if is_inverted else canvas), image)
     assert wrong <= 2
 
 
 @pytest.mark.parametrize("factor", [2, 10])
 def test_no_digit_is_refused_for_its_size(mnist: Split, factor: int) -> None:
     pictures = (enlarged(image, factor) for image in mnist.images[: 4000 // factor])
-    assert sum(not normalised_or_blank(picture).any() for picture in pictures) <= 2
+    assert sum(not normalized_or_blank(picture).any() for picture in pictures) <= 2
 
 
 def test_two_digits_side_by_side_are_refused(mnist: Split) -> None:
@@ -102,5 +102,5 @@ def test_two_digits_side_by_side_are_refused(mnist: Split) -> None:
         picture = Image.fromarray(np.pad(pair, 5)).resize(
             (pair.shape[1] * 4, pair.shape[0] * 4), Image.Resampling.BICUBIC
         )
-        read += bool(normalised_or_blank(np.asarray(picture)).any())
+        read += bool(normalized_or_blank(np.asarray(picture)).any())
     assert read <= 15

@@ -33,12 +33,12 @@ def distorted(x: Floats, values: Floats, recipe: Recipe) -> Floats:
 
     from training.data.augmentation import distort, draw
 
-    heights = draw(1, len(x), tf.constant([0, 0])).of_step(0, damaged=0).heights
+    heights = draw(1, len(x), tf.constant([0, 0])).of_step(0, corrupted=0).heights
     result: Floats = distort(x, 2 * values - 1, heights * recipe.elastic, recipe).numpy()
     return result
 
 
-def centre_of_mass(x: Floats) -> NDArray[np.float64]:
+def center_of_mass(x: Floats) -> NDArray[np.float64]:
     """Return columns and rows (n, 2)."""
     images = x.reshape(-1, 28, 28).astype(np.float64)
     rows, columns = np.mgrid[:28, :28]
@@ -57,7 +57,7 @@ def test_shift_moves_a_digit_by_whole_pixels_and_by_fractions() -> None:
     moved = distorted(x, numbers(20, n4=1.0), recipe).reshape(-1, 28, 28)
     np.testing.assert_allclose(moved[:, :, :26], x.reshape(-1, 28, 28)[:, :, 2:], atol=1e-5)
     half = distorted(x, numbers(20, n5=0.625), recipe)
-    np.testing.assert_allclose(centre_of_mass(half) - centre_of_mass(x), [[0, -0.5]] * 20, atol=0.02)
+    np.testing.assert_allclose(center_of_mass(half) - center_of_mass(x), [[0, -0.5]] * 20, atol=0.02)
 
 
 def test_rotation_by_a_right_angle_is_that_of_numpy() -> None:
@@ -85,9 +85,9 @@ def test_elastic_distortion_moves_pixels_by_its_standard_deviation() -> None:
     moved = (bent - ramp.reshape(-1, 28, 28))[:, 4:24, 4:24] * 28
     assert moved.std() == pytest.approx(0.5, rel=0.03)
     assert abs(moved.mean()) < 0.02
-    neighbours = np.corrcoef(moved[:, 10, 10], moved[:, 10, 11])[0, 1]
+    neighbors = np.corrcoef(moved[:, 10, 10], moved[:, 10, 11])[0, 1]
     far = np.corrcoef(moved[:, 2, 2], moved[:, 18, 18])[0, 1]
-    assert neighbours > 0.95
+    assert neighbors > 0.95
     assert abs(far) < 0.06
 
 
@@ -121,7 +121,7 @@ def test_only_the_damaged_share_is_damaged() -> None:
     from training.data.augmentation import augment, draw
 
     x = digits(40)
-    drawn = draw(1, 40, tf.constant([0, 0])).of_step(0, damaged=10)
+    drawn = draw(1, 40, tf.constant([0, 0])).of_step(0, corrupted=10)
     still = np.concatenate([np.full((40, 7), MIDDLE, np.float32), drawn.choices[:, 7:]], 1)
     changed = np.abs(augment(x, drawn._replace(choices=still), 1.0, STILL).numpy() - x).max(axis=1) > 1e-4
     assert changed[:10].sum() >= 9
@@ -137,7 +137,7 @@ def test_same_seed_gives_the_same_changes_and_another_seed_others() -> None:
 
     def changed(seed: int) -> Floats:
         key = tf.constant([seed, 0])
-        result: Floats = augment(x, draw(1, 32, key).of_step(0, damaged=6), 1.0, ACCURATE).numpy()
+        result: Floats = augment(x, draw(1, 32, key).of_step(0, corrupted=6), 1.0, ACCURATE).numpy()
         return result
 
     assert changed(1).tobytes() == changed(1).tobytes()
@@ -150,7 +150,7 @@ def test_steps_share_bends_and_noise_but_no_image_has_the_same_twice() -> None:
     from training.data.augmentation import FRESH_ROWS, draw
 
     drawn = draw(3, 32, tf.constant([0, 0]))
-    first, second = (drawn.of_step(i, damaged=10) for i in range(2))
+    first, second = (drawn.of_step(i, corrupted=10) for i in range(2))
     np.testing.assert_array_equal(first.heights[FRESH_ROWS:], second.heights[:-FRESH_ROWS])
     assert len(np.unique(drawn.heights[:, 0, 0])) == len(drawn.heights) == 3 * FRESH_ROWS + 32
     assert len(np.unique(drawn.noise[:, 0, 0])) == len(drawn.noise)
@@ -175,7 +175,7 @@ def test_images_keep_their_digit_under_the_accurate_recipe() -> None:
     from training.data.augmentation import augment, draw
 
     x = digits(500)
-    y = augment(x, draw(1, 500, tf.constant([3, 0])).of_step(0, damaged=0), 1.0, ACCURATE).numpy()
+    y = augment(x, draw(1, 500, tf.constant([3, 0])).of_step(0, corrupted=0), 1.0, ACCURATE).numpy()
     ratio = y.sum(axis=1) / x.sum(axis=1)
     assert 1 / 3 < ratio.min() < ratio.max() < 3
-    assert np.abs(centre_of_mass(y) - centre_of_mass(x)).max() < ACCURATE.shift + 3 * ACCURATE.elastic
+    assert np.abs(center_of_mass(y) - center_of_mass(x)).max() < ACCURATE.shift + 3 * ACCURATE.elastic

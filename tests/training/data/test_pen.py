@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.data.pen import BOX, arc, bezier, centred, draw
+from training.data.pen import BOX, arc, bezier, centered, draw
 
 
 def test_curve_with_two_control_points_is_a_line() -> None:
@@ -17,7 +17,7 @@ def test_curve_is_bent_towards_its_inner_control_points() -> None:
 
 
 def test_arc_goes_clockwise_from_its_start() -> None:
-    quarter = arc((1, 2), (3, 4), start=-90, sweep=90)  # from above the centre to the right of it
+    quarter = arc((1, 2), (3, 4), start=-90, sweep=90)  # from above the center to the right of it
     assert quarter[0] == pytest.approx([1, -2])
     assert quarter[-1] == pytest.approx([4, 2])
     assert (np.diff(quarter, axis=0) > -1e-12).all()
@@ -43,9 +43,9 @@ def test_strokes_that_cross_are_no_darker_where_they_do() -> None:
 
 
 @pytest.mark.parametrize("place", [(2, 3), (20, 9), (10, 14)])
-def test_image_is_centred_by_whole_pixels(place: tuple[int, int]) -> None:
+def test_image_is_centerd_by_whole_pixels(place: tuple[int, int]) -> None:
     image = np.zeros((28, 28), np.uint8)
     image[place[0] : place[0] + 3, place[1] : place[1] + 3] = np.arange(100, 109).reshape(3, 3)
-    moved = centred(image)
+    moved = centered(image)
     assert moved[13:16, 13:16].tolist() == np.arange(100, 109).reshape(3, 3).tolist()
     assert moved.sum() == image.sum()

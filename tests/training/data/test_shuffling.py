@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inkling.network.recipe import ACCURATE, TUTORIAL
-from training.data.shuffling import index_batches
+from training.data.shuffling import shuffled_batches
 
 SMALL = TUTORIAL.with_overrides({"batch_size": 16, "training_steps": 50, "display_step": 20, "shuffle_buffer": 30})
 
@@ -21,7 +21,7 @@ def one_by_one(buffer_size: int, size: int, slots: list[int]) -> list[int]:
 
 
 def numbers(size: int, **overrides: object) -> NDArray[np.int32]:
-    return np.concatenate([batch.ravel() for batch in index_batches(SMALL.with_overrides(overrides), size)])
+    return np.concatenate([batch.ravel() for batch in shuffled_batches(SMALL.with_overrides(overrides), size)])
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
@@ -32,7 +32,7 @@ def test_draws_are_those_of_a_shuffle_buffer(size: int, buffer_size: int) -> Non
 
 
 def test_display_steps_come_whole_and_the_rest_last() -> None:
-    assert [batch.shape for batch in index_batches(SMALL, 100)] == [(20, 16), (20, 16), (10, 16)]
+    assert [batch.shape for batch in shuffled_batches(SMALL, 100)] == [(20, 16), (20, 16), (10, 16)]
 
 
 def test_every_image_comes_up_and_none_much_more_often() -> None:
@@ -48,7 +48,7 @@ def test_no_image_comes_before_the_buffer_holds_it() -> None:
 
 @pytest.mark.parametrize("skip", [20, 40])
 def test_order_goes_on_where_a_training_was_interrupted(skip: int) -> None:
-    whole, rest = list(index_batches(SMALL, 100)), list(index_batches(SMALL, 100, skip))
+    whole, rest = list(shuffled_batches(SMALL, 100)), list(shuffled_batches(SMALL, 100, skip))
     assert len(rest) == len(whole) - skip // 20
     for batch, expected in zip(rest, whole[skip // 20 :], strict=True):
         np.testing.assert_array_equal(batch, expected)
@@ -64,7 +64,7 @@ def test_seed_decides_the_order() -> None:
 
 
 def test_accurate_recipe_mixes_all_images() -> None:
-    (first,) = islice(index_batches(ACCURATE, 55_000), 1)
+    (first,) = islice(shuffled_batches(ACCURATE, 55_000), 1)
     assert first.shape == (ACCURATE.display_step, ACCURATE.batch_size)
     assert first.min() < 100
     assert first.max() > 54_900

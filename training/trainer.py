@@ -25,7 +25,7 @@ from training.snapshot import Parameters, TrainingState
 OPTIMIZERS: dict[str, type[Adam | Muon]] = {"adam": Adam, "muon": Muon}
 
 
-class Learner:
+class Trainer:
     """A network in training. Owns its variables; everything else about it follows from the recipe."""
 
     def __init__(self, recipe: Recipe) -> None:
@@ -34,7 +34,7 @@ class Learner:
         self.variables = named(self.weights, self.biases)
         self.optimizer = OPTIMIZERS[recipe.optimizer](self.variables) if recipe.optimizer != "sgd" else None
         self.averages: Variables = {}
-        if recipe.average_decay:
+        if recipe.ema_decay:
             self.averages = {name: tf.Variable(variable) for name, variable in self.variables.items()}
 
     def run_steps(
@@ -69,7 +69,7 @@ class Learner:
             x = tf.concat([scale(tf.gather(images, half)) for half in (chosen[:middle], chosen[middle:])], 0)
             if numbers is not None:
                 strength = strength_at(tf.cast(first_step + i, tf.float32), recipe)
-                x = augment(x, numbers.of_step(i, round(recipe.damaged * batch_size)), strength, recipe)
+                x = augment(x, numbers.of_step(i, round(recipe.corrupted * batch_size)), strength, recipe)
             return x, tf.gather(labels, chosen)
 
         def take_step(i: tf.Tensor) -> tuple[tf.Tensor]:
@@ -82,7 +82,7 @@ class Learner:
                 run_optimization(x, y, self.weights, self.biases, learning_rate)
             if recipe.weight_decay:
                 decay_weights(self.weights, learning_rate * recipe.weight_decay)
-            update_averages(self.averages, self.variables, step, recipe.average_decay)
+            update_averages(self.averages, self.variables, step, recipe.ema_decay)
             return (i + 1,)
 
         tf.while_loop(lambda i: i < steps, take_step, (0,))
