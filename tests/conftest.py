@@ -1,14 +1,23 @@
 import os
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
+from numpy.typing import NDArray
 
+from app.bodies.images import UploadLimits
 from app.main import create_app
 from app.settings import Settings
-from tests.support.digits import write_mnist
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.classifier import Classifier
+from inkling.network.pretrained import load_pretrained
+from inkling.settings import StoreSettings
+from tests.support.digits import make_digits, write_mnist
+from tests.support.networks import make_checkpoint
 from tests.support.postgres import postgres, postgres_url  # noqa: F401  fixtures
 from tests.support.servers import Server, start_server
 
@@ -76,3 +85,56 @@ def server(tmp_path: Path, small_mnist_dir: Path) -> Iterator[Server]:
     """A real `inkling serve` on a free port, with an empty data directory, that starts trainers itself."""
     with start_server(tmp_path / "data", INKLING_MNIST_DIR=str(small_mnist_dir)) as server:
         yield server
+
+
+@pytest.fixture
+def backend() -> str:
+    """The database under `store` and `registry`; tests that run on each of BACKENDS parametrise it."""
+    return "sqlite"
+
+
+@pytest.fixture
+def store(tmp_path: Path, small_mnist_dir: Path, backend: str, request: pytest.FixtureRequest) -> StoreSettings:
+    """Settings with an empty data directory, an empty database and the small synthetic MNIST."""
+    url = request.getfixturevalue("postgres_url") if backend == "postgresql" else None
+    return StoreSettings(data_dir=tmp_path / "data", mnist_dir=small_mnist_dir, database_url=url)
+
+
+@pytest.fixture(scope="session")
+def checkpoint() -> Checkpoint:
+    """A checkpoint of a network that has learned nothing."""
+    return make_checkpoint()
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every request outside this machine is refused, in this process and in those it starts."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{bound.getsockname()[1]}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "")
+        yield
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Checkpoint:
+    """The checkpoint that ships with the project."""
+    return load_pretrained()
+
+
+@pytest.fixture(scope="session")
+def classifier(shipped: Checkpoint) -> Classifier:
+    return Classifier(shipped, version=1)
+
+
+@pytest.fixture(scope="session")
+def digits() -> NDArray[np.uint8]:
+    """Images (20, 28, 28) of the digits 0 to 9, twice."""
+    return make_digits(20, seed=3)[0]
+
+
+@pytest.fixture
+def limits() -> UploadLimits:
+    return UploadLimits(max_images=100, max_pixels=1_000_000)

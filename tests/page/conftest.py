@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.app.conftest import shipped  # noqa: F401  a fixture
 from tests.page.browsers import TO_INSTALL, find_chromium, launch
 from tests.page.visitors import Visitor
 from tests.support.servers import Server, start_server

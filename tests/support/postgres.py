@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+BACKENDS = ("sqlite", "postgresql")
+"""The databases of the tests that run on each: they parametrize the fixture `backend`."""
+
 SUPERUSER = "inkling"
 NOT_ROOT = "postgres"
 """PostgreSQL refuses to run as root: as root, the tests run it as this user, which its package makes."""

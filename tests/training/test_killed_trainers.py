@@ -7,9 +7,9 @@ import pytest
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint
+from tests.support.postgres import BACKENDS
 from tests.support.runs import Undisturbed, queue, take_for_dead, told
 from tests.support.trainers import Point, Trainers
-from tests.training.conftest import BACKENDS
 
 pytestmark = pytest.mark.train
 

@@ -12,11 +12,10 @@ from inkling.registry.records import Snapshot
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import random_parameters
-from tests.support.postgres import Postgres
+from tests.support.postgres import BACKENDS, Postgres
 from tests.support.processes import DEADLINE_S, start_training, wait_until
 from tests.support.runs import SHORT, Undisturbed, queue, take_for_dead, told
 from tests.support.trainers import Point, Trainers
-from tests.training.conftest import BACKENDS
 from training.snapshot import TrainingState
 
 pytestmark = pytest.mark.train

@@ -8,8 +8,8 @@ from inkling.locks.trainer_lock import TrainerLock
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Lease
 from inkling.registry.registry import Registry
+from tests.support.postgres import BACKENDS
 from tests.support.processes import DEADLINE_S
-from tests.training.conftest import BACKENDS
 
 spawn = multiprocessing.get_context("spawn")
 

@@ -23,8 +23,8 @@ from inkling.registry.database import REVISIONS, Database
 from inkling.registry.registry import Registry
 from inkling.registry.tables import metadata
 from inkling.settings import StoreSettings
+from tests.support.postgres import BACKENDS
 from tests.support.processes import DEADLINE_S, run_training, without_module
-from tests.training.conftest import BACKENDS
 
 PROCESSES = 8
 spawn = multiprocessing.get_context("spawn")

@@ -23,9 +23,8 @@ from inkling.registry.records import Decision, Lease, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint, random_parameters
-from tests.support.postgres import Postgres
+from tests.support.postgres import BACKENDS, Postgres
 from tests.support.processes import DEADLINE_S, wait_until
-from tests.training.conftest import BACKENDS
 
 SHORT = TUTORIAL.with_overrides({"training_steps": 200})
 LONG_S = 600.0

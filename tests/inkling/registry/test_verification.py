@@ -12,7 +12,7 @@ from inkling.registry.records import Decision, Lease, Progress, Snapshot
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint, random_parameters
-from tests.training.conftest import BACKENDS
+from tests.support.postgres import BACKENDS
 
 SHORT = TUTORIAL.with_overrides({"training_steps": 200})
 WHEN = "'2024-07-01 12:00:00'"

@@ -1,0 +1,98 @@
+"""The predictor: arrays or pictures in; version, probabilities and reports out. Knows no HTTP."""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from inkling.digit import Floats, Gray, Images
+from inkling.network import checkpoint
+from inkling.network.attribution import Explanation, explain
+from inkling.network.classifier import Classifier
+from inkling.network.pretrained import load_pretrained
+from inkling.vision.image_files import MAX_PIXELS, decode_image, decode_picture
+from inkling.vision.normalize import Normalization, normalize_all
+
+Fit = Literal["strict", "mnist"]
+"""How pictures become images. strict: they are images of 28x28 pixels already; mnist: they are normalized."""
+
+
+class Predictions(NamedTuple):
+    """The answer to one or more images."""
+
+    version: int
+    images: Images
+    """(n, 28, 28): what the network read."""
+    probabilities: Floats
+    """(n, 10), each row summing to 1."""
+    reports: tuple[Normalization, ...]
+    """How each picture was normalized; empty if they were read as they are."""
+    model_s: float
+    """Seconds of the forward pass."""
+
+    @property
+    def digits(self) -> list[int]:
+        """The most probable digit of each image."""
+        digits: list[int] = self.probabilities.argmax(axis=1).tolist()
+        return digits
+
+
+class Predictor:
+    """Reads digits with one version of the network. Immutable, so one version answers a whole request."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+
+    @classmethod
+    def load(cls, checkpoint_file: Path | str | None = None) -> "Predictor":
+        """Return the predictor of a checkpoint file; None: of the network that ships.
+
+        Raises:
+            OSError: the file cannot be read.
+            CheckpointError: it is not a checkpoint of this network.
+        """
+        loaded = load_pretrained() if checkpoint_file is None else checkpoint.load(Path(checkpoint_file).read_bytes())
+        return cls(Classifier(loaded, version=0))
+
+    @property
+    def version(self) -> int:
+        return self.classifier.version
+
+    def predict_strict(self, images: Images) -> Predictions:
+        """Read images (n, 28, 28), 0 background to 255 foreground, as they are."""
+        return self._predict(images, ())
+
+    def predict_normalized(self, pictures: Iterable[Gray]) -> Predictions:
+        """Normalize pictures (h, w) of any size, 0 black to 255 white, one after another, and read them.
+
+        Raises:
+            NoDigitError: a picture shows no single digit; the message says which.
+        """
+        normalized = normalize_all(pictures)
+        images = np.stack([item.pixels for item in normalized])
+        return self._predict(images, tuple(item.report for item in normalized))
+
+    def predict_files(
+        self, files: Sequence[Path | str], *, fit: Fit = "strict", max_pixels: int = MAX_PIXELS
+    ) -> Predictions:
+        """Read image files, at least one; the results are in the same order.
+
+        Raises:
+            OSError: a file cannot be read.
+            ImageError: a file is not an image, is not 28x28 with fit="strict", or shows no single digit with "mnist".
+            TooLargeError: a file has more than `max_pixels` pixels.
+        """
+        decode = decode_image if fit == "strict" else decode_picture
+        pictures = (decode(Path(file).read_bytes(), max_pixels, str(file)) for file in files)
+        return self.predict_strict(np.stack(list(pictures))) if fit == "strict" else self.predict_normalized(pictures)
+
+    def explain(self, image: Gray, digit: int) -> Explanation:
+        """Attribute the logit of `digit` to the pixels of an image (28, 28), 0 background to 255 foreground."""
+        return explain(self.classifier, image, digit)
+
+    def _predict(self, images: Images, reports: tuple[Normalization, ...]) -> Predictions:
+        started = time.perf_counter()
+        probabilities = self.classifier.probabilities(images)
+        return Predictions(self.version, images, probabilities, reports, time.perf_counter() - started)
