@@ -1,40 +1,60 @@
-"""What the routes need, made once by `create_app` and passed by FastAPI."""
+"""What routes ask for by type: `registry: RegistryDep`. The lifecycle sets each in the application's state."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 
-from app.bodies.images import UploadLimits
 from app.observability.metrics import Metrics
-from app.serving.current_version import Serving
-from app.serving.trainer_process import Trainer
+from app.serving.current_version import CurrentVersion
+from app.serving.inference import Inference
+from app.serving.trainer_process import TrainerProcess
 from app.settings import Settings
+from inkling.predictor import Fit, Predictor
 from inkling.registry.registry import Registry
 
 
-@dataclass(frozen=True)
-class Services:
-    settings: Settings
-    api_key: str | None
-    limits: UploadLimits
-    registry: Registry
-    serving: Serving
-    trainer: Trainer
-    metrics: Metrics
-    normalizing: CapacityLimiter
-    """Lets as many threads normalize pictures at once as there are processors: a photo takes some 300 MB."""
-    stopping: asyncio.Event
-    """Set when the process was asked to stop: what would never end by itself must end."""
+def _from_state(name: str) -> Callable[[Request], Awaitable[Any]]:
+    async def get(request: Request) -> Any:  # async: FastAPI would run a plain function in a thread, for 100 us
+        return getattr(request.app.state, name)
+
+    return get
 
 
-async def of(request: Request) -> Services:  # async, or FastAPI would ask a thread: 100 us a request
-    services: Services = request.app.state.services
-    return services
+async def get_predictor(request: Request) -> Predictor:
+    """Return the predictor of the version being served.
+
+    Raises:
+        UnavailableError: none is loaded yet.
+    """
+    version: CurrentVersion = request.app.state.current_version
+    return version.predictor
 
 
-Injected = Annotated[Services, Depends(of)]
-Limit = Annotated[int, Query(ge=1, le=100, description="most items in the answer")]
-Before = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="only items older than this one")]
+SettingsDep = Annotated[Settings, Depends(_from_state("settings"))]
+RegistryDep = Annotated[Registry, Depends(_from_state("registry"))]
+CurrentVersionDep = Annotated[CurrentVersion, Depends(_from_state("current_version"))]
+PredictorDep = Annotated[Predictor, Depends(get_predictor)]
+TrainerDep = Annotated[TrainerProcess, Depends(_from_state("trainer"))]
+MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
+InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]
+ApiKeyDep = Annotated[str | None, Depends(_from_state("api_key"))]
+NormalizingDep = Annotated[CapacityLimiter, Depends(_from_state("normalizing"))]
+"""Limits the threads that normalize pictures to one per CPU core: a photo takes some 300 MB."""
+StoppingDep = Annotated[asyncio.Event, Depends(_from_state("stopping"))]
+"""Set when the process is asked to stop: answers that would never end must end."""
+
+MAX_ID = 2**31 - 1
+RunId = Annotated[int, Path(ge=1, le=MAX_ID)]
+VersionNumber = Annotated[int, Path(ge=1, le=MAX_ID)]
+PageSize = Annotated[int, Query(alias="limit", ge=1, le=100, description="maximum number of items in the answer")]
+PageCursor = Annotated[int | None, Query(alias="before", ge=1, le=MAX_ID, description="only items older than this one")]
+FitMode = Annotated[
+    Fit,
+    Query(
+        description="`strict`: 28x28, light digit on a dark background; "
+        "`mnist`: any picture of one digit, normalized as MNIST's digits were"
+    ),
+]

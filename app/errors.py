@@ -1,4 +1,4 @@
-"""What can go wrong, in one table: exception class -> status and title; and one body for all, RFC 9457."""
+"""The errors of the service: one table, exception class -> status and title; and one body for all, RFC 9457."""
 
 import logging
 import math
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class CountError(InputError):
-    """The call takes exactly one image, and the body holds another number; the detail says how many."""
+    """The call takes exactly one image; the detail says how many the body holds."""
 
 
 class BodyError(InputError):
@@ -40,46 +40,54 @@ class BodyError(InputError):
 
 
 class MediaTypeError(InputError):
-    """The Content-Type is none of those that the call takes."""
+    """The call does not accept this Content-Type; the detail lists those that it does."""
 
 
 class FieldError(InputError):
-    """A field or parameter has a value that it cannot have; `errors` names each, with the value."""
+    """A field or parameter has an invalid value; `errors` names each, with the value."""
 
 
 class AuthorizationError(InputError):
-    """The call changes something, and the API key is missing or wrong."""
+    """The call needs the API key, and it is missing or wrong."""
 
 
 class OriginError(InputError):
-    """A web page of another site sent the request; only this server's own pages may."""
+    """The request came from a page of another site, or under a foreign host name."""
 
 
 class UnavailableError(InputError):
-    """The service cannot do this now; the detail says what is missing."""
+    """The service cannot do this at the moment; the detail says what is missing."""
 
 
 TABLE: dict[type[Exception], tuple[int, str]] = {
-    BodyError: (400, "The body cannot be read"),
-    AuthorizationError: (401, "An API key is needed"),
-    OriginError: (403, "Another site may not ask for this"),
+    BodyError: (400, "Malformed body"),
+    AuthorizationError: (401, "API key required"),
+    OriginError: (403, "Cross-origin request refused"),
     UnknownRunError: (404, "No such run"),
     UnknownVersionError: (404, "No such version"),
     RunFinishedError: (409, "The run has ended"),
-    PromotionMovedError: (412, "Another version was promoted meanwhile"),
+    PromotionMovedError: (412, "A newer promotion exists"),
     TooLargeError: (413, "Too large"),
-    MediaTypeError: (415, "This format is not taken"),
-    FieldError: (422, "A field is wrong"),
+    MediaTypeError: (415, "Unsupported media type"),
+    FieldError: (422, "Invalid field"),
     ImageError: (422, "Not an image of a digit"),
-    CountError: (422, "One image is expected"),
-    NoDigitError: (422, "No single digit on the picture"),
+    CountError: (422, "Exactly one image expected"),
+    NoDigitError: (422, "No single digit in the picture"),
     CheckpointError: (422, "Not a checkpoint of this network"),
-    IdempotencyKeyError: (422, "The idempotency key was used for something else"),
-    QueueFullError: (429, "Too many runs wait"),
-    UnavailableError: (503, "Not available now"),
+    IdempotencyKeyError: (422, "Idempotency key reused"),
+    QueueFullError: (429, "Too many queued runs"),
+    UnavailableError: (503, "Temporarily unavailable"),
     DatasetError: (503, "The test images cannot be read"),
     SQLAlchemyError: (503, "The registry cannot be reached"),
 }
+
+ADVICE: dict[type[Exception], str] = {
+    UnknownRunError: "GET /train lists them",
+    UnknownVersionError: "GET /versions lists them",
+    QueueFullError: "try again when one has ended, or cancel one with DELETE /train/{id}",
+    PromotionMovedError: "read GET /versions/current and decide again",
+}
+"""The call that helps, for exceptions of the library, which knows no calls."""
 
 _HEADERS: dict[int, dict[str, str]] = {
     401: {"WWW-Authenticate": "Bearer"},
@@ -96,7 +104,7 @@ def problem(
     errors: list[dict[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return the body that every error has: application/problem+json, RFC 9457."""
+    """Return an error's answer: application/problem+json, RFC 9457."""
     body: dict[str, Any] = {
         "type": f"/problems/{slug(title)}" if title else "about:blank",
         "title": title or HTTPStatus(status).phrase,
@@ -120,22 +128,22 @@ def slug(title: str) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Have every exception of the table, FastAPI's and Starlette's own, and the unforeseen answered as problems."""
+    """Register the handlers that answer each exception of the table, and FastAPI's own, as a problem."""
     for cls in TABLE:
-        app.add_exception_handler(cls, of_table)
-    app.add_exception_handler(HTTPException, _of_http)
-    app.add_exception_handler(RequestValidationError, _of_validation)
+        app.add_exception_handler(cls, answer_problem)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
 
 
-def unforeseen(request: Request, error: Exception) -> Response:
-    """Answer what nobody foresaw: the client learns the request id, the log learns the rest."""
+def answer_unexpected(request: Request, error: Exception) -> Response:
+    """Answer an unexpected exception: the client gets the request id, the log everything else."""
     request_id = request.scope.get("request_id", "")
     logger.error("request %s: %s %s", request_id, request.method, request.url.path, exc_info=error)
-    return problem(request, 500, f"The server made a mistake; its log has the details under request id {request_id}.")
+    return problem(request, 500, f"Internal error; the server's log has the details under request id {request_id}.")
 
 
-async def of_table(request: Request, error: Exception) -> Response:
-    """Return the problem that the table makes of one of its exceptions."""
+async def answer_problem(request: Request, error: Exception) -> Response:
+    """Answer an exception of the table."""
     status, title = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
     if isinstance(error, SQLAlchemyError):
         logger.error("the registry cannot be reached: %s", error)
@@ -143,26 +151,28 @@ async def of_table(request: Request, error: Exception) -> Response:
         detail = "its disk is full: free some space" if is_full else "it does not answer; try again"
         return problem(request, status, f"The database of runs and versions cannot be used: {detail}.", title)
     headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, QueueFullError) else None
-    return problem(request, status, str(error), title, headers=headers)
+    advice = ADVICE.get(type(error))
+    detail = f"{error}; {advice}" if advice else str(error)
+    return problem(request, status, detail, title, headers=headers)
 
 
-async def _of_http(request: Request, error: Exception) -> Response:
+async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  as registered
-    if isinstance(error.__cause__, InputError):  # FastAPI hides what went wrong while it read the body
-        return await of_table(request, error.__cause__)
+    if isinstance(error.__cause__, InputError):  # FastAPI wraps what it meets while it reads the body
+        return await answer_problem(request, error.__cause__)
     details = {
-        404: f"There is nothing at {request.url.path}; /docs lists what there is.",
+        404: f"There is nothing at {request.url.path}; /docs lists the calls.",
         405: f"{request.url.path} does not take {request.method}.",
     }
     detail = details.get(error.status_code, str(error.detail))
     headers = dict(error.headers or {})
     path = getattr(request.scope.get("route"), "path", "")
     if error.status_code == 405 and (methods := request.app.openapi()["paths"].get(path)):
-        headers["Allow"] = ", ".join(method.upper() for method in methods)  # Starlette names those of one route alone
+        headers["Allow"] = ", ".join(method.upper() for method in methods)  # Starlette names those of one route only
     return problem(request, error.status_code, detail, headers=headers)
 
 
-async def _of_validation(request: Request, error: Exception) -> Response:
+async def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  as registered
     errors = [
         {
@@ -174,21 +184,23 @@ async def _of_validation(request: Request, error: Exception) -> Response:
     ]
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
     if any(item["type"] == "json_invalid" for item in error.errors()):
-        return await of_table(request, BodyError(f"the body is not JSON: {detail}"))
+        return await answer_problem(request, BodyError(f"the body is not JSON: {detail}"))
     is_of_body = any(item["loc"][0] == "body" for item in error.errors())
     if is_of_body and await request.body() and "json" not in request.headers.get("content-type", ""):
-        return await of_table(request, MediaTypeError("send the body as JSON, with Content-Type: application/json"))
+        return await answer_problem(
+            request, MediaTypeError("send the body as JSON, with Content-Type: application/json")
+        )
     status, title = TABLE[FieldError]
     return problem(request, status, detail, title, errors=errors)
 
 
 def _shown(value: Any) -> Any:
-    """Return a value as the answer may show it: whole if small, cut if not."""
+    """Return a value as the answer shows it, cut to 100 characters."""
     if isinstance(value, float | bool | None) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     return _utf8(value if isinstance(value, str) else repr(value))[:100]
 
 
 def _utf8(text: str) -> str:
-    """Return text without half surrogate pairs: JSON can spell them, and UTF-8 cannot."""
+    """Return text without unpaired surrogates: JSON can express them, UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode()

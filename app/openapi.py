@@ -1,13 +1,20 @@
-"""The OpenAPI document: the bodies that carry images, and every error of every call, with an example of each."""
+"""The OpenAPI document: the bodies that carry images, and the errors of each call with examples.
 
+`python -m app.openapi` prints it.
+"""
+
+import json
+import sys
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.responses import Response
 
 from app.bodies.images import MEDIA_TYPES
-from app.errors import TABLE, slug
+from app.errors import TABLE, BodyError, FieldError, MediaTypeError, UnavailableError, slug
 from app.schemas import Explanation, Predictions, Problem
+from inkling.errors import ImageError, NoDigitError, TooLargeError
 
 PROBLEM = "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}
@@ -17,7 +24,7 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
         "schema": {
             "type": "object",
             "required": ["file"],
-            "properties": {"file": {"type": "array", "items": BINARY, "description": "one image file a part"}},
+            "properties": {"file": {"type": "array", "items": BINARY, "description": "one image file per part"}},
         }
     },
     "application/json": {
@@ -35,10 +42,10 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
         "examples": {"one blank image": {"value": {"images": [[[0] * 28] * 28]}}},
     },
     **{media_type: {"schema": BINARY} for media_type in MEDIA_TYPES if media_type.startswith("image/")},
-    "application/octet-stream": {"schema": {**BINARY, "description": "uint8, 784 bytes an image"}},
-    "application/x-npy": {"schema": {**BINARY, "description": "uint8, shaped as the numbers of JSON"}},
+    "application/octet-stream": {"schema": {**BINARY, "description": "uint8, 784 bytes per image"}},
+    "application/x-npy": {"schema": {**BINARY, "description": "uint8, in the shapes that JSON may have"}},
 }
-"""The request bodies of every call that reads images, by Content-Type; `app.images` reads them."""
+"""The request bodies of every call that reads images, by Content-Type; `app.bodies.images` reads them."""
 
 ANSWER_HEADERS: dict[str, dict[str, Any]] = {
     "X-Model-Version": {
@@ -51,6 +58,50 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 """Of every answer that the network gives."""
+
+IMAGE_ERRORS: tuple[type[Exception], ...] = (
+    BodyError,
+    TooLargeError,
+    MediaTypeError,
+    ImageError,
+    NoDigitError,
+    FieldError,
+    UnavailableError,
+)
+"""What every call that reads images may raise."""
+
+
+def image_call(
+    path: str,
+    *errors: type[Exception],
+    model: str,
+    example: dict[str, Any],
+    description: str,
+    other_media_type: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the documentation of a call that reads images, as arguments of its route's decorator.
+
+    Args:
+        path: of the call.
+        errors: that it raises beside IMAGE_ERRORS.
+        model: the schema of its JSON answer.
+        example: of that answer.
+        description: of the answer.
+        other_media_type: the answer's other Content-Type -> its description.
+    """
+    answer = {"schema": {"$ref": f"#/components/schemas/{model}"}, "example": example}
+    return {
+        "response_class": Response,
+        "openapi_extra": {"requestBody": {"required": True, "content": IMAGE_BODIES}},
+        "responses": {
+            200: {
+                "description": description,
+                "content": {"application/json": answer, **other_media_type},
+                "headers": ANSWER_HEADERS,
+            },
+            **problems(*IMAGE_ERRORS, *errors, instance=path),
+        },
+    }
 
 
 def problems(*kinds: type[Exception], instance: str = "/predict") -> dict[int | str, dict[str, Any]]:
@@ -79,7 +130,7 @@ def problems(*kinds: type[Exception], instance: str = "/predict") -> dict[int | 
 
 
 def install(app: FastAPI) -> None:
-    """Add the schemas that no route names as its model to the document: their answers are encoded by hand."""
+    """Add the schemas of the answers that are encoded by hand: no route names them as its model."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -90,3 +141,15 @@ def install(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
+
+
+def main() -> None:
+    """Print the document of the service with its default settings."""
+    from app.main import create_app  # noqa: PLC0415  imports this module
+    from app.settings import Settings  # noqa: PLC0415
+
+    sys.stdout.write(json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

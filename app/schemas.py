@@ -1,4 +1,4 @@
-"""What requests and answers look like."""
+"""The schemas of requests and answers."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,20 +15,20 @@ class _FromRecord(BaseModel):
 
 
 class Normalized(BaseModel):
-    is_untouched: bool = Field(description="whether it looked like MNIST already, and was left as it is")
-    inverted: bool = Field(description="whether its ink was darker than its ground")
+    is_untouched: bool = Field(description="whether it looked like MNIST already and was left unchanged")
+    inverted: bool = Field(description="whether its foreground was darker than its background")
     box: tuple[int, int, int, int] | None = Field(
-        description="left, top, right and bottom of the ink, in the picture's pixels; null if it is untouched"
+        description="left, top, right and bottom of the digit, in the picture's pixels; null if it is untouched"
     )
-    background_removed: bool = Field(description="whether its ground was uneven, or gray, and was taken away")
-    warnings: list[str] = Field(description="what may have gone wrong, in words")
-    image: str | None = Field(None, description="what the network read: 28x28, a PNG data URI; with return_image=true")
+    background_removed: bool = Field(description="whether an uneven or gray background was removed")
+    warnings: list[str] = Field(description="possible problems, in words")
+    image: str | None = Field(None, description="the picture that the network read: 28x28, a PNG data URI; with return_image=true")
 
 
 class Prediction(BaseModel):
     digit: int = Field(description="the most probable digit, 0 to 9")
     confidence: float = Field(description="its probability, 0 to 1")
-    probabilities: list[float] = Field(description="of the digits 0 to 9; they add up to 1")
+    probabilities: list[float] = Field(description="of the digits 0 to 9; their sum is 1")
     normalized: Normalized | None = Field(None, description="how the picture was normalized; with fit=mnist")
 
 
@@ -41,10 +41,10 @@ class Explanation(BaseModel):
     version: int = Field(description="the version of the network that answered")
     digit: int = Field(description="the digit explained, 0 to 9")
     prediction: Prediction
-    logit: float = Field(description="of the digit, in nats: what the softmax takes, less the mean of the ten")
+    logit: float = Field(description="of the digit, in nats: the softmax's input minus the mean of the ten")
     baseline_logit: float = Field(description="of the digit on the blank image")
     contributions: list[list[float]] = Field(
-        description="of the pixels, 28 rows of 28; above 0 for the digit; they add up to logit - baseline_logit"
+        description="of the pixels, 28 rows of 28; positive: supports the digit; their sum is logit - baseline_logit"
     )
 
 
@@ -80,15 +80,15 @@ class TrainRequest(BaseModel):
     overrides: Overrides = Field(default_factory=Overrides, description="fields of the recipe to change")
     promote: PromotePolicy = Field(
         "if_better",
-        description="whether the new version is served: if it reads more held-out images right, always, or never",
+        description="whether the new version is served: if it is significantly better on held-out images, always, or never",
     )
 
 
 class RunProgress(_FromRecord):
     step: int
-    loss: float = Field(description="of the step's images, undistorted, after its update: nats, summed over the batch")
+    loss: float = Field(description="of the step's images, without augmentation, after its update: nats, summed over the batch")
     accuracy: float = Field(description="on the same images, 0 to 1")
-    validation_accuracy: float | None = Field(description="on the images held out; null if there are none")
+    validation_accuracy: float | None = Field(description="on the held-out images; null if there are none")
     elapsed_s: float = Field(description="seconds since the first step")
 
 
@@ -102,16 +102,16 @@ class RunSummary(_FromRecord):
     finished_at: datetime | None
     step: int = Field(description="steps taken")
     total_steps: int
-    attempt: int = Field(description="1 at first; 2 when its trainer died once")
-    error_type: str | None = Field(description="why it failed, in a word")
-    error: str | None = Field(description="why it failed, in words")
-    decision: str | None = Field(description="why its version was promoted, or not")
+    attempt: int = Field(description="1 at first; 2 after its trainer died once")
+    error_type: str | None = Field(description="the kind of failure, in one word")
+    error: str | None = Field(description="the failure, in words")
+    decision: str | None = Field(description="the reason why its version was promoted or not")
     version: int | None = Field(description="the version it made")
 
 
 class RunDetail(RunSummary):
     waits_for: str | None = Field(None, description="what a queued run waits for, in words")
-    progress: list[RunProgress] = Field(default_factory=list, description="a line each display step")
+    progress: list[RunProgress] = Field(default_factory=list, description="one record per display step")
 
 
 class RunList(BaseModel):
@@ -121,7 +121,7 @@ class RunList(BaseModel):
 
 class VersionDetail(_FromRecord):
     version: int
-    run_id: int | None = Field(description="the run that made it; null if none did")
+    run_id: int | None = Field(description="the run that made it; null for shipped and uploaded versions")
     digest: str = Field(description="SHA-256 of the checkpoint file")
     size_bytes: int = Field(description="of the checkpoint file")
     created_at: datetime
@@ -140,27 +140,27 @@ class Comparison(_FromRecord):
     images: int
     candidate_correct: int
     served_correct: int
-    candidate_only_correct: int = Field(description="images that only the candidate reads right")
-    served_only_correct: int = Field(description="images that only the served version reads right")
+    candidate_only_correct: int = Field(description="images that only the candidate reads correctly")
+    served_only_correct: int = Field(description="images that only the served version reads correctly")
     p_value: float = Field(description="of McNemar's exact test, one-sided")
     worst_digit: int
-    worst_digit_change: float = Field(description="its recall, candidate less served")
+    worst_digit_change: float = Field(description="its recall, candidate minus served")
 
 
 class PromotionDetail(_FromRecord):
     id: int
     version: int
-    promoted_at: datetime = Field(description="when it was decided")
+    promoted_at: datetime = Field(description="the time of the decision")
     policy: str = Field(description="shipped, if_better, always, never or manual")
     reason: str
     is_promoted: bool = Field(description="whether the version was served from then on")
-    compared_with: int | None = Field(description="the version that was served then")
-    comparison: Comparison | None = Field(description="the scores that decided; null where none did")
+    compared_with: int | None = Field(description="the version that was served at that time")
+    comparison: Comparison | None = Field(description="the scores behind the decision; null if it did not depend on scores")
 
 
 class PromotionList(BaseModel):
     items: list[PromotionDetail] = Field(
-        description="newest first; the first one promoted names the version being served"
+        description="newest first; the first with is_promoted names the version being served"
     )
     next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
 
@@ -174,7 +174,7 @@ class PromoteRequest(BaseModel):
 class ServedMetrics(Evaluation):
     version: int = Field(description="the version being served")
     digest: str = Field(description="SHA-256 of its checkpoint file")
-    dataset: str = Field(description='whose test images: "mnist", or "custom"')
+    dataset: str = Field(description='the test images: "mnist" or "custom"')
 
 
 class Live(BaseModel):
@@ -184,7 +184,7 @@ class Live(BaseModel):
 class Ready(BaseModel):
     status: Literal["ready"] = "ready"
     version: int = Field(description="the version being served")
-    refused: str | None = Field(description="why the newest promotion is not served; null when it is")
+    refused: str | None = Field(description="the reason why the newest promotion is not served; null if it is")
 
 
 class FieldProblem(BaseModel):
@@ -196,13 +196,13 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """RFC 9457."""
 
-    type: str = Field(description="a path that explains this kind of problem, or about:blank")
+    type: str = Field(description="the path that explains this kind of problem, or about:blank")
     title: str
     status: int
-    detail: str = Field(description="what is wrong, with the value and the limit, and what to do")
-    instance: str = Field(description="the path that was asked")
+    detail: str = Field(description="the problem, with the value and the limit, and what to do")
+    instance: str = Field(description="the path of the request")
     request_id: str = Field(description="also in the header X-Request-ID, and in the server's log")
-    errors: list[FieldProblem] = Field(default_factory=list, description="where fields are wrong")
+    errors: list[FieldProblem] = Field(default_factory=list, description="the invalid fields")
 
 
 class ProblemKind(BaseModel):

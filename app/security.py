@@ -1,4 +1,4 @@
-"""Who may change something: the API key, and which web pages may ask."""
+"""Access to unsafe calls: the API key, and the check of the Origin header."""
 
 import contextlib
 import os
@@ -10,19 +10,19 @@ from urllib.parse import SplitResult, urlsplit
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.dependencies import Injected
+from app.dependencies import ApiKeyDep
 from app.errors import AuthorizationError, OriginError
 from app.settings import Settings, is_loopback
 
 KEY_FILE = "api_key"
 
-_bearer = HTTPBearer(auto_error=False, description="the key that the server logged at its start, or INKLING_API_KEY")
+_bearer = HTTPBearer(auto_error=False, description="the key that the server logged at startup, or INKLING_API_KEY")
 
 
 def resolve_key(settings: Settings) -> tuple[str | None, bool]:
-    """Return the API key that unsafe calls need (None: none is needed), and whether it was made by the server.
+    """Return the API key that unsafe calls need (None: no key is needed), and whether the server generated it.
 
-    Beyond loopback there is always one: it is made once and kept in the data directory.
+    Beyond loopback a key is always needed: it is generated once and kept in the data directory.
     """
     if settings.api_key is not None:
         return settings.api_key.get_secret_value(), False
@@ -36,7 +36,7 @@ def resolve_key(settings: Settings) -> tuple[str | None, bool]:
 
 
 def _make_key(path: Path) -> None:
-    """Make the file, whole and for its owner only, unless another server was quicker."""
+    """Write the file atomically, readable by its owner only, unless a second server was faster."""
     new = path.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(24))
@@ -48,32 +48,31 @@ def _make_key(path: Path) -> None:
 def _read_key(path: Path) -> str:
     key = path.read_text().strip()
     if not key:
-        raise OSError(f"{path} is empty: delete it, and the server makes a new key")
+        raise OSError(f"{path} is empty: delete it, and the server generates a new key")
     return key
 
 
 def require_key(
     request: Request,
-    services: Injected,
+    key: ApiKeyDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> None:
-    """Let a call through that may change something.
+    """Allow an unsafe call, or refuse it.
 
     Raises:
         AuthorizationError: a key is needed, and is missing or wrong.
-        OriginError: no key is needed, and a web page of another site asks (or this server under a foreign name).
+        OriginError: no key is needed, and the call comes from a page of another site or under a foreign host name.
     """
-    key = services.api_key
     if key is None:
         _require_own_page(request)
     elif credentials is None:
-        raise AuthorizationError("send the header `Authorization: Bearer KEY`; the server logged its key at its start")
+        raise AuthorizationError("send the header `Authorization: Bearer KEY`; the server logged its key at startup")
     elif not secrets.compare_digest(credentials.credentials.encode(), key.encode()):
-        raise AuthorizationError("the API key is wrong; the server logged its key at its start")
+        raise AuthorizationError("the API key is wrong; the server logged its key at startup")
 
 
 def _require_own_page(request: Request) -> None:
-    """Without a key, only programs and pages of this machine may ask: browsers name the page in `Origin`."""
+    """Without a key, allow only programs and pages of this machine: browsers name the page in `Origin`."""
     host = _split(f"//{request.headers.get('host', '')}")
     origin = request.headers.get("origin")
     if origin is not None and _split(origin).netloc != host.netloc:
@@ -88,7 +87,7 @@ def _require_own_page(request: Request) -> None:
 
 
 def _split(url: str) -> SplitResult:
-    """Return the parts of a URL; none of one that is no URL, such as `//[`."""
+    """Return the parts of a URL; empty ones if it is malformed, such as `//[`."""
     try:
         return urlsplit(url)
     except ValueError:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
-from app.bodies.images import UploadLimits
+from app.bodies.limits import UploadLimits
 from app.main import create_app
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bodies.images import UploadLimits, read_images
+from app.bodies.images import read_images
+from app.bodies.limits import UploadLimits
 from benchmarks import bulk, load, picture, serving, verdicts
 from benchmarks.load import Load
 from benchmarks.serving import Race

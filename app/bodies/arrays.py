@@ -17,7 +17,7 @@ def json_array(body: bytes) -> NDArray[Any]:
 
     Raises:
         BodyError: not JSON, or not of this form.
-        ImageError: ragged, or not of numbers.
+        ImageError: ragged, or not all numbers.
     """
     try:
         document = orjson.loads(body)
@@ -40,7 +40,7 @@ def gray_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Return numbers 0 to 255, rounded.
 
     Raises:
-        ImageError: there are others, or they seem to be 0 to 1.
+        ImageError: there are others, or they seem to be scaled to 0 to 1.
     """
     low, high = array.min(), array.max()
     if not (low >= 0 and high <= 255):  # NaN is neither
@@ -52,7 +52,10 @@ def gray_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _leaf_types(nested: list[Any]) -> set[type]:
-    """Return the types of what nested lists hold. Looked at first: NumPy would make an array of the longest string."""
+    """Return the types of the leaves of nested lists.
+
+    They are checked first, because NumPy would allocate an array of the longest string.
+    """
     types: set[type] = set()
     while nested:
         here = set(map(type, nested))
@@ -65,8 +68,8 @@ def npy_array(body: bytes) -> NDArray[np.uint8]:
     """Return the array, uint8 and of any shape, of a .npy file.
 
     Raises:
-        BodyError: not such a file, or its header lies.
-        ImageError: of another dtype.
+        BodyError: not such a file, or its header does not match its size.
+        ImageError: not uint8.
     """
     file = io.BytesIO(body)
     try:
@@ -80,7 +83,7 @@ def npy_array(body: bytes) -> NDArray[np.uint8]:
         raise ImageError(f"the array is {dtype}, expected uint8")
     held = len(body) - file.tell()
     if held != int(np.prod(shape, dtype=object)):
-        raise BodyError(f"the .npy file holds {held} bytes of pixels, its shape {shape} needs another number")
+        raise BodyError(f"the .npy file holds {held} bytes of pixels, which does not match its shape {shape}")
     try:
         return np.frombuffer(body, np.uint8, offset=file.tell()).reshape(shape, order="F" if is_fortran else "C")
     except ValueError as error:  # negative, more than 64 dimensions, or past 64 bits

@@ -1,43 +1,22 @@
-"""Request bodies -> images, uint8 (n, 28, 28), 0 ground to 255 ink; with limits, and errors that say what was wrong."""
+"""Request bodies -> images or pictures: one table of readers by Content-Type, for fit=strict and fit=mnist alike."""
 
-import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from app.bodies.arrays import gray_levels, json_array, npy_array
+from app.bodies.limits import UploadLimits
 from app.bodies.multipart import multipart_files
 from app.errors import BodyError, MediaTypeError
-from app.settings import Settings
-from inkling.digit import SIDE, Images
+from inkling.digit import NUM_PIXELS, SIDE, Gray, Images
 from inkling.errors import ImageError, TooLargeError
-from inkling.vision.fast_png import plain_png_pixels
-
-T = TypeVar("T")
-
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-
-
-@dataclass(frozen=True)
-class UploadLimits:
-    max_images: int
-    max_pixels: int
-
-    @classmethod
-    def of(cls, settings: Settings) -> "UploadLimits":
-        return cls(settings.max_images, settings.max_pixels)
-
-    def check_count(self, count: int) -> None:
-        if count > self.max_images:
-            raise TooLargeError(f"{count} images in one request, the limit is {self.max_images}; send several requests")
+from inkling.vision.image_files import decode_image, decode_picture
 
 
 def read_images(body: bytes, content_type: str, limits: UploadLimits) -> Images:
-    """Return the images of a request's body.
+    """Return the images (n, 28, 28) of a request's body, as fit=strict reads them.
 
     Raises:
         MediaTypeError: the Content-Type is none of MEDIA_TYPES.
@@ -45,18 +24,40 @@ def read_images(body: bytes, content_type: str, limits: UploadLimits) -> Images:
         ImageError: an image cannot be read, or is not 28x28.
         TooLargeError: too many images, or pixels.
     """
-    return reader(MEDIA_TYPES, body, content_type)(body, content_type, limits)
+    images = _reader(body, content_type)(body, content_type, _STRICT, limits)
+    if isinstance(images, np.ndarray):
+        return np.ascontiguousarray(images)
+    images = list(images)
+    return images[0][np.newaxis] if len(images) == 1 else np.stack(images)
 
 
-def reader(readers: Mapping[str, T], body: bytes, content_type: str) -> T:
-    """Return which of the readers of MEDIA_TYPES reads a body.
+def read_pictures(body: bytes, content_type: str, limits: UploadLimits) -> Iterator[Gray]:
+    """Yield the pictures (h, w) of a request's body, as fit=mnist reads them: one by one, since each may be large.
 
     Raises:
-        MediaTypeError: none does.
-        BodyError: the body is empty.
+        MediaTypeError: the Content-Type is none of MEDIA_TYPES.
+        BodyError: the body is not what its Content-Type says.
+        ImageError: a picture cannot be read.
+        TooLargeError: too many pictures, or pixels.
     """
+    yield from _reader(body, content_type)(body, content_type, _MNIST, limits)
+
+
+class _Fit(NamedTuple):
+    """How a reader treats what it finds."""
+
+    decode: Callable[[bytes, int, str], Gray]
+    """Image file, most pixels, name -> picture."""
+    reshape: Callable[[NDArray[Any], UploadLimits, str], NDArray[Any]]
+    """Array of any shape -> pictures (n, h, w)."""
+
+
+_Reader = Callable[[bytes, str, _Fit, UploadLimits], Iterable[Gray]]
+
+
+def _reader(body: bytes, content_type: str) -> _Reader:
     media_type = content_type.partition(";")[0].strip().lower()
-    read = readers.get(media_type)
+    read = _READERS.get(media_type)
     if read is None:
         raise MediaTypeError(
             f"Content-Type is {media_type or 'missing'}, expected one of {', '.join(MEDIA_TYPES)}; "
@@ -67,95 +68,46 @@ def reader(readers: Mapping[str, T], body: bytes, content_type: str) -> T:
     return read
 
 
-def decode(content: bytes, max_pixels: int, name: str = "the image") -> Images:
-    """Return the pixels (28, 28) of an image file, read as MNIST stores digits: light ink on a dark ground.
-
-    Colors become gray; transparent pixels are ground; of several frames the first counts.
-
-    Raises:
-        ImageError: not an image in one of FORMATS, or not 28x28.
-        TooLargeError: more than `max_pixels`.
-    """
-    plain = plain_png_pixels(content)
-    if plain is None or len(plain) > max_pixels:
-        return open_image(content, max_pixels, name, lambda image: _pixels(image, name))
-    return np.frombuffer(plain, np.uint8).reshape(SIDE, SIDE)
-
-
-def open_image(content: bytes, max_pixels: int, name: str, read: Callable[[Image.Image], T]) -> T:
-    """Return what `read` makes of an image file, opened but not decoded yet.
-
-    Raises:
-        ImageError: not an image in one of FORMATS, or damaged.
-        TooLargeError: more than `max_pixels`.
-    """
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise TooLargeError(
-                    f"{name} is {width}x{height}, {width * height} pixels; the limit is {max_pixels}: scale it down"
-                )
-            return read(image)
-    except (ImageError, TooLargeError):
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooLargeError(f"{name} has too many pixels, the limit is {max_pixels}: scale it down") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name} ({len(content)} bytes) is not an image; {', '.join(FORMATS)} are read") from error
-    except Exception as error:  # Pillow's decoders raise many kinds on damaged files
-        raise ImageError(f"{name} ({len(content)} bytes) is damaged: {error}") from error
-
-
-def _pixels(image: Image.Image, name: str) -> Images:
-    width, height = image.size
-    if image.size != (SIDE, SIDE):
-        raise ImageError(f"{name} is {width}x{height} pixels, expected {SIDE}x{SIDE}; send ?fit=mnist to normalize it")
-    return np.frombuffer(_gray(image).tobytes(), np.uint8).reshape(SIDE, SIDE)
-
-
-def _gray(image: Image.Image) -> Image.Image:
-    if image.mode == "L" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I"):  # 16 bits
-        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
-    return image.convert("L")
-
-
-def _read_multipart(body: bytes, content_type: str, limits: UploadLimits) -> Images:
+def _read_multipart(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> Iterator[Gray]:
     files = multipart_files(body, content_type)
     limits.check_count(len(files))
-    names = [f"image {i} of {len(files)}" for i in range(1, len(files) + 1)]
-    return np.stack([decode(file, limits.max_pixels, name) for file, name in zip(files, names, strict=True)])
+    total = 0
+    for i, file in enumerate(files, 1):
+        name = f"image {i} of {len(files)}"
+        picture = fit.decode(file, limits.max_pixels, name)
+        total += picture.size
+        if total > limits.max_total_pixels and fit is _MNIST:
+            raise TooLargeError(
+                f"{name} brings the request to {total} pixels, the limit is {limits.max_total_pixels} per request; "
+                "send several requests"
+            )
+        yield picture
 
 
-def _read_file(body: bytes, content_type: str, limits: UploadLimits) -> Images:
-    return decode(body, limits.max_pixels)[np.newaxis]
+def _read_file(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> NDArray[np.uint8]:
+    return fit.decode(body, limits.max_pixels, "the image")[np.newaxis]
 
 
-def _read_json(body: bytes, content_type: str, limits: UploadLimits) -> Images:
-    return gray_levels(_shape(json_array(body), limits, "`images`"))
+def _read_json(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> NDArray[np.uint8]:
+    return gray_levels(fit.reshape(json_array(body), limits, "`images`"))
 
 
-def _read_raw(body: bytes, content_type: str, limits: UploadLimits) -> Images:
-    count, rest = divmod(len(body), SIDE * SIDE)
+def _read_npy(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> NDArray[np.uint8]:
+    return fit.reshape(npy_array(body), limits, "the array")
+
+
+def _read_raw(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> Images:
+    count, rest = divmod(len(body), NUM_PIXELS)
     if rest:
-        raise ImageError(f"the body is {len(body)} bytes long, expected a multiple of {SIDE * SIDE}: one byte a pixel")
+        raise ImageError(f"the body is {len(body)} bytes long, expected a multiple of {NUM_PIXELS}: one byte per pixel")
     limits.check_count(count)
     return np.frombuffer(body, np.uint8).reshape(count, SIDE, SIDE)
 
 
-def _read_npy(body: bytes, content_type: str, limits: UploadLimits) -> Images:
-    return np.ascontiguousarray(_shape(npy_array(body), limits, "the array"))
-
-
-def _shape(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArray[Any]:
+def _as_images(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArray[Any]:
     """Return (n, 28, 28) from (28, 28), (n, 28, 28) or (n, 784)."""
     if array.ndim not in (2, 3) or (
-        array.shape[-2:] != (SIDE, SIDE) and (array.ndim != 2 or array.shape[1] != SIDE * SIDE)
+        array.shape[-2:] != (SIDE, SIDE) and (array.ndim != 2 or array.shape[1] != NUM_PIXELS)
     ):
         raise ImageError(f"{name} has shape {array.shape}, expected (28, 28), (n, 28, 28) or (n, 784)")
     images = array.reshape(-1, SIDE, SIDE)
@@ -165,7 +117,28 @@ def _shape(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArray[Any]
     return images
 
 
-MEDIA_TYPES: dict[str, Callable[[bytes, str, UploadLimits], Images]] = {
+def _as_pictures(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArray[Any]:
+    """Return (n, h, w) from (h, w), (n, h, w) or (n, 784): flattened images are what they are with fit=strict."""
+    if array.ndim == 2:
+        array = array.reshape(-1, SIDE, SIDE) if array.shape[1] == NUM_PIXELS else array[np.newaxis]
+    if array.ndim != 3:
+        raise ImageError(f"{name} has shape {array.shape}, expected (h, w), (n, h, w) or (n, {NUM_PIXELS})")
+    if not array.size:
+        raise ImageError(f"{name} has shape {array.shape}: it holds no image")
+    limits.check_count(len(array))
+    height, width = array.shape[1:]
+    if height * width > limits.max_pixels:
+        raise TooLargeError(
+            f"the images are {width}x{height}, {width * height} pixels each; the limit is {limits.max_pixels}: "
+            "scale them down"
+        )
+    return array
+
+
+_STRICT = _Fit(decode_image, _as_images)
+_MNIST = _Fit(decode_picture, _as_pictures)
+
+_READERS: dict[str, _Reader] = {
     "multipart/form-data": _read_multipart,
     "image/png": _read_file,
     "image/jpeg": _read_file,
@@ -176,3 +149,4 @@ MEDIA_TYPES: dict[str, Callable[[bytes, str, UploadLimits], Images]] = {
     "application/octet-stream": _read_raw,
     "application/x-npy": _read_npy,
 }
+MEDIA_TYPES = tuple(_READERS)

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.bodies.images import decode
-from app.bodies.pictures import decode_picture
 from app.fast.http_protocol import JoinedHttpProtocol
 from app.security import resolve_key
 from app.settings import PREFIX, Settings, unknown_variables
@@ -32,6 +30,7 @@ from inkling.network.classifier import Classifier
 from inkling.network.evaluation import evaluate
 from inkling.network.pretrained import load_pretrained
 from inkling.registry.registry import Registry
+from inkling.vision.image_files import decode_image, decode_picture
 from inkling.vision.normalize import normalize
 
 TRAINING_COMMANDS = {
@@ -212,7 +211,7 @@ def _explain(arguments: argparse.Namespace, settings: Settings) -> int:
 def _read(file: Path, fit: str, max_pixels: int) -> NDArray[np.uint8]:
     """Return the image (28, 28) of a file, read as `fit` says."""
     if fit == "strict":
-        return decode(file.read_bytes(), max_pixels, str(file))
+        return decode_image(file.read_bytes(), max_pixels, str(file))
     picture = decode_picture(file.read_bytes(), max_pixels, str(file))
     try:
         normalized = normalize(picture)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, in half the system calls."""
+"""Uvicorn's HTTP/1.1 with half the system calls per answer."""
 
 import asyncio
 from typing import Any
@@ -7,17 +7,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class JoinedHttpProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol, which sends the head and the body of an answer in one packet, not in two.
+    """Uvicorn's protocol, but it sends the head and the body of an answer in one packet instead of two.
 
-    Each packet costs the server 6 us, and the client as much to receive it.
+    Each packet costs the server 6 us, and the client as much.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(_JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # it is one by duck
+        super().connection_made(_JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # a transport by duck typing
 
 
 class _JoinedWrites:
-    """A transport that sends what is written in one turn of the event loop together, at the end of that turn."""
+    """A transport that collects the writes of one iteration of the event loop and sends them at its end."""
 
     def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport

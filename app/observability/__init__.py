@@ -1,0 +1,1 @@
+"""Request ids, access log and metrics around every request."""

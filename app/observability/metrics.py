@@ -1,4 +1,4 @@
-"""What GET /metrics reports: the served version's test accuracy, and the request and latency series."""
+"""The Prometheus metrics of the service."""
 
 from functools import lru_cache
 
@@ -18,7 +18,7 @@ LATENCY_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 
 
 class Metrics:
-    """Owns the Prometheus series of one application."""
+    """Owns the metrics of one application."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -29,7 +29,7 @@ class Metrics:
         )
         self._latency = Histogram(
             "inkling_request_seconds",
-            "from the request's head to the answer's end",
+            "seconds from the head of a request to the end of its answer",
             ("route",),
             buckets=LATENCY_BUCKETS_S,
             registry=self._registry,
@@ -41,21 +41,23 @@ class Metrics:
             "accuracy of the served version on the test images",
             registry=self._registry,
         )
-        self._total = Gauge("inkling_test_images", "test images it was measured on", registry=self._registry)
-        self._waits = Histogram(
+        self._total = Gauge(
+            "inkling_test_images", "test images that the accuracy was measured on", registry=self._registry
+        )
+        self._lag = Histogram(
             "inkling_event_loop_lag_seconds",
-            "how long a prediction waits for the processor: a probe, while predictions come",
+            "event-loop lag, seconds, while predictions come: how late a probe of 50 ms wakes",
             buckets=LATENCY_BUCKETS_S,
             registry=self._registry,
         )
         self._paused = Gauge(
             "inkling_training_paused",
-            "1 while this process has training stand still for its predictions",
+            "1 while this process pauses training",
             registry=self._registry,
         )
         self.images = 0
         """Images read so far."""
-        self._count = lru_cache(maxsize=1024)(self._requests.labels)  # looking a series up costs as much as counting
+        self._count = lru_cache(maxsize=1024)(self._requests.labels)  # looking up a series costs as much as counting
         self._time = lru_cache(maxsize=1024)(self._latency.labels)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -67,41 +69,16 @@ class Metrics:
         self.images += count
 
     def observe_lag(self, seconds: float) -> None:
-        self._waits.observe(seconds)
+        self._lag.observe(seconds)
 
-    def set_training_paused(self, is_paused: bool) -> None:
+    def set_training_paused(self, *, is_paused: bool) -> None:
         self._paused.set(is_paused)
 
     def exposition(self, accept: str, classifier: Classifier) -> tuple[bytes, str]:
-        """Return the Prometheus exposition and its media type: OpenMetrics where `accept` asks for it."""
+        """Return the metrics in a text format of Prometheus and its media type: OpenMetrics if `accept` asks for it."""
         evaluation = classifier.checkpoint.card.evaluation
         self._version.set(classifier.version)
         self._accuracy.set(evaluation.accuracy)
         self._total.set(evaluation.total)
         encode, media_type = choose_encoder(accept)
         return encode(self._registry), media_type
-
-
-def wants_exposition(accept: str) -> bool:
-    """Whether an Accept header prefers Prometheus text to JSON.
-
-    Only by name: scrapers name their formats and end with `*/*`, and so does every client that wants JSON.
-    """
-    return quality(accept, "text/plain", "application/openmetrics-text") > quality(accept, "application/json")
-
-
-def quality(accept: str, *media_types: str) -> float:
-    """Return how much an Accept header wants the best of these types by name: 0, not at all, to 1."""
-    best = 0.0
-    for item in accept.split(","):
-        media_type, *parameters = (part.strip().lower() for part in item.split(";"))
-        if media_type in media_types:
-            best = max(best, next((_quality(p) for p in parameters if p.startswith("q=")), 1.0))
-    return best
-
-
-def _quality(parameter: str) -> float:
-    try:
-        return float(parameter.removeprefix("q="))
-    except ValueError:
-        return 0.0

@@ -1,4 +1,4 @@
-"""Around every request: its id, its limit on bytes, its place in the metrics, and an answer to the unforeseen."""
+"""The middleware around every request: its id, the limit on its bytes, its metrics, and the answer to a crash."""
 
 import logging
 import random
@@ -8,7 +8,7 @@ import time
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import problem, unforeseen
+from app.errors import answer_unexpected, problem
 from app.observability.metrics import Metrics
 from inkling.errors import TooLargeError
 
@@ -19,9 +19,9 @@ logger = logging.getLogger("app.access")
 
 
 class RequestMiddleware:
-    """FastAPI's own `max_body_size` answers in text/plain, which is why the limit is kept here."""
+    """Enforces the limit on bytes itself, because FastAPI's own `max_body_size` answers in text/plain."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, access_log: bool) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, max_body_bytes: int, access_log: bool) -> None:
         self._app = app
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
@@ -32,7 +32,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # of several alike the first counts
+        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of several counts
         request_id = scope["request_id"] = _request_id(headers)
         status, received = 0, 0
 
@@ -62,8 +62,8 @@ class RequestMiddleware:
             status = CLIENT_CLOSED_REQUEST
         except Exception as error:  # the outermost boundary
             if status:
-                raise  # the answer has begun: all that is left is to break the connection
-            await unforeseen(Request(scope), error)(scope, receive, send_with_id)
+                raise  # the answer has begun: only breaking the connection is left
+            await answer_unexpected(Request(scope), error)(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "unmatched")
@@ -83,6 +83,6 @@ def _request_id(headers: dict[bytes, bytes]) -> str:
 
 
 def _method(scope: Scope) -> str:
-    """Return the method as a label: a client can invent methods, and each would be a series of its own."""
+    """Return the method as a label; invented ones share one, or each would become a time series."""
     method: str = scope["method"]
     return method if method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH") else "other"

@@ -1,14 +1,14 @@
-"""GET /train/{id}/events: a run's progress as it comes."""
+"""GET /train/{id}/events: a run's progress as server-sent events."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.dependencies import Injected
+from app.dependencies import RegistryDep, RunId, StoppingDep
 from app.errors import FieldError
 from app.openapi import problems
 from app.schemas import RunProgress, RunSummary
@@ -16,17 +16,16 @@ from inkling.errors import UnknownRunError
 
 router = APIRouter(tags=["train"])
 
-LOOK_S = 0.3
-RunId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+POLL_S = 0.3
 
 
-def require_run(run_id: RunId, services: Injected) -> None:
+def require_run(run_id: RunId, registry: RegistryDep) -> None:
     """Answer 404 before the stream begins.
 
     Raises:
         UnknownRunError: there is no such run.
     """
-    services.registry.runs.get(run_id)
+    registry.runs.get(run_id)
 
 
 @router.get(
@@ -37,9 +36,10 @@ def require_run(run_id: RunId, services: Injected) -> None:
 )
 async def watch_run(
     run_id: RunId,
-    services: Injected,
+    registry: RegistryDep,
+    stopping: StoppingDep,
     last_event_id: Annotated[
-        int, Header(ge=0, le=2**31 - 1, description="the last step that was received: only later ones are sent")
+        int, Header(ge=0, le=2**31 - 1, description="the last step received: only later ones are sent")
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Send a `progress` event for each recorded step, with the step as its id, then one `end` event with the run.
@@ -47,15 +47,13 @@ async def watch_run(
     When the server stops, the stream ends without `end`: connect again with Last-Event-ID, as browsers do.
     """
     step = last_event_id
-    while not services.stopping.is_set():
-        run = await asyncio.to_thread(
-            services.registry.runs.get, run_id
-        )  # first: its last progress was there before its end
-        for progress in await asyncio.to_thread(services.registry.runs.progress, run_id, after=step):
+    while not stopping.is_set():
+        run = await asyncio.to_thread(registry.runs.get, run_id)  # first: its last progress was there before its end
+        for progress in await asyncio.to_thread(registry.runs.progress, run_id, after=step):
             step = progress.step
             yield ServerSentEvent(event="progress", id=str(step), data=RunProgress.model_validate(progress))
         if run.state not in ("queued", "running"):
             yield ServerSentEvent(event="end", data=RunSummary.model_validate(run))
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(services.stopping.wait(), LOOK_S)
+            await asyncio.wait_for(stopping.wait(), POLL_S)

@@ -1,8 +1,8 @@
-"""/livez and /readyz: for whatever watches the process."""
+"""/livez and /readyz: the probes of an orchestrator."""
 
 from fastapi import APIRouter
 
-from app.dependencies import Injected
+from app.dependencies import CurrentVersionDep
 from app.errors import UnavailableError
 from app.openapi import problems
 from app.schemas import Live, Ready
@@ -12,11 +12,11 @@ router = APIRouter(tags=["health"])
 
 @router.get("/livez")
 async def live() -> Live:
-    """Answer: the process lives."""
+    """Answer 200: the process is alive."""
     return Live()
 
 
 @router.get("/readyz", responses=problems(UnavailableError, instance="/readyz"))
-async def ready(services: Injected) -> Ready:
+async def ready(current_version: CurrentVersionDep) -> Ready:
     """Answer 200 when a version is loaded and self-checked, 503 and why otherwise."""
-    return Ready(version=services.serving.classifier.version, refused=services.serving.refused)
+    return Ready(version=current_version.predictor.version, refused=current_version.refused)

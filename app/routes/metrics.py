@@ -4,14 +4,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 
-from app.dependencies import Injected
+from app.bodies.accept import prefers
+from app.dependencies import MetricsDep, PredictorDep
 from app.errors import FieldError, UnavailableError
-from app.observability.metrics import wants_exposition
 from app.openapi import problems
 from app.schemas import ServedMetrics
 
 router = APIRouter(tags=["metrics"])
 
+EXPOSITIONS = ("text/plain", "application/openmetrics-text")
 _EXPOSITION: dict[str, Any] = {"schema": {"type": "string"}, "example": "inkling_test_accuracy 0.9388"}
 
 
@@ -19,22 +20,23 @@ _EXPOSITION: dict[str, Any] = {"schema": {"type": "string"}, "example": "inkling
     "/metrics",
     response_model=ServedMetrics,
     responses={
-        200: {"content": {"text/plain": _EXPOSITION, "application/openmetrics-text": _EXPOSITION}},
+        200: {"content": dict.fromkeys(EXPOSITIONS, _EXPOSITION)},
         **problems(FieldError, UnavailableError, instance="/metrics"),
     },
 )
 def get_metrics(
-    services: Injected,
+    predictor: PredictorDep,
+    metrics: MetricsDep,
     response: Response,
     accept: Annotated[str, Header(description="`text/plain` or `application/openmetrics-text`: Prometheus")] = "*/*",
     format: Annotated[  # noqa: A002  the query parameter's name
         Literal["json", "prometheus"] | None, Query(description="instead of Accept")
     ] = None,
 ) -> Any:
-    """Report the test accuracy of the version being served, or the Prometheus series."""
-    classifier = services.serving.classifier
-    if format == "prometheus" or (format is None and wants_exposition(accept)):
-        content, media_type = services.metrics.exposition(accept, classifier)
+    """Report the test accuracy of the version being served, or the Prometheus metrics."""
+    classifier = predictor.classifier
+    if format == "prometheus" or (format is None and prefers(accept, *EXPOSITIONS)):
+        content, media_type = metrics.exposition(accept, classifier)
         return Response(content, headers={"Vary": "Accept", "Content-Type": media_type})
     response.headers["Vary"] = "Accept"
     card = classifier.checkpoint.card

@@ -1,4 +1,4 @@
-"""GET /: the page, whose modules and styles are served from memory under their digest, so that none goes stale."""
+"""GET /: the page. Its modules and styles are served from memory under their digest, so that none goes stale."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "connect-src 'self'",
-        "img-src 'self' data: blob:",  # what the network saw is a data URI
+        "img-src 'self' data: blob:",  # the picture that the network read is a data URI
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",

@@ -1,4 +1,4 @@
-"""GET /problems: what each kind of error means; the `type` of a problem leads here."""
+"""GET /problems: the meaning of each kind of error; the `type` of a problem is a path here."""
 
 from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +11,7 @@ router = APIRouter(prefix="/problems", tags=["problems"])
 
 
 def _meaning(cls: type[Exception]) -> str | None:
-    return None if cls is SQLAlchemyError else cls.__doc__  # its words are not ours
+    return None if cls is SQLAlchemyError else cls.__doc__  # its docstring is SQLAlchemy's
 
 
 _KINDS = {
@@ -22,7 +22,7 @@ _KINDS = {
 
 @router.get("")
 async def list_problems() -> list[ProblemKind]:
-    """List every kind of error that this service answers with."""
+    """List the kinds of errors of this service."""
     return list(_KINDS.values())
 
 

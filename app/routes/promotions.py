@@ -1,8 +1,8 @@
-"""GET /promotions: which version was served since when, and why."""
+"""GET /promotions: the ledger of promotions."""
 
 from fastapi import APIRouter
 
-from app.dependencies import Before, Injected, Limit
+from app.dependencies import PageCursor, PageSize, RegistryDep
 from app.errors import FieldError
 from app.openapi import problems
 from app.schemas import PromotionDetail, PromotionList
@@ -11,10 +11,10 @@ router = APIRouter(tags=["versions"])
 
 
 @router.get("/promotions", responses=problems(FieldError, instance="/promotions"))
-def list_promotions(services: Injected, limit: Limit = 20, before: Before = None) -> PromotionList:
-    """List the promotions, newest first: the first one names the version being served."""
-    promotions = services.registry.versions.promotions(limit, before)
+def list_promotions(registry: RegistryDep, page_size: PageSize = 20, cursor: PageCursor = None) -> PromotionList:
+    """List the decisions on promotions, newest first."""
+    promotions = registry.versions.promotions(page_size, cursor)
     return PromotionList(
         items=[PromotionDetail.model_validate(promotion) for promotion in promotions],
-        next=promotions[-1].id if len(promotions) == limit else None,
+        next=promotions[-1].id if len(promotions) == page_size else None,
     )

@@ -1,24 +1,28 @@
 """/train: start, watch and cancel training runs."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Header, Path, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Header, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
-from app.dependencies import Before, Injected, Limit, Services
+from app.dependencies import PageCursor, PageSize, RegistryDep, RunId, SettingsDep, TrainerDep
 from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, UnavailableError
 from app.openapi import problems
 from app.schemas import RunDetail, RunList, RunProgress, RunSummary, TrainRequest
 from app.security import require_key
+from app.serving.trainer_process import TrainerProcess
 from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError, TooLargeError, UnknownRunError
 from inkling.network.recipe import RECIPES, Recipe
 from inkling.registry.records import Run
+from inkling.registry.registry import Registry
+
+EXTERNAL_TRAINER_S = 5.0
+"""An external trainer polls every second; if none has taken a run for this long, none is there."""
 
 router = APIRouter(prefix="/train", tags=["train"])
-
-RunId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.post(
@@ -39,7 +43,10 @@ RunId = Annotated[int, Path(ge=1, le=2**31 - 1)]
     ),
 )
 def start_run(
-    services: Injected,
+    *,
+    registry: RegistryDep,
+    trainer: TrainerDep,
+    settings: SettingsDep,
     background: BackgroundTasks,
     response: Response,
     body: TrainRequest | None = None,
@@ -53,27 +60,27 @@ def start_run(
     """
     body = body or TrainRequest()
     recipe = _recipe(body)
-    services.trainer.require()
-    run, _ = services.registry.runs.queue(recipe, body.promote, services.settings.max_queued_runs, idempotency_key)
-    background.add_task(services.trainer.ensure)
+    trainer.require()
+    run, _ = registry.runs.queue(recipe, body.promote, settings.max_queued_runs, idempotency_key)
+    background.add_task(trainer.ensure)
     response.headers["Location"] = f"/train/{run.id}"
-    return _detail(run, services)
+    return _detail(run, registry, trainer)
 
 
 @router.get("", responses=problems(FieldError, instance="/train"))
-def list_runs(services: Injected, limit: Limit = 20, before: Before = None) -> RunList:
+def list_runs(registry: RegistryDep, page_size: PageSize = 20, cursor: PageCursor = None) -> RunList:
     """List the training runs, newest first."""
-    runs = services.registry.runs.newest(limit, before)
+    runs = registry.runs.newest(page_size, cursor)
     return RunList(
         items=[RunSummary.model_validate(run) for run in runs],
-        next=runs[-1].id if len(runs) == limit else None,
+        next=runs[-1].id if len(runs) == page_size else None,
     )
 
 
 @router.get("/{run_id}", responses=problems(UnknownRunError, FieldError, instance="/train/7"))
-def get_run(run_id: RunId, services: Injected) -> RunDetail:
+def get_run(run_id: RunId, registry: RegistryDep, trainer: TrainerDep) -> RunDetail:
     """Watch a run: its state, its progress, and what it waits for or why it failed."""
-    return _detail(services.registry.runs.get(run_id), services)
+    return _detail(registry.runs.get(run_id), registry, trainer)
 
 
 @router.delete(
@@ -83,9 +90,9 @@ def get_run(run_id: RunId, services: Injected) -> RunDetail:
         AuthorizationError, OriginError, UnknownRunError, RunFinishedError, FieldError, instance="/train/7"
     ),
 )
-def cancel_run(run_id: RunId, services: Injected) -> RunDetail:
+def cancel_run(run_id: RunId, registry: RegistryDep, trainer: TrainerDep) -> RunDetail:
     """Cancel a run. One that is being trained stops within a display step; it publishes nothing."""
-    return _detail(services.registry.runs.cancel(run_id), services)
+    return _detail(registry.runs.cancel(run_id), registry, trainer)
 
 
 def _recipe(body: TrainRequest) -> Recipe:
@@ -95,7 +102,30 @@ def _recipe(body: TrainRequest) -> Recipe:
         raise RequestValidationError([{**item, "loc": ("body", "overrides")} for item in error.errors()]) from error
 
 
-def _detail(run: Run, services: Services) -> RunDetail:
-    progress = [RunProgress.model_validate(line) for line in services.registry.runs.progress(run.id)]
-    waits_for = services.trainer.describe_wait(run)
+def _detail(run: Run, registry: Registry, trainer: TrainerProcess) -> RunDetail:
+    progress = [RunProgress.model_validate(line) for line in registry.runs.progress(run.id)]
+    waits_for = describe_wait(run, registry, is_own_trainer=trainer.is_own)
     return RunDetail.model_validate(run).model_copy(update={"progress": progress, "waits_for": waits_for})
+
+
+def describe_wait(run: Run, registry: Registry, *, is_own_trainer: bool) -> str | None:
+    """Return what a queued run waits for, in words; None if it does not wait.
+
+    Args:
+        run: as the registry returned it.
+        registry: that holds it.
+        is_own_trainer: whether this server starts its trainers itself.
+    """
+    if run.state != "queued":
+        return None
+    if running := registry.runs.running():
+        return f"waits for run {running.id}, which is being trained"
+    if is_own_trainer:
+        return "waits for its trainer, which is starting"
+    waited = (datetime.now(UTC) - run.requested_at).total_seconds()
+    if waited < EXTERNAL_TRAINER_S:
+        return "waits for a trainer to take it"
+    return (
+        f"no trainer has taken it for {waited:.0f} s; start one on this registry: "
+        "`inkling worker`, or `docker compose up trainer`"
+    )

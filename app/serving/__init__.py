@@ -1,0 +1,1 @@
+"""The version that answers, the answers, and the training beside them."""

@@ -1,4 +1,4 @@
-"""The version being served now: follows the registry, and swaps in one assignment."""
+"""The version that answers: polled from the registry, and swapped in one assignment."""
 
 import logging
 import threading
@@ -7,42 +7,43 @@ from app.errors import UnavailableError
 from inkling.errors import CheckpointError
 from inkling.network import checkpoint
 from inkling.network.classifier import Classifier
+from inkling.predictor import Predictor
 from inkling.registry.records import Promotion
 from inkling.registry.registry import Registry
 
 logger = logging.getLogger(__name__)
 
 
-class Serving:
-    """Owns which classifier answers. A version that does not load is refused, and the last good one goes on."""
+class CurrentVersion:
+    """Owns which predictor answers. A version that does not load is refused, and the last good one continues."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._classifier: Classifier | None = None
+        self._predictor: Predictor | None = None
         self._promotion_id: int | None = None
-        self._refreshing = threading.Lock()
+        self._polling = threading.Lock()
         self.refused: str | None = None
-        """Why the newest promotion is not served, in words; None when it is."""
+        """Why the newest promotion is not served, in words; None if it is served."""
 
     @property
-    def classifier(self) -> Classifier:
-        """The classifier to answer with.
+    def predictor(self) -> Predictor:
+        """The predictor to answer with.
 
         Raises:
             UnavailableError: none is loaded yet.
         """
-        if self._classifier is None:
+        if self._predictor is None:
             raise UnavailableError(self.refused or "no version is loaded yet; try again in a moment")
-        return self._classifier
+        return self._predictor
 
-    def refresh(self) -> None:
-        """Look which version is promoted and serve it, if it is another one. Blocks: not for the event loop."""
-        with self._refreshing:
+    def poll(self) -> None:
+        """Read which version is promoted, and serve it if it is not served yet. Blocks: not for the event loop."""
+        with self._polling:
             promotion = self._registry.versions.served()
             if promotion is None or promotion.id == self._promotion_id:
                 return
             try:
-                self._classifier = self._load(promotion)
+                self._predictor = self._load(promotion)
             except CheckpointError as error:
                 self.refused = f"version {promotion.version} is refused: {error}"
                 logger.error(self.refused)
@@ -51,11 +52,11 @@ class Serving:
                 logger.info("serving version %d: %s", promotion.version, promotion.reason)
             self._promotion_id = promotion.id
 
-    def _load(self, promotion: Promotion) -> Classifier:
+    def _load(self, promotion: Promotion) -> Predictor:
         loaded = checkpoint.load(self._registry.versions.checkpoint(promotion.version))
         expected = self._registry.versions.get(promotion.version).digest
         if loaded.digest != expected:
             raise CheckpointError(f"its SHA-256 is {loaded.digest}, recorded was {expected}")
         classifier = Classifier(loaded, promotion.version)
         classifier.self_check()
-        return classifier
+        return Predictor(classifier)

@@ -1,4 +1,4 @@
-"""Training runs as the service sees them: makes sure that a trainer is alive, and says what a run waits for."""
+"""The trainer process of a server: started when a run is queued, stopped with the server."""
 
 import importlib.util
 import logging
@@ -7,32 +7,38 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
 
 from app.errors import UnavailableError
 from app.settings import Settings
+from inkling.cpus import count_cpus
 from inkling.locks.trainer_lock import TrainerLock
-from inkling.registry.records import Run
 from inkling.registry.registry import Registry
 
 IDLE_EXIT_S = 10
 RESTART_S = 5.0
-"""A trainer that dies at its start is not started again sooner."""
 STOP_S = 10.0
-PATIENCE_S = 5.0
-"""An external trainer looks for work every second; when it has taken none for so long, there is none."""
 
 logger = logging.getLogger(__name__)
 
 
-class Trainer:
-    """Owns the trainer process of this server, if it has one (`INKLING_TRAINER=process`)."""
+class TrainerProcess:
+    """Owns the trainer process of this server, if it has one (`INKLING_TRAINER=process`).
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    Args:
+        settings: of the server.
+        registry: of the server.
+        restart_s: seconds before a trainer is started again: one that dies at its start must not be started in a loop.
+        stop_s: seconds that a trainer has to end in order, before it is killed.
+    """
+
+    def __init__(
+        self, settings: Settings, registry: Registry, *, restart_s: float = RESTART_S, stop_s: float = STOP_S
+    ) -> None:
         self._settings = settings
         self._registry = registry
+        self._restart_s, self._stop_s = restart_s, stop_s
         self._process: subprocess.Popen[bytes] | None = None
-        self._started_at = 0.0
+        self._started_at = -restart_s
         self._lock = threading.Lock()
         self._trainer_lock = TrainerLock(settings.data_dir)
         self._is_stopped = False
@@ -49,21 +55,21 @@ class Trainer:
         """
         if self.is_own and importlib.util.find_spec("tensorflow") is None:
             raise UnavailableError(
-                "training needs TensorFlow, which is not installed here: pip install 'inkling[train]', "
-                "or set INKLING_TRAINER=external and start `inkling worker` where it is"
+                "training needs TensorFlow, which is not installed here: pip install '.[train]' in the project's "
+                "folder, or set INKLING_TRAINER=external and start `inkling worker` where TensorFlow is"
             )
 
     def ensure(self) -> None:
-        """Start the trainer process if a run waits and none is alive. Blocks: not for the event loop."""
+        """Start the trainer process if a run is queued and none is alive. Blocks: not for the event loop."""
         if not self.is_own:
             return
         with self._lock:
             is_alive = self._process is not None and self._process.poll() is None
-            is_soon = time.monotonic() - self._started_at < RESTART_S
+            is_soon = time.monotonic() - self._started_at < self._restart_s
             if is_alive or is_soon or self._is_stopped or self._trainer_lock.is_held():
                 return
             if identity := self._trainer_lock.identity():
-                self._registry.runs.expire_leases(identity)  # whoever took them is dead, or it would hold the lock
+                self._registry.runs.expire_leases(identity)  # their owner is dead, or it would hold the lock
             if not self._registry.runs.has_work():
                 return
             self._process = self._start()
@@ -71,33 +77,17 @@ class Trainer:
             logger.info("trainer started, process %d", self._process.pid)
 
     def stop(self) -> None:
-        """Have the trainer put its run back into the queue, and wait until it is gone."""
+        """Have the trainer put its run back into the queue, and wait until the process has ended."""
         with self._lock:
             self._is_stopped = True
             if self._process is None or self._process.poll() is not None:
                 return
             self._process.terminate()
             try:
-                self._process.wait(STOP_S)
+                self._process.wait(self._stop_s)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-
-    def describe_wait(self, run: Run) -> str | None:
-        """Return what a queued run waits for, in words; None if it does not wait."""
-        if run.state != "queued":
-            return None
-        if training := self._registry.runs.running():
-            return f"waits for run {training.id}, which is being trained"
-        if self.is_own:
-            return "waits for its trainer, which is starting"
-        waited = (datetime.now(UTC) - run.requested_at).total_seconds()
-        if waited < PATIENCE_S:
-            return "waits for a trainer to take it"
-        return (
-            f"no trainer has taken it for {waited:.0f} s; start one on this registry: "
-            "`inkling worker`, or `docker compose up trainer`"
-        )
 
     def _start(self) -> subprocess.Popen[bytes]:
         settings = self._settings
@@ -108,18 +98,13 @@ class Trainer:
         }
         if settings.mnist_dir:
             environment["INKLING_MNIST_DIR"] = str(settings.mnist_dir.absolute())
-        environment["INKLING_TRAINER_THREADS"] = str(settings.trainer_threads or _all_processors_but_one())
+        threads = settings.trainer_threads or max(1, count_cpus() - 1)  # one core is left to predictions
+        environment["INKLING_TRAINER_THREADS"] = str(threads)
         # A process group of its own: Ctrl-C reaches the server alone, which then stops its trainer in order. Not a
-        # session of its own: Linux would weigh it against the server's, and not let a prediction interrupt it at once.
+        # session of its own: Linux would weigh it against the server's, and a prediction could not preempt it at once.
         return subprocess.Popen(
             [sys.executable, "-m", "training", "worker", "--idle-exit", str(IDLE_EXIT_S)],
             env=environment,
             stdin=subprocess.DEVNULL,
             process_group=0,
         )
-
-
-def _all_processors_but_one() -> int:
-    """Return how many processors a trainer may keep busy, so that predictions find one that is not."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, processors - 1)

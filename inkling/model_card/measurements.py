@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bodies.pictures import decode_picture
+from inkling.vision.image_files import decode_picture
 from inkling.mnist import Split
 from inkling.model_card.corruptions import CHANGES, changed
 from inkling.model_card.drawings import Drawing, draw_digits

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
+from app.bodies.pictures import PICTURES_A_REQUEST
 from PIL import Image
 
-from app.bodies.images import MEDIA_TYPES, UploadLimits
-from app.bodies.pictures import PICTURES_A_REQUEST, decode_picture, read_pictures
+from app.bodies.images import MEDIA_TYPES, read_pictures
+from app.bodies.limits import UploadLimits
 from app.errors import BodyError, MediaTypeError
 from inkling.digit import Gray
 from inkling.errors import ImageError, TooLargeError
+from inkling.vision.image_files import decode_picture
 from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, form, image_file, images_json, npy_file, png_claiming
 
 MAX_PIXELS = 100_000

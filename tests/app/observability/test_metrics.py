@@ -4,7 +4,8 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from app.observability.metrics import wants_exposition
+from app.bodies.accept import prefers
+from app.routes.metrics import EXPOSITIONS
 from tests.support.bodies import RAW
 
 PROMETHEUS_3 = (
@@ -31,12 +32,12 @@ JSON += ["text/plain;q=0", "text/plain;q=nonsense", "application/json, text/plai
 
 @pytest.mark.parametrize("accept", EXPOSITION)
 def test_exposition_is_for_those_who_name_it_first(accept: str) -> None:
-    assert wants_exposition(accept)
+    assert prefers(accept, *EXPOSITIONS)
 
 
 @pytest.mark.parametrize("accept", JSON)
 def test_json_is_for_all_others(accept: str) -> None:
-    assert not wants_exposition(accept)
+    assert not prefers(accept, *EXPOSITIONS)
 
 
 def families(response: httpx.Response) -> dict[str, Metric]:

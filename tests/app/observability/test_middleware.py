@@ -125,7 +125,7 @@ def test_server_refuses_a_chunked_body_over_the_limit_and_goes_on(server: Server
 
 
 def wrapped(app: ASGIApp, metrics: Metrics, *, access_log: bool = False) -> httpx.AsyncClient:
-    middleware = RequestMiddleware(app, metrics, max_body_bytes=LIMIT, access_log=access_log)
+    middleware = RequestMiddleware(app, metrics=metrics, max_body_bytes=LIMIT, access_log=access_log)
     return httpx.AsyncClient(transport=httpx.ASGITransport(middleware), base_url="http://127.0.0.1")
 
 
@@ -175,7 +175,7 @@ async def test_client_that_does_not_wait_is_counted_as_closed(classifier: Classi
 
     metrics = Metrics()
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
-    await RequestMiddleware(read, metrics, LIMIT, access_log=False)(scope, disconnected, send)
+    await RequestMiddleware(read, metrics=metrics, max_body_bytes=LIMIT, access_log=False)(scope, disconnected, send)
     assert statuses(metrics, classifier) == {"499"}
 
 
@@ -191,7 +191,9 @@ async def test_what_is_not_http_passes_through() -> None:
     async def send(message: Message) -> None:
         raise AssertionError("nothing is sent")
 
-    await RequestMiddleware(app, Metrics(), LIMIT, access_log=True)({"type": "lifespan"}, receive, send)
+    await RequestMiddleware(app, metrics=Metrics(), max_body_bytes=LIMIT, access_log=True)(
+        {"type": "lifespan"}, receive, send
+    )
     assert seen == ["lifespan"]
 
 

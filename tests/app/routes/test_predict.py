@@ -11,15 +11,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.bodies.images import decode
 from app.schemas import Predictions
-from app.serving.predictions import INLINE_BODY_BYTES
+from app.serving.inference import INLINE_BODY_BYTES
 from app.settings import Settings
 from inkling import mnist
 from inkling.digit import Gray
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
 from inkling.network.evaluation import evaluate
+from inkling.vision.image_files import decode_image
 from inkling.vision.normalize import normalize
 from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, image_file, images_form, images_json, npy_file
 from tests.support.servers import Server
@@ -79,7 +79,7 @@ async def test_answer_names_the_version_and_its_timing(client: httpx.AsyncClient
     assert response.headers["content-type"] == "application/json"
     assert response.headers["x-model-version"] == "1"
     assert response.json()["version"] == 1
-    assert response.headers["server-timing"].startswith("decode;dur=")
+    assert response.headers["server-timing"].startswith("decode_image;dur=")
     assert ", model;dur=" in response.headers["server-timing"]
     assert response.headers["cache-control"] == "no-store"
 
@@ -210,7 +210,7 @@ async def test_any_picture_is_read_as_what_it_is_normalized_to(
         report = prediction["normalized"]
         head, _, image = report.pop("image").partition(",")
         assert head == "data:image/png;base64"
-        np.testing.assert_array_equal(decode(base64.b64decode(image), 784), expected.pixels)
+        np.testing.assert_array_equal(decode_image(base64.b64decode(image), 784), expected.pixels)
         assert report == {**dataclasses.asdict(expected.report), "box": list(expected.report.box or ()), "warnings": []}
         probabilities = classifier.probabilities(expected.pixels[np.newaxis])
         np.testing.assert_allclose([prediction["probabilities"]], probabilities, atol=1e-6)

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.errors import UnavailableError
-from app.serving.current_version import Serving
+from app.serving.current_version import CurrentVersion
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
@@ -31,43 +31,43 @@ def replace_content(settings: Settings, version: int, content: bytes) -> None:
 
 
 def test_nothing_is_served_before_the_first_look(registry: Registry) -> None:
-    serving = Serving(registry)
+    serving = CurrentVersion(registry)
     with pytest.raises(UnavailableError, match="no version is loaded yet"):
         serving.classifier  # noqa: B018
-    serving.refresh()
+    serving.poll()
     with pytest.raises(UnavailableError, match="no version is loaded yet"):  # the registry has none
         serving.classifier  # noqa: B018
 
 
 def test_promotions_are_followed_forward_and_back(registry: Registry, shipped: Checkpoint) -> None:
     registry.versions.add_first(shipped)
-    serving = Serving(registry)
-    serving.refresh()
+    serving = CurrentVersion(registry)
+    serving.poll()
     first = serving.classifier
     assert (first.version, serving.refused) == (1, None)
     assert publish(registry, retrained(shipped, 2)) == 2
     assert serving.classifier is first
-    serving.refresh()
+    serving.poll()
     assert serving.classifier.version == 2
     registry.versions.promote(1, "a test rolls back")
-    serving.refresh()
+    serving.poll()
     assert serving.classifier.version == 1
 
 
 def test_version_that_is_not_promoted_is_not_served(registry: Registry, shipped: Checkpoint) -> None:
     registry.versions.add_first(shipped)
     publish(registry, retrained(shipped, 2), promoted=False)
-    serving = Serving(registry)
-    serving.refresh()
+    serving = CurrentVersion(registry)
+    serving.poll()
     assert serving.classifier.version == 1
 
 
 def test_look_that_finds_nothing_new_loads_nothing(registry: Registry, shipped: Checkpoint) -> None:
     registry.versions.add_first(shipped)
-    serving = Serving(registry)
-    serving.refresh()
+    serving = CurrentVersion(registry)
+    serving.poll()
     loaded = serving.classifier
-    serving.refresh()
+    serving.poll()
     assert serving.classifier is loaded
 
 
@@ -75,28 +75,28 @@ def test_corrupt_version_is_refused_and_the_last_good_one_goes_on(
     registry: Registry, shipped: Checkpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry.versions.add_first(shipped)
-    serving = Serving(registry)
-    serving.refresh()
+    serving = CurrentVersion(registry)
+    serving.poll()
     publish(registry, damaged(shipped))
     for _ in range(3):
-        serving.refresh()
+        serving.poll()
     assert serving.classifier.version == 1
     assert serving.refused
     assert serving.refused.startswith("version 2 is refused: ")
     assert caplog.text.count("version 2 is refused") == 1  # once, not at every look
     publish(registry, retrained(shipped, 3))
-    serving.refresh()
+    serving.poll()
     assert serving.classifier.version == 3
     assert serving.refused is None
 
 
 def test_version_whose_bytes_changed_is_refused(registry: Registry, settings: Settings, shipped: Checkpoint) -> None:
     registry.versions.add_first(shipped)
-    serving = Serving(registry)
-    serving.refresh()
+    serving = CurrentVersion(registry)
+    serving.poll()
     publish(registry, retrained(shipped, 2))
     replace_content(settings, 2, retrained(shipped, 3).content)
-    serving.refresh()
+    serving.poll()
     assert serving.classifier.version == 1
     assert serving.refused
     assert "SHA-256" in serving.refused
@@ -106,8 +106,8 @@ def test_version_without_a_good_one_before_it_says_why_nothing_is_served(
     registry: Registry, shipped: Checkpoint
 ) -> None:
     publish(registry, damaged(shipped))
-    serving = Serving(registry)
-    serving.refresh()
+    serving = CurrentVersion(registry)
+    serving.poll()
     with pytest.raises(UnavailableError, match="version 1 is refused"):
         serving.classifier  # noqa: B018
 
@@ -118,13 +118,13 @@ def test_readers_see_whole_versions_while_many_look_at_once(
     registry.versions.add_first(shipped)
     checkpoints = {1: shipped, **{version: retrained(shipped, version) for version in (2, 3)}}
     expected = {version: Classifier(c, version).probabilities(digits) for version, c in checkpoints.items()}
-    serving = Serving(registry)
-    serving.refresh()
+    serving = CurrentVersion(registry)
+    serving.poll()
     ended = threading.Event()
 
     def look() -> None:
         while not ended.is_set():
-            serving.refresh()
+            serving.poll()
 
     def read() -> set[int]:
         seen = set()
@@ -147,7 +147,7 @@ def test_readers_see_whole_versions_while_many_look_at_once(
         for future in looks:
             future.result()
         assert set.union(*(future.result() for future in reads)) <= {1, 2, 3}
-    serving.refresh()
+    serving.poll()
     assert serving.classifier.version == 2
 
 

@@ -1,19 +1,17 @@
-import dataclasses
 import logging
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from app.errors import UnavailableError
-from app.serving import trainer_process as runs
-from app.serving.trainer_process import Trainer
+from app.serving.trainer_process import TrainerProcess
 from app.settings import Settings
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Run
@@ -31,8 +29,8 @@ def process_settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def trainer(process_settings: Settings, registry: Registry) -> Iterator[Trainer]:
-    trainer = Trainer(process_settings, registry)
+def trainer(process_settings: Settings, registry: Registry) -> Iterator[TrainerProcess]:
+    trainer = TrainerProcess(process_settings, registry)
     yield trainer
     trainer.stop()
 
@@ -55,39 +53,6 @@ def is_gone(process: int) -> bool:
         return True
 
 
-# what a run waits for
-
-
-def test_run_waits_for_its_own_trainer_to_start(process_settings: Settings, registry: Registry) -> None:
-    trainer = Trainer(process_settings, registry)
-    assert trainer.describe_wait(queue(registry)) == "waits for its trainer, which is starting"
-
-
-def test_run_waits_for_the_run_being_trained(settings: Settings, registry: Registry) -> None:
-    first, second = queue(registry), queue(registry)
-    claim = registry.runs.claim(lease_s=30, owner="a test")
-    assert claim is not None
-    trainer = Trainer(settings, registry)
-    assert trainer.describe_wait(second) == f"waits for run {first.id}, which is being trained"
-    assert trainer.describe_wait(claim.run) is None
-
-
-def test_external_trainer_that_takes_no_run_is_said_to_be_missing(settings: Settings, registry: Registry) -> None:
-    trainer = Trainer(settings, registry)
-    run = queue(registry)
-    assert trainer.describe_wait(run) == "waits for a trainer to take it"
-    old = dataclasses.replace(run, requested_at=run.requested_at - timedelta(seconds=90))
-    waits_for = trainer.describe_wait(old)
-    assert waits_for
-    assert re.match("no trainer has taken it for 9[0-9] s; start one on this registry: `inkling worker`", waits_for)
-
-
-@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
-def test_ended_run_waits_for_nothing(settings: Settings, registry: Registry, state: str) -> None:
-    run = dataclasses.replace(queue(registry), state=state)  # type: ignore[arg-type]  # one of its literals
-    assert Trainer(settings, registry).describe_wait(run) is None
-
-
 # the trainer process
 
 
@@ -95,7 +60,7 @@ def test_external_server_starts_no_trainer(
     settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    trainer = Trainer(settings, registry)
+    trainer = TrainerProcess(settings, registry)
     trainer.require()
     queue(registry)
     trainer.ensure()
@@ -104,7 +69,9 @@ def test_external_server_starts_no_trainer(
     assert registry.runs.get(1).state == "queued"
 
 
-def test_run_needs_tensorflow_where_its_trainer_starts(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_needs_tensorflow_where_its_trainer_starts(
+    trainer: TrainerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trainer.require()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UnavailableError, match="training needs TensorFlow"):
@@ -115,13 +82,13 @@ def test_external_server_needs_no_tensorflow(
     settings: Settings, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    Trainer(settings, registry).require()
+    TrainerProcess(settings, registry).require()
 
 
 def test_trainer_starts_only_when_a_run_waits_and_only_once(
-    trainer: Trainer, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(runs, "RESTART_S", 0.0)
+    trainer = TrainerProcess(process_settings, registry, restart_s=0)
     caplog.set_level(logging.INFO)
     trainer.ensure()
     assert trainer_processes(caplog) == []
@@ -146,7 +113,7 @@ def test_trainer_leaves_one_processor_to_the_server_unless_it_is_told_otherwise(
 ) -> None:
     threads = set_to or max(1, len(os.sched_getaffinity(0)) - 1)
     caplog.set_level(logging.INFO)
-    trainer = Trainer(process_settings.model_copy(update={"trainer_threads": set_to}), registry)
+    trainer = TrainerProcess(process_settings.model_copy(update={"trainer_threads": set_to}), registry)
     queue(registry)
     trainer.ensure()
     try:
@@ -159,26 +126,30 @@ def test_trainer_leaves_one_processor_to_the_server_unless_it_is_told_otherwise(
 
 
 def test_trainer_that_died_is_started_again_but_not_at_once(
-    trainer: Trainer, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
+    trainer = TrainerProcess(process_settings, registry, restart_s=3)
     caplog.set_level(logging.INFO)
     queue(registry)
+    started = time.monotonic()
     trainer.ensure()
     (process,) = trainer_processes(caplog)
     os.kill(process, signal.SIGKILL)
     eventually(lambda: is_gone(process), "the trainer is dead")
-    trainer.ensure()
-    assert len(trainer_processes(caplog)) == 1
-    monkeypatch.setattr(runs, "RESTART_S", 0.0)
-    trainer.ensure()
-    assert len(trainer_processes(caplog)) == 2
+
+    def is_started_again() -> bool:
+        trainer.ensure()
+        return len(trainer_processes(caplog)) == 2
+
+    eventually(is_started_again, "a second trainer is started")
+    assert time.monotonic() - started >= 3
+    trainer.stop()
 
 
 def test_trainer_that_does_not_stop_is_killed(
-    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trainer = Trainer(process_settings.model_copy(update={"mnist_dir": None}), registry)
-    monkeypatch.setattr(runs, "STOP_S", 0.2)
+    trainer = TrainerProcess(process_settings.model_copy(update={"mnist_dir": None}), registry, stop_s=0.2)
     caplog.set_level(logging.INFO)
     queue(registry)
     trainer.ensure()
@@ -190,10 +161,7 @@ def test_trainer_that_does_not_stop_is_killed(
 
 
 @pytest.mark.anyio
-async def test_external_run_says_in_words_that_no_trainer_takes_it(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runs, "PATIENCE_S", 0.2)
+async def test_external_run_says_in_words_that_no_trainer_takes_it(client: httpx.AsyncClient) -> None:
     run = (await client.post("/train")).json()
     assert run["waits_for"] == "waits for a trainer to take it"
     answer = await eventually_answers(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bodies.pictures import decode_picture
 from inkling.model_card.file_variants import FILES, kept
+from inkling.vision.image_files import decode_picture
 from tests.support.digits import make_digits
 
 DIGITS = make_digits(5, seed=3)[0]

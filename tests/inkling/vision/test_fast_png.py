@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.bodies.images import decode, open_image
 from inkling.errors import ImageError
 from inkling.vision import fast_png
 from inkling.vision.fast_png import plain_png_pixels
+from inkling.vision.image_files import decode_image, open_image
 from tests.support.bodies import image_file, png_chunk
 from tests.support.digits import make_digits
 
@@ -56,7 +56,7 @@ def test_other_png_is_left_to_pillow(picture: Image.Image) -> None:
 def test_png_with_more_chunks_is_left_to_pillow() -> None:
     body = image_file(Image.fromarray(IMAGES[0]), transparency=0)
     assert plain_png_pixels(body) is None
-    np.testing.assert_array_equal(decode(body, 784), IMAGES[0])
+    np.testing.assert_array_equal(decode_image(body, 784), IMAGES[0])
 
 
 def test_wrong_checksum_is_left_to_pillow_to_judge() -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bodies.pictures import decode_picture
 from inkling.digit import Gray
 from inkling.errors import NoDigitError
 from inkling.mnist import Split, read_folder
@@ -16,6 +15,7 @@ from inkling.model_card.corruptions import CHANGES, changed
 from inkling.model_card.file_variants import FILES, kept
 from inkling.model_card.readings import fit, read, read_fitted
 from inkling.network.classifier import Classifier
+from inkling.vision.image_files import decode_picture
 from inkling.vision.normalize import normalize
 
 pytestmark = pytest.mark.mnist

@@ -1,0 +1,107 @@
+"""The service's life: open the registry and load a version, poll, and stop in order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from types import FrameType
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+
+from app.bodies.limits import UploadLimits
+from app.observability.metrics import Metrics
+from app.security import resolve_key
+from app.serving.current_version import CurrentVersion
+from app.serving.inference import Inference
+from app.serving.trainer_process import TrainerProcess
+from app.serving.training_throttle import TrainingThrottle
+from app.settings import Settings
+from inkling.cpus import count_cpus
+from inkling.network.pretrained import load_pretrained
+from inkling.registry.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+    """Set what `app.dependencies` injects, serve while the context is open, and stop the trainer at its end."""
+    state = app.state
+    state.settings, state.metrics = settings, metrics
+    state.normalizing = CapacityLimiter(count_cpus())
+    state.stopping = asyncio.Event()
+    state.registry, state.current_version, state.api_key = await asyncio.to_thread(_open, settings)
+    state.inference = Inference(state.current_version, UploadLimits.from_settings(settings), metrics)
+    state.trainer = TrainerProcess(settings, state.registry)
+    throttle = TrainingThrottle(settings, metrics)
+    tasks = [
+        asyncio.create_task(_poll(state.current_version, state.trainer, settings.registry_poll_s)),
+        asyncio.create_task(throttle.watch()),
+    ]
+    try:
+        with _announced_stop(state.stopping):
+            yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await asyncio.to_thread(state.trainer.stop)
+        state.registry.close()
+
+
+def _open(settings: Settings) -> tuple[Registry, CurrentVersion, str | None]:
+    registry = Registry(settings.registry_url)
+    registry.versions.add_first(load_pretrained())
+    current_version = CurrentVersion(registry)
+    current_version.poll()
+    key, _ = resolve_key(settings)
+    return registry, current_version, key
+
+
+@contextlib.contextmanager
+def _announced_stop(stopping: asyncio.Event) -> Iterator[None]:
+    """Set `stopping` when the server is told to stop.
+
+    A server waits for its open answers before it ends the lifespan, so a stream that waited for the end of the lifespan
+    would block it. ASGI has no message for "stop soon", so this listens in on uvicorn's own signal handlers.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stopping.set)
+        handler = handlers[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number, handler in handlers.items():
+        if callable(handler):  # the default action is not callable
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        stopping.set()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+async def _poll(current_version: CurrentVersion, trainer: TrainerProcess, interval_s: float) -> None:
+    """Serve what is promoted, by whomever, and have queued runs trained, until the server stops."""
+    is_reached = True
+    while True:
+        try:
+            await asyncio.to_thread(current_version.poll)
+            await asyncio.to_thread(trainer.ensure)
+            is_reached = True
+        except Exception as error:  # no failure of the registry may end the polling
+            if is_reached:
+                logger.exception("cannot read the registry, will keep retrying: %s", error)
+            is_reached = False
+        await asyncio.sleep(interval_s)
