@@ -22,7 +22,9 @@ class Normalized(BaseModel):
     )
     background_removed: bool = Field(description="whether an uneven or gray background was removed")
     warnings: list[str] = Field(description="possible problems, in words")
-    image: str | None = Field(None, description="the picture that the network read: 28x28, a PNG data URI; with return_image=true")
+    image: str | None = Field(
+        None, description="the picture that the network read: 28x28, a PNG data URI; with return_image=true"
+    )
 
 
 class Prediction(BaseModel):
@@ -86,7 +88,9 @@ class TrainRequest(BaseModel):
 
 class RunProgress(_FromRecord):
     step: int
-    loss: float = Field(description="of the step's images, without augmentation, after its update: nats, summed over the batch")
+    loss: float = Field(
+        description="of the step's images, without augmentation, after its update: nats, summed over the batch"
+    )
     accuracy: float = Field(description="on the same images, 0 to 1")
     validation_accuracy: float | None = Field(description="on the held-out images; null if there are none")
     elapsed_s: float = Field(description="seconds since the first step")
@@ -155,7 +159,9 @@ class PromotionDetail(_FromRecord):
     reason: str
     is_promoted: bool = Field(description="whether the version was served from then on")
     compared_with: int | None = Field(description="the version that was served at that time")
-    comparison: Comparison | None = Field(description="the scores behind the decision; null if it did not depend on scores")
+    comparison: Comparison | None = Field(
+        description="the scores behind the decision; null if it did not depend on scores"
+    )
 
 
 class PromotionList(BaseModel):

@@ -1,5 +1,6 @@
 """Fast path for POST /predict without a query: bypasses FastAPI's own layers, with byte-identical answers."""
 
+from starlette._utils import get_route_path
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Route
@@ -20,8 +21,13 @@ class PredictRoute(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match exactly what the endpoint answers; a query or another method is left to FastAPI's route."""
-        if scope["type"] == "http" and scope["method"] == "POST" and not scope["query_string"]:
-            return super().matches(scope)
+        if (
+            scope["type"] == "http"
+            and scope["method"] == "POST"
+            and not scope["query_string"]
+            and get_route_path(scope) == self.path
+        ):
+            return Match.FULL, {"endpoint": self.endpoint, "path_params": {}, "route": self}
         return Match.NONE, {}
 
 

@@ -159,7 +159,7 @@ export const english = {
   "problems": "What errors mean",
 
   "key": "API key",
-  "key.title": "An API key is needed",
+  "key.title": "API key required",
   "key.why": "This server lets only those change something who know its key. It logged the key at its start. It is kept for this tab alone.",
   "key.use": "Use the key",
 };

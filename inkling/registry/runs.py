@@ -45,8 +45,7 @@ class Runs:
             waiting = connection.scalar(select(func.count()).where(runs.c.state == "queued")) or 0
             if waiting >= max_queued:
                 raise QueueFullError(
-                    f"{waiting} runs wait already, the limit is {max_queued}; try again when one has ended, "
-                    "or cancel one with DELETE /train/{id}",
+                    f"{waiting} runs are queued already, the limit is {max_queued}",
                     retry_after_s=_mean_duration_s(connection),
                 )
             row = connection.execute(
@@ -228,7 +227,7 @@ class Runs:
 def read_run(connection: Connection, run_id: int) -> Run:
     row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
     if row is None:
-        raise UnknownRunError(f"there is no run {run_id}; GET /train lists them")
+        raise UnknownRunError(f"there is no run {run_id}")
     return to_run(row)
 
 

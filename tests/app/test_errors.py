@@ -166,7 +166,7 @@ async def test_run_without_tensorflow_is_unavailable(settings: Settings, monkeyp
         response = await client.post("/train")
         assert (await client.get("/train")).json()["items"] == []
     body = check_problem(response, 503)
-    assert "pip install 'inkling[train]'" in body["detail"]
+    assert "pip install '.[train]'" in body["detail"]
     assert int(response.headers["retry-after"]) > 0
 
 
@@ -197,7 +197,7 @@ async def test_registry_that_fails_is_unavailable_until_it_is_back(
         await eventually_answers(client, "/promotions", lambda response: response.is_success)
     sqlalchemy.event.remove(sqlalchemy.Engine, "handle_error", count)
     database.dispose()
-    assert caplog.text.count("the registry cannot be followed") == 1  # once, not at every look
+    assert caplog.text.count("cannot read the registry") == 1  # once, not at every look
 
 
 async def test_problems_are_listed_and_each_says_what_it_means(client: httpx.AsyncClient) -> None:

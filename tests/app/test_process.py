@@ -118,7 +118,7 @@ def test_trained_version_is_served_without_a_restart_and_rolled_back(server: Ser
 
 def test_two_servers_on_one_data_directory_follow_each_other(tmp_path: Path, shipped: Checkpoint) -> None:
     data_dir = tmp_path / "data"
-    arguments = ("--trainer", "external", "--follow-s", "0.05")
+    arguments = ("--trainer", "external", "--registry-poll-s", "0.05")
     with (
         start_server(data_dir, *arguments) as first,
         start_server(data_dir, *arguments) as second,
@@ -148,7 +148,7 @@ def test_server_without_a_good_version_is_not_ready_until_one_is_promoted(
         registry.versions.add_upload(good)
     replace_content(settings, 1, shipped.content[:-8] + bytes(8))
     # when
-    arguments = ("--trainer", "external", "--follow-s", "0.05")
+    arguments = ("--trainer", "external", "--registry-poll-s", "0.05")
     with start_server(settings.data_dir, *arguments) as server, server.client() as client:
         # then: it lives, and says why it is not ready
         assert client.get("/livez").status_code == 200

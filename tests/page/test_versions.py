@@ -14,7 +14,7 @@ from tests.support.services import open_registry, publish, retrained
 @pytest.fixture
 def two_versions(tmp_path: Path, shipped: Checkpoint) -> Iterator[Server]:
     """A server with the shipped version and another, which is served."""
-    with start_server(tmp_path / "data", "--trainer", "external", "--follow-s", "0.05") as server:
+    with start_server(tmp_path / "data", "--trainer", "external", "--registry-poll-s", "0.05") as server:
         with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
             publish(registry, retrained(shipped, 2))
         yield server
@@ -50,7 +50,7 @@ def test_tab_that_did_not_see_a_promotion_is_told(visitor: Visitor, two_versions
     other.get_by_role("dialog").get_by_role("button", name="Roll back").click()
     expect(other.locator("tr.served th")).to_contain_text("1")
     page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
-    expect(page.get_by_role("alert")).to_contain_text("Another version was promoted meanwhile")
+    expect(page.get_by_role("alert")).to_contain_text("A newer promotion exists")
     expect(page.locator("tr.served th")).to_contain_text("1")
 
 

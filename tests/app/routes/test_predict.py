@@ -79,7 +79,7 @@ async def test_answer_names_the_version_and_its_timing(client: httpx.AsyncClient
     assert response.headers["content-type"] == "application/json"
     assert response.headers["x-model-version"] == "1"
     assert response.json()["version"] == 1
-    assert response.headers["server-timing"].startswith("decode_image;dur=")
+    assert response.headers["server-timing"].startswith("decode;dur=")
     assert ", model;dur=" in response.headers["server-timing"]
     assert response.headers["cache-control"] == "no-store"
 
@@ -239,7 +239,7 @@ async def test_picture_without_a_digit_is_named_by_its_position(client: httpx.As
     files = [("file", ("a.png", image_file(picture), PNG)) for picture in pictures]
     response = await client.post("/predict?fit=mnist", files=files)
     assert response.status_code == 422
-    assert response.json()["title"] == "No single digit on the picture"
+    assert response.json()["title"] == "No single digit in the picture"
     assert response.json()["detail"].startswith("image 2: the picture is blank: its gray levels go from 255 to 255")
 
 

@@ -240,7 +240,7 @@ async def test_promotion_is_refused_if_another_came_meanwhile(client: httpx.Asyn
     headers = {b"If-Match": tag.encode()}
     response = await client.put("/versions/current", json={"version": 2}, headers=headers)
     assert response.status_code == 412
-    assert response.json()["type"] == "/problems/another-version-was-promoted-meanwhile"
+    assert response.json()["type"] == "/problems/a-newer-promotion-exists"
     assert "GET /versions/current" in response.json()["detail"]
     assert (await client.get("/versions/current")).json()["version"] == 1
 

@@ -33,25 +33,25 @@ def replace_content(settings: Settings, version: int, content: bytes) -> None:
 def test_nothing_is_served_before_the_first_look(registry: Registry) -> None:
     serving = CurrentVersion(registry)
     with pytest.raises(UnavailableError, match="no version is loaded yet"):
-        serving.classifier  # noqa: B018
+        serving.predictor.classifier  # noqa: B018
     serving.poll()
     with pytest.raises(UnavailableError, match="no version is loaded yet"):  # the registry has none
-        serving.classifier  # noqa: B018
+        serving.predictor.classifier  # noqa: B018
 
 
 def test_promotions_are_followed_forward_and_back(registry: Registry, shipped: Checkpoint) -> None:
     registry.versions.add_first(shipped)
     serving = CurrentVersion(registry)
     serving.poll()
-    first = serving.classifier
+    first = serving.predictor.classifier
     assert (first.version, serving.refused) == (1, None)
     assert publish(registry, retrained(shipped, 2)) == 2
-    assert serving.classifier is first
+    assert serving.predictor.classifier is first
     serving.poll()
-    assert serving.classifier.version == 2
+    assert serving.predictor.classifier.version == 2
     registry.versions.promote(1, "a test rolls back")
     serving.poll()
-    assert serving.classifier.version == 1
+    assert serving.predictor.classifier.version == 1
 
 
 def test_version_that_is_not_promoted_is_not_served(registry: Registry, shipped: Checkpoint) -> None:
@@ -59,16 +59,16 @@ def test_version_that_is_not_promoted_is_not_served(registry: Registry, shipped:
     publish(registry, retrained(shipped, 2), promoted=False)
     serving = CurrentVersion(registry)
     serving.poll()
-    assert serving.classifier.version == 1
+    assert serving.predictor.classifier.version == 1
 
 
 def test_look_that_finds_nothing_new_loads_nothing(registry: Registry, shipped: Checkpoint) -> None:
     registry.versions.add_first(shipped)
     serving = CurrentVersion(registry)
     serving.poll()
-    loaded = serving.classifier
+    loaded = serving.predictor.classifier
     serving.poll()
-    assert serving.classifier is loaded
+    assert serving.predictor.classifier is loaded
 
 
 def test_corrupt_version_is_refused_and_the_last_good_one_goes_on(
@@ -80,13 +80,13 @@ def test_corrupt_version_is_refused_and_the_last_good_one_goes_on(
     publish(registry, damaged(shipped))
     for _ in range(3):
         serving.poll()
-    assert serving.classifier.version == 1
+    assert serving.predictor.classifier.version == 1
     assert serving.refused
     assert serving.refused.startswith("version 2 is refused: ")
     assert caplog.text.count("version 2 is refused") == 1  # once, not at every look
     publish(registry, retrained(shipped, 3))
     serving.poll()
-    assert serving.classifier.version == 3
+    assert serving.predictor.classifier.version == 3
     assert serving.refused is None
 
 
@@ -97,7 +97,7 @@ def test_version_whose_bytes_changed_is_refused(registry: Registry, settings: Se
     publish(registry, retrained(shipped, 2))
     replace_content(settings, 2, retrained(shipped, 3).content)
     serving.poll()
-    assert serving.classifier.version == 1
+    assert serving.predictor.classifier.version == 1
     assert serving.refused
     assert "SHA-256" in serving.refused
 
@@ -109,7 +109,7 @@ def test_version_without_a_good_one_before_it_says_why_nothing_is_served(
     serving = CurrentVersion(registry)
     serving.poll()
     with pytest.raises(UnavailableError, match="version 1 is refused"):
-        serving.classifier  # noqa: B018
+        serving.predictor.classifier  # noqa: B018
 
 
 def test_readers_see_whole_versions_while_many_look_at_once(
@@ -129,7 +129,7 @@ def test_readers_see_whole_versions_while_many_look_at_once(
     def read() -> set[int]:
         seen = set()
         while not ended.is_set():
-            classifier = serving.classifier
+            classifier = serving.predictor.classifier
             np.testing.assert_allclose(classifier.probabilities(digits), expected[classifier.version], atol=1e-6)
             seen.add(classifier.version)
         return seen
@@ -148,7 +148,7 @@ def test_readers_see_whole_versions_while_many_look_at_once(
             future.result()
         assert set.union(*(future.result() for future in reads)) <= {1, 2, 3}
     serving.poll()
-    assert serving.classifier.version == 2
+    assert serving.predictor.classifier.version == 2
 
 
 @pytest.mark.anyio
