@@ -3,10 +3,13 @@
 
 FROM python:3.12-slim AS package
 WORKDIR /src
+COPY requirements-build.lock .
+RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY inkling inkling
 COPY app app
 COPY training training
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python:3.12-slim AS server-packages
 COPY requirements-server.lock .

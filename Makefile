@@ -1,59 +1,60 @@
-# Every target sets up what it needs: Python 3.11 to 3.13 and make are enough.
+# Python 3.11, 3.12 or 3.13 and make are enough: every target first installs what it needs into .venv.
+# Packages are installed by uv where it is on the PATH, else by pip.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALLED := .venv/.installed
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 
-.PHONY: install serve test check train bench bench-peers reliability pictures image lock clean
+# Two stages, each the stamp of an installation: what serving and training need, then what tests and checks need, too.
+SERVE := .venv/.installed-serve
+DEV := .venv/.installed-dev
 
-install: $(INSTALLED)  ## make .venv and install the lock into it
+.PHONY: help install serve test check openapi train bench bench-peers reliability pictures image lock clean
 
-# --no-deps: the lock is whole, and pip 23 would look for an extra of what it pins (coverage[toml]) beyond it.
-$(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	  { echo "Inkling needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) --version). Name one: make PYTHON=python3.12 ..."; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-serve: $(INSTALLED)  ## serve on 127.0.0.1:8000, or INKLING_HOST and INKLING_PORT
+install: $(DEV)  ## make .venv with everything: the command inkling, tests, checks
+
+serve: $(SERVE)  ## serve on 127.0.0.1:8000, or INKLING_HOST and INKLING_PORT
 	$(BIN)/inkling serve
 
-# One thread to a training: a trainer that another test waits for takes only processors that nobody else wants.
-test: $(INSTALLED)  ## run the tests, with branch coverage
+# One thread per training: a trainer that another test waits for uses only CPU time that nobody else wants.
+test: $(DEV)  ## run the tests, with branch coverage
 	$(BIN)/coverage erase
 	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term $(ARGS)
 
-check: $(INSTALLED)  ## format, lint, types, import rules
+check: $(DEV)  ## check format, lint, typos, types, import rules, and that openapi.json is up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@echo "$(BIN)/python -m app.openapi | diff openapi.json -"
+	@$(BIN)/python -m app.openapi | diff openapi.json - || \
+	  { echo "The API differs from openapi.json. If that is intended: make openapi, and name the change in CHANGELOG.md."; exit 1; }
+
+openapi: $(DEV)  ## write openapi.json, the description of the HTTP API
+	$(BIN)/python -m app.openapi > openapi.json
 
 RECIPE ?= accurate
-train: $(INSTALLED)  ## train the network that ships: training/pretrained.safetensors (half an hour to an hour)
-	$(BIN)/inkling train --recipe $(RECIPE) --out training/pretrained.safetensors
+train: $(SERVE)  ## train the network that ships: inkling/network/pretrained.safetensors (half an hour to an hour)
+	$(BIN)/inkling train --recipe $(RECIPE) --out inkling/network/pretrained.safetensors
 
-bench: $(INSTALLED)  ## measure the ratios that docs/performance.md tells (about 13 minutes; needs wrk)
+bench: $(DEV)  ## measure the ratios of benchmarks/RESULTS.md (about 13 minutes; needs wrk)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.hot_swap
 	$(BIN)/python -m benchmarks.page
 
 PEERS := .venv-peers/.installed
-bench-peers: $(PEERS)  ## install the other model servers that `make bench` then measures, too (600 MB)
-
-$(PEERS): benchmarks/peers.txt
-	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet -r benchmarks/peers.txt
-	touch $@
+bench-peers: $(PEERS)  ## install the other model servers, which make bench then measures, too (600 MB)
 
 SEED ?= 1
 COUNT ?= 200
-reliability: $(INSTALLED)  ## kill servers and trainers at random, and count what is lost (about 25 minutes)
-	$(BIN)/python -m tests.reliability --seed $(SEED) --count $(COUNT)
+reliability: $(DEV)  ## kill servers and trainers at random, and count what is lost (about 25 minutes)
+	$(BIN)/python -m benchmarks.reliability --seed $(SEED) --count $(COUNT)
 
-pictures: $(INSTALLED)  ## draw the README's sample digits and its pictures again; needs Chromium and a Chinese font
-	$(BIN)/python -m tests.digits
+pictures: $(DEV)  ## draw the README's sample digits and pictures again; needs Chromium and a Chinese font
+	$(BIN)/python -m tests.support.digits
 	$(BIN)/inkling predict docs/digits/*.png --plot docs/predictions.png
 	$(BIN)/inkling explain docs/digits/8.png --plot docs/explanation.png
 	$(BIN)/python -m tests.page.pictures
@@ -63,13 +64,60 @@ image:  ## build both images with Docker
 	docker build --target server -t $(IMAGE) .
 	docker build --target trainer -t $(IMAGE)-trainer .
 
-lock:  ## resolve the newest versions again; needs uv
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade \
-	  --extra train --extra postgres --group dev --python-version 3.11 pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --constraint requirements.lock --extra train --extra postgres --python-version 3.11 pyproject.toml -o requirements-trainer.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --constraint requirements.lock --extra postgres --python-version 3.11 pyproject.toml -o requirements-server.lock
+# Locked versions stay unless pyproject.toml excludes them. The smaller locks take their versions from the whole one.
+UPGRADE ?=
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11
+lock:  ## resolve pyproject.toml into the four locks; UPGRADE=--upgrade takes the newest versions; needs uv
+	$(COMPILE) $(UPGRADE) --extra train --extra postgres --extra report --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) -c requirements.lock --extra train --extra postgres pyproject.toml -o requirements-trainer.lock
+	$(COMPILE) -c requirements.lock --extra postgres pyproject.toml -o requirements-server.lock
+	$(COMPILE) -c requirements.lock --group pyproject.toml:build -o requirements-build.lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-peers dist .coverage .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-peers dist .coverage* .*_cache .hypothesis .schemathesis
+
+
+# How .venv is made
+
+ifeq ($(UV),)
+VENV := $(PYTHON) -m venv --clear
+PIP := $(BIN)/python -m pip install --no-deps
+# Of pip's hundreds of lines, one for each large download.
+BRIEF := | sed -nE -e 's/^ *(Downloading|Using cached) ([^-]+)-([^-]+)-.* (\([0-9.]+ MB\))$$/  \2 \3 \4/p' \
+  -e 's/^Installing collected packages: .*,.*/  unpacking/p'
+else
+VENV := uv venv --quiet --clear --seed --python $(PYTHON)
+PIP := uv pip install --python $(BIN)/python --no-deps
+BRIEF := 2>&1 | grep -v '^ [-+] '
+endif
+
+# The locks are whole, hence --no-deps: pip 23 would look for an extra of what they pin (coverage[toml]) beyond them.
+# A pipe hides the exit status of its first command, so the stamp itself says that all went well.
+define INSTALL
+@echo "Installing $(WHAT), with $(if $(UV),uv,pip)"
+@rm -f $@
+@{ $(PIP) --require-hashes $(addprefix -r ,$(LOCKS)) && \
+   $(PIP) --no-build-isolation --editable . && touch $@; } $(BRIEF); test -e $@
+endef
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Inkling needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) --version). Name one: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(VENV) .venv
+
+$(SERVE): WHAT := what serving and training need (most of it is TensorFlow)
+$(SERVE): LOCKS := requirements-trainer.lock requirements-build.lock
+$(SERVE): requirements-trainer.lock requirements-build.lock pyproject.toml | $(BIN)/python
+	$(INSTALL)
+
+$(DEV): WHAT := what serving, training, tests and checks need (most of it is TensorFlow)
+$(DEV): LOCKS := requirements.lock
+$(DEV): requirements.lock pyproject.toml | $(BIN)/python
+	$(INSTALL)
+	@touch $(SERVE)
+
+$(PEERS): benchmarks/peers.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r benchmarks/peers.txt
+	touch $@
