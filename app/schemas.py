@@ -82,7 +82,7 @@ class TrainRequest(BaseModel):
     overrides: Overrides = Field(default_factory=Overrides, description="fields of the recipe to change")
     promote: PromotePolicy = Field(
         "if_better",
-        description="whether the new version is served: if it is significantly better on held-out images, always, or never",
+        description="when to serve the new version: if it is significantly better on held-out images, always, never",
     )
 
 

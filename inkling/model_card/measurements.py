@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.vision.image_files import decode_picture
 from inkling.mnist import Split
 from inkling.model_card.corruptions import CHANGES, changed
 from inkling.model_card.drawings import Drawing, draw_digits
@@ -18,6 +17,7 @@ from inkling.model_card.readings import Fitted, Readings, fit, read, read_fitted
 from inkling.network.checkpoint import Checkpoint, save
 from inkling.network.classifier import Classifier
 from inkling.network.evaluation import Evaluation, evaluate
+from inkling.vision.image_files import decode_picture
 
 UNCHANGED = "none"
 MAX_PIXELS = 1_000_000
