@@ -43,6 +43,17 @@ def test_form_that_is_not_plain_is_left_to_the_parser(body: bytes) -> None:
     assert multipart_files(body, MULTIPART) == [b"one"]
 
 
+@pytest.mark.parametrize("more", [b"", b"X-More: header\r\n"])
+@pytest.mark.parametrize(("name", "is_taken"), [(b"file", True), (b"File", False), (b"FILE", False)])
+def test_name_of_a_part_means_the_same_to_both(name: bytes, is_taken: bool, more: bytes) -> None:
+    body = HEAD.replace(b'name="file"', b'name="' + name + b'"') + more + b"\r\none" + END
+    if is_taken:
+        assert multipart_files(body, MULTIPART) == [b"one"]
+    else:
+        with pytest.raises(BodyError, match="no part is named 'file'; parts found: " + name.decode()):
+            multipart_files(body, MULTIPART)
+
+
 @settings(database=None, deadline=None, max_examples=500)
 @given(
     contents=st.lists(st.binary(max_size=40), min_size=1, max_size=3),

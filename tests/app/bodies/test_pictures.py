@@ -65,7 +65,9 @@ def test_limits_hold() -> None:
         decode_picture(png_claiming(1000, 1000), MAX_PIXELS)
     large = image_file(np.zeros((300, 300), np.uint8))
     assert len(read(form([("file", large)] * PICTURES_PER_REQUEST), MULTIPART)) == PICTURES_PER_REQUEST
-    with pytest.raises(TooLargeError, match="image 5 of 5 brings the request over 400000 pixels in all"):
+    with pytest.raises(
+        TooLargeError, match="image 5 of 5 brings the request to 450000 pixels, the limit is 400000 per request"
+    ):
         read(form([("file", large)] * (PICTURES_PER_REQUEST + 1)), MULTIPART)
 
 

@@ -1,11 +1,15 @@
-"""POST /predict is answered directly; with `?fit=strict`, which says the same, by FastAPI. Nobody may see which."""
+"""The fast route of POST /predict; with `?fit=strict`, which means the same, FastAPI answers. Nobody may see which."""
+
+from collections import Counter
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.types import Message
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.main import create_app
 from app.settings import Settings
 from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, form, image_file, images_form, images_json
 from tests.support.digits import make_digits
@@ -41,7 +45,7 @@ def seen(response: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
         (bytes(2 << 20), {"Content-Type": RAW}),
     ],
 )
-async def test_direct_answer_is_fastapis(settings: Settings, body: bytes, headers: dict[str, str]) -> None:
+async def test_fast_answer_is_fastapis(settings: Settings, body: bytes, headers: dict[str, str]) -> None:
     limited = settings.model_copy(update={"max_body_bytes": 1 << 20})
     async with connect(limited) as client:
         direct, by_fastapi = [
@@ -76,6 +80,37 @@ async def test_both_ways_are_one_route_of_the_metrics(client: httpx.AsyncClient)
         if sample.name == "inkling_requests_total" and sample.labels["route"] == "/predict"
     ]
     assert counted == 2
+
+
+class CountingMiddleware:
+    """A plain ASGI middleware, as CORS and tracing are."""
+
+    def __init__(self, app: ASGIApp, counts: Counter[str]) -> None:
+        self._app, self._counts = app, counts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._counts[f"{scope['method']} {scope['path']}"] += 1
+        await self._app(scope, receive, send)
+
+
+async def test_middleware_that_is_added_to_the_app_sees_every_prediction(settings: Settings) -> None:
+    app, counts = create_app(settings), Counter[str]()
+    app.add_middleware(CountingMiddleware, counts=counts)
+    async with connect(app) as client:
+        for path in ("/predict", "/predict?fit=strict", "/predict"):
+            assert (await client.post(path, content=bytes(784), headers={"Content-Type": RAW})).status_code == 200
+        assert (await client.post("/predict", content=b"x", headers={"Content-Type": PNG})).status_code == 422
+    assert counts == {"POST /predict": 4}
+
+
+async def test_cors_middleware_answers_for_predictions(settings: Settings) -> None:
+    app, origin = create_app(settings), "https://example.org"
+    app.add_middleware(CORSMiddleware, allow_origins=[origin])
+    async with connect(app) as client:
+        headers = {"Content-Type": RAW, "Origin": origin}
+        response = await client.post("/predict", content=bytes(784), headers=headers)
+    assert response.headers["access-control-allow-origin"] == origin
 
 
 async def test_client_that_left_while_it_sent_is_not_answered(app: FastAPI, client: httpx.AsyncClient) -> None:
