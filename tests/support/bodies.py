@@ -11,6 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.bodies.images import read_images
+from app.bodies.limits import UploadLimits
+from inkling.digit import Images
+
 BOUNDARY = "a-boundary"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 JSON, RAW, NPY, PNG = "application/json", "application/octet-stream", "application/x-npy", "image/png"
@@ -61,3 +65,13 @@ def images_form(images: NDArray[np.uint8]) -> bytes:
 
 def images_json(images: Any) -> bytes:
     return json.dumps({"images": images.tolist() if isinstance(images, np.ndarray) else images}).encode()
+
+
+MAX_PIXELS = 1_000_000
+LIMITS = UploadLimits(max_images=100, max_pixels=MAX_PIXELS)
+GRADIENT = np.arange(784, dtype=np.uint8).reshape(28, 28)
+
+
+def read(body: bytes, content_type: str, limits: UploadLimits = LIMITS) -> Images:
+    """Read a body as the service does, within small limits."""
+    return read_images(body, content_type, limits)
