@@ -1,5 +1,10 @@
 """The Accept header: which media type a client prefers (RFC 9110, section 12.5.1)."""
 
+from functools import lru_cache
+
+CACHED_CHARACTERS = 256
+"""Longer headers are weighed each time, so that clients cannot fill the memory."""
+
 
 def quality(accept: str, *media_types: str) -> float:
     """Return the weight, 0 to 1, that an Accept header gives to the best of these media types; 0 if it names none.
@@ -19,7 +24,15 @@ def prefers(accept: str, *media_types: str) -> bool:
 
     By name only: clients that want JSON often send `*/*`, and so do scrapers behind the formats that they name.
     """
-    return bool(accept) and quality(accept, *media_types) > quality(accept, "application/json")
+    if not accept:
+        return False
+    weigh = _prefers if len(accept) <= CACHED_CHARACTERS else _prefers.__wrapped__
+    return weigh(accept, media_types)
+
+
+@lru_cache(maxsize=256)
+def _prefers(accept: str, media_types: tuple[str, ...]) -> bool:
+    return quality(accept, *media_types) > quality(accept, "application/json")
 
 
 def _weight(parameter: str) -> float:

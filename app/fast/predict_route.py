@@ -12,15 +12,15 @@ from app.serving.inference import INLINE_BODY_BYTES, Inference
 class PredictRoute(Route):
     """A route like any other, inside the middleware stack and behind the exception handlers.
 
-    What it saves are FastAPI's dependencies and exit stacks, Request and Response. A POST /predict with a query
-    (`fit=mnist`) goes to the route in app/routes/predict.py, which also documents the call.
+    It saves FastAPI's dependencies and exit stacks, Request and Response. A POST /predict with a query (`fit=mnist`)
+    goes to the route in app/routes/predict.py, which also documents the call.
     """
 
     def __init__(self) -> None:
-        super().__init__("/predict", _Endpoint(), methods=["POST"], name="fast_predict", include_in_schema=False)
+        super().__init__("/predict", self.handle, methods=["POST"], name="fast_predict", include_in_schema=False)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match exactly what the endpoint answers; a query or another method is left to FastAPI's route."""
+        """Match exactly what `handle` answers; a query or another method is left to FastAPI's route."""
         if (
             scope["type"] == "http"
             and scope["method"] == "POST"
@@ -30,18 +30,19 @@ class PredictRoute(Route):
             return Match.FULL, {"endpoint": self.endpoint, "path_params": {}, "route": self}
         return Match.NONE, {}
 
-
-class _Endpoint:
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(reversed(scope["headers"]))  # of several alike the first counts, as with Starlette
-        content_type = headers.get(b"content-type", b"").decode("latin-1")
-        accept = headers.get(b"accept", b"").decode("latin-1")
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        content_type = accept = None
+        for name, value in scope["headers"]:  # the first of several counts, as with Starlette
+            if name == b"content-type" and content_type is None:
+                content_type = value.decode("latin-1")
+            elif name == b"accept" and accept is None:
+                accept = value.decode("latin-1")
         body = await _read_body(receive)
         inference: Inference = scope["app"].state.inference
         if len(body) <= INLINE_BODY_BYTES:
-            answer = inference.predict_strict(body, content_type, accept)
+            answer = inference.predict_strict(body, content_type or "", accept or "")
         else:
-            answer = await run_in_threadpool(inference.predict_strict, body, content_type, accept)
+            answer = await run_in_threadpool(inference.predict_strict, body, content_type or "", accept or "")
         await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.content})
 

@@ -32,8 +32,8 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of several counts
-        request_id = scope["request_id"] = _request_id(headers)
+        request_id = scope["request_id"] = _request_id(_header(scope, b"x-request-id"))
+        declared = _header(scope, b"content-length")
         status, received = 0, 0
 
         async def send_with_id(message: Message) -> None:
@@ -52,7 +52,6 @@ class RequestMiddleware:
             return message
 
         try:
-            declared = headers.get(b"content-length", b"")
             if declared.isdigit() and int(declared) > self._max_body_bytes:
                 answer = problem(Request(scope), 413, self._too_large(declared.decode()), "Too large")
                 await answer(scope, receive, send_with_id)
@@ -75,8 +74,15 @@ class RequestMiddleware:
         return f"the body is {found} bytes long, the limit is {self._max_body_bytes} (INKLING_MAX_BODY_BYTES)"
 
 
-def _request_id(headers: dict[bytes, bytes]) -> str:
-    given = headers.get(b"x-request-id")
+def _header(scope: Scope, name: bytes) -> bytes:
+    """Return the value of a header, of several the first; empty if there is none."""
+    for found, value in scope["headers"]:
+        if found == name:
+            return bytes(value)
+    return b""
+
+
+def _request_id(given: bytes) -> str:
     if given and SAFE_REQUEST_ID.fullmatch(given):
         return given.decode()
     return f"{random.getrandbits(64):016x}"

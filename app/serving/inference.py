@@ -113,12 +113,11 @@ class Inference:
 
 
 def _with_headers(content: bytes, media_type: str, version: int, decode_s: float, model_s: float) -> Answer:
-    timing = f"decode;dur={decode_s * 1e3:.3f}, model;dur={model_s * 1e3:.3f}"
     return Answer(
         content,
         [
             (b"x-model-version", b"%d" % version),
-            (b"server-timing", timing.encode()),
+            (b"server-timing", b"decode;dur=%.3f, model;dur=%.3f" % (decode_s * 1e3, model_s * 1e3)),
             (b"cache-control", b"no-store"),
             (b"content-length", b"%d" % len(content)),
             (b"content-type", media_type.encode()),
