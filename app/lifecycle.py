@@ -64,7 +64,7 @@ def _open(settings: Settings) -> tuple[Registry, CurrentVersion, str | None]:
 
 @contextlib.contextmanager
 def _announced_stop(stopping: asyncio.Event) -> Iterator[None]:
-    """Set `stopping` when the server is told to stop.
+    """Set `stopping` when the server is asked to stop.
 
     A server waits for its open answers before it ends the lifespan, so a stream that waited for the end of the lifespan
     would block it. ASGI has no message for "stop soon", so this listens in on uvicorn's own signal handlers.
@@ -93,7 +93,7 @@ def _announced_stop(stopping: asyncio.Event) -> Iterator[None]:
 
 
 async def _poll(current_version: CurrentVersion, trainer: TrainerProcess, interval_s: float) -> None:
-    """Serve what is promoted, by whomever, and have queued runs trained, until the server stops."""
+    """Serve the promoted version, and have queued runs trained, until the server stops."""
     is_reached = True
     while True:
         try:

@@ -73,7 +73,7 @@ def npy_array(body: bytes) -> NDArray[np.uint8]:
     """
     file = io.BytesIO(body)
     try:
-        # By hand, not np.load: it would allocate what the header claims before it reads what is there.
+        # By hand, not np.load: it allocates what the header claims before it reads the content.
         major, _ = np.lib.format.read_magic(file)
         read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
         shape, is_fortran, dtype = read_header(file)

@@ -44,7 +44,7 @@ def read_pictures(body: bytes, content_type: str, limits: UploadLimits) -> Itera
 
 
 class _Fit(NamedTuple):
-    """How a reader treats what it finds."""
+    """The rules of fit=strict or fit=mnist."""
 
     decode: Callable[[bytes, int, str], Gray]
     """Image file, most pixels, name -> picture."""
@@ -118,7 +118,7 @@ def _as_images(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArray[
 
 
 def _as_pictures(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArray[Any]:
-    """Return (n, h, w) from (h, w), (n, h, w) or (n, 784): flattened images are what they are with fit=strict."""
+    """Return (n, h, w) from (h, w), (n, h, w) or (n, 784): flattened images are read as with fit=strict."""
     if array.ndim == 2:
         array = array.reshape(-1, SIDE, SIDE) if array.shape[1] == NUM_PIXELS else array[np.newaxis]
     if array.ndim != 3:

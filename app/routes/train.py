@@ -54,9 +54,9 @@ def start_run(
         str | None, Header(min_length=1, max_length=255, description="the same key starts no second run")
     ] = None,
 ) -> RunDetail:
-    """Train the network in the background: the tutorial's recipe, unless the body says otherwise.
+    """Train the network in the background, with the tutorial's recipe unless the body names other values.
 
-    The run waits its turn. When it succeeds it makes a new version, which is served if `promote` allows.
+    The run is queued. If it succeeds it makes a new version, which is served if `promote` allows it.
     """
     body = body or TrainRequest()
     recipe = _recipe(body)
@@ -79,7 +79,7 @@ def list_runs(registry: RegistryDep, page_size: PageSize = 20, cursor: PageCurso
 
 @router.get("/{run_id}", responses=problems(UnknownRunError, FieldError, instance="/train/7"))
 def get_run(run_id: RunId, registry: RegistryDep, trainer: TrainerDep) -> RunDetail:
-    """Watch a run: its state, its progress, and what it waits for or why it failed."""
+    """Show a run: its state, its progress, and the reason why it waits or failed."""
     return _detail(registry.runs.get(run_id), registry, trainer)
 
 
