@@ -21,7 +21,7 @@ export const english = {
 
   "pad": "Drawing pad",
   "pad.hint": "Draw a digit",
-  "pad.keys": "Z undoes a stroke, C clears. With the pad in focus, the arrow keys move a pen and the space bar lowers or lifts it.",
+  "pad.keys": "Z undoes a stroke, C clears. With the pad in focus, arrow keys move the pen; Space lowers or lifts it.",
   "undo": "Undo",
   "clear": "Clear",
   "picture": "Picture",
