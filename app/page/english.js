@@ -159,7 +159,7 @@ export const english = {
   "problems": "Error reference",
 
   "key": "API key",
-  "key.title": "An API key is needed",
+  "key.title": "API key required",
   "key.why": "Changes on this server need its API key. The server logged the key at startup. This page keeps the key for this tab only.",
   "key.use": "Use the key",
 };

@@ -118,7 +118,7 @@ def test_blank_picture_is_refused_with_a_reason_and_the_next_drawing_is_read(
     page = visitor.open(site.url)
     page.get_by_label("Picture").set_input_files(blank)
     await_state(page, "refused")
-    expect(page.get_by_role("alert")).to_contain_text("No single digit on the picture")
+    expect(page.get_by_role("alert")).to_contain_text("No single digit in the picture")
     expect(page.get_by_role("alert")).to_contain_text("blank")
     draw(page, placed(0))
     assert read(page) == "0"

@@ -50,7 +50,7 @@ def test_tab_with_an_outdated_version_is_refused(visitor: Visitor, two_versions:
     other.get_by_role("dialog").get_by_role("button", name="Roll back").click()
     expect(other.locator("tr.served th")).to_contain_text("1")
     page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
-    expect(page.get_by_role("alert")).to_contain_text("Another version was promoted meanwhile")
+    expect(page.get_by_role("alert")).to_contain_text("A newer promotion exists")
     expect(page.locator("tr.served th")).to_contain_text("1")
 
 
