@@ -22,13 +22,18 @@ FORMER_FIELDS_ARE_READ_IN = ("inkling/network/recipe.py", "inkling/registry/rows
 
 QUESTION_OPENERS = re.compile(r"(What|How|Where|Which|Whether|Why|Who|When)\b")
 
+BRITISH_VERBS = (
+    *("normalise", "recognise", "serialise", "organise", "initialise", "optimise", "minimise", "maximise"),
+    *("parametrise", "generalise", "specialise", "summarise", "visualise", "randomise", "synchronise", "quantise"),
+    *("vectorise", "tokenise", "characterise", "standardise", "penalise", "regularise", "binarise", "stabilise"),
+    *("utilise", "customise", "categorise", "realise", "emphasise", "authorise", "finalise", "localise"),
+    *("equalise", "modernise", "prioritise", "capitalise"),
+)
 BRITISH = (
     r"(arm|behavi|col|fav|flav|harb|hon|hum|lab|neighb|od|rum|vap|vig)our",
     r"\bgrey",
     r"\b(centre|litre|metre|fibre|calibre|theatre)(s|d)?\b",
-    r"(normal|recogn|serial|organ|initial|optim|minim|maxim|parametr|general|special|summar|visual|random|synchron|"
-    r"quant|vector|token|character|standard|penal|regular|binar|stabil|util|custom|categor|real|emphas|author|final|"
-    r"local|equal|modern|priorit|capital)is(e|ed|es|er|ers|ing|ation|ations)\b",
+    rf"({'|'.join(verb.removesuffix('e') for verb in BRITISH_VERBS)})(e|ed|es|er|ers|ing|ation|ations)\b",
     r"\banalys(e|ed|es|ing)\b",
     r"\b(licence|practise|defence|offence|artefact|catalogue|programme|judgement|sceptic|draught)s?\b",
     r"\b(model|label|travel|signal|total|level|channel|tunnel)l(ed|ing|er)\b",
@@ -41,7 +46,7 @@ DIALECT = (
     r"\bgood neighbou?r",
     r"\bgiv(es?|ing) way\b|\bmakes? way\b",
     r"\banew\b",
-    r"\b(tells?|telling)\b",
+    r"(?<!\.)\b(tells?|telling)\b",
     r"\btold\b(?! to )",
     r"\bwhat (it|they) (is|are|was|were)\b",
     r"\bwhatever (it|they) (is|are|was|were|may)\b",
