@@ -14,33 +14,33 @@ PREFIX = "INKLING_"
 
 
 class Settings(StoreSettings):
-    host: str = Field("127.0.0.1", description="address to listen on; beyond loopback an API key is needed")
-    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    host: str = Field("127.0.0.1", description="address to listen on; any address beyond loopback needs an API key")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free port")
     api_key: SecretStr | None = Field(
         None,
         min_length=8,
         max_length=256,
-        description="key that unsafe calls need; made when listening beyond loopback",
+        description="key for calls that change something; generated if the server listens beyond loopback",
     )
     trainer: Literal["process", "external"] = Field(
         "process",
-        description="`process`: the server starts a trainer when a run waits; `external`: it never does",
+        description="`process`: the server starts a trainer when a run is queued; `external`: it does not",
     )
-    workers: int = Field(1, ge=1, le=64, description="server processes; each keeps its own request series")
-    max_body_bytes: int = Field(16 << 20, ge=1024, description="largest request body, in bytes")
-    max_images: int = Field(10_000, ge=1, description="most images a prediction request")
-    max_pixels: int = Field(40_000_000, ge=784, description="most pixels an image (a phone's photo: 12 million)")
-    max_queued_runs: int = Field(16, ge=1, description="most training runs that wait")
+    workers: int = Field(1, ge=1, le=64, description="server processes; each keeps its own request metrics")
+    max_body_bytes: int = Field(16 << 20, ge=1024, description="maximum size of a request body, in bytes")
+    max_images: int = Field(10_000, ge=1, description="maximum images per prediction request")
+    max_pixels: int = Field(40_000_000, ge=784, description="maximum pixels per image (a phone's photo: 12 million)")
+    max_queued_runs: int = Field(16, ge=1, description="maximum queued training runs")
     registry_poll_s: float = Field(
-        0.5, ge=0.05, le=60, description="seconds between two looks at which version is promoted"
+        0.5, ge=0.05, le=60, description="seconds between two checks of the registry for a newly promoted version"
     )
     pause_training_lag_ms: float = Field(
         20,
         ge=0,
         le=60_000,
-        description="training stands still while 1 in 100 predictions waits longer for the processor, in milliseconds",
+        description="pause training while the event loop's p99 lag exceeds this many milliseconds",
     )
-    access_log: bool = Field(False, description="log a line a request")
+    access_log: bool = Field(False, description="log one line per request")
 
     @property
     def is_loopback(self) -> bool:

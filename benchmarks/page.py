@@ -22,7 +22,7 @@ let end = null;
 window.delays = [];
 addEventListener("pointerup", () => (end = performance.now()), true);
 new MutationObserver(() => {
-  if (end === null || document.querySelector(".place").dataset.state !== "read") return;
+  if (end === null || document.querySelector(".view").dataset.state !== "read") return;
   const since = end;
   end = null;
   requestAnimationFrame(() => setTimeout(() => window.delays.push(performance.now() - since)));  // after the paint

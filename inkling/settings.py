@@ -12,18 +12,18 @@ class StoreSettings(BaseSettings):
         env_prefix="INKLING_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    data_dir: Path = Field(Path("var"), description="folder of the database, the API key and downloaded data")
+    data_dir: Path = Field(Path("var"), description="folder of the database, the API key and the downloaded data")
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the registry; default: SQLite in the data directory"
     )
     mnist_dir: Path | None = Field(
-        None, description="folder with MNIST's four IDX files, plain or .gz; default: download once"
+        None, description="folder with MNIST's four IDX files, plain or .gz; default: downloaded once"
     )
     trainer_threads: int | None = Field(
         None,
         ge=1,
         le=1024,
-        description="threads that a trainer computes with; default: one a processor, one less if a server starts it",
+        description="trainer threads; default: one per CPU core, one fewer if the server starts the trainer",
     )
 
     @property

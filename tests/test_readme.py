@@ -1,8 +1,10 @@
-"""The README tells the truth: its commands are run, and its table of settings is compared."""
+"""The README and the documents beside it: commands and code run, links lead somewhere, settings and files exist."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,14 +14,16 @@ from tests.support.servers import Server
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PACKAGES = ("inkling", "app", "training")
+"""Each has a table in docs/design.md."""
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
 
 
 def _run(command: str, server: Server, folder: Path) -> str:
-    """Run a line of the README in a copy of what it needs, against a server on another port."""
-    if not (folder / "docs").exists():
-        (folder / "docs").symlink_to(ROOT / "docs")
+    """Run a line of the README against a server on a free port, in a folder with the README's pictures."""
+    _link_docs(folder)
     command = command.replace("localhost:8000", server.url.removeprefix("http://"))
     answer = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command.replace("curl ", "curl -sS --fail-with-body ")],
@@ -31,6 +35,11 @@ def _run(command: str, server: Server, folder: Path) -> str:
     )
     assert answer.returncode == 0, f"{command}\n{answer.stdout}{answer.stderr}"
     return answer.stdout
+
+
+def _link_docs(folder: Path) -> None:
+    if not (folder / "docs").exists():
+        (folder / "docs").symlink_to(ROOT / "docs")
 
 
 @needs_curl
@@ -53,6 +62,26 @@ def test_first_example_reads_a_seven(server: Server, tmp_path: Path) -> None:
     assert '"digit":7' in _run(line, server, tmp_path)
 
 
+def test_python_example_runs_beside_a_server(server: Server, tmp_path: Path) -> None:
+    block = re.search(r"^## From Python\n.*?```python\n(.*?)```", README, re.DOTALL | re.MULTILINE)
+    assert block
+    _link_docs(tmp_path)
+    (tmp_path / "var").symlink_to(tmp_path / "data")  # the data directory of the server
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-c", block[1]],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("[7] ")
+    assert "Version(version=1" in result.stdout
+
+
 def test_settings_table_is_the_settings() -> None:
     rows = dict(re.findall(r"^\| `(INKLING_\w+)` \| (.*) \|$", README, re.MULTILINE))
     expected = {
@@ -62,10 +91,43 @@ def test_settings_table_is_the_settings() -> None:
     assert rows == expected
 
 
-def test_every_link_leads_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_file_in_the_tables_of_the_design_exists(package: str) -> None:
+    missing = []
+    for files in _files_column(package):
+        folder = ROOT / package
+        for name in re.findall(r"`([\w/]+(?:\.py|/))`", files):
+            if "/" in name.rstrip("/"):  # the names that follow are in the same folder
+                folder = ROOT / package / Path(name).parent
+            if not (folder / Path(name).name).exists():
+                missing.append(name)
+    assert missing == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_is_in_the_tables_of_the_design(package: str) -> None:
+    named = " ".join(_files_column(package))
+    folders = {Path(name).name for name in re.findall(r"`([\w/]+)/`", named)}
+    modules = [file.relative_to(ROOT / package) for file in (ROOT / package).rglob("*.py") if file.name[0] != "_"]
+    assert [
+        str(module)
+        for module in modules
+        if not re.search(rf"[`/]{re.escape(module.name)}`", named) and not folders & set(module.parts[:-1])
+    ] == []
+
+
+def _files_column(package: str) -> list[str]:
+    """Return the first cells of a package's table in docs/design.md."""
+    design = (ROOT / "docs" / "design.md").read_text()
+    table = re.search(rf"^\| `{package}/`.*?\n\|---\|---\|\n((?:\|.*\n)+)", design, re.MULTILINE)
+    assert table
+    return [row.split("|")[1] for row in table[1].splitlines()]
 
 
 def test_every_make_target_named_exists() -> None:

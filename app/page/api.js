@@ -1,11 +1,11 @@
-// The service's calls. A refusal is a Problem, whose words the page shows; a key is asked for when one is needed.
+// Calls to the service. An error answer becomes a Problem, whose text the page shows; on a 401 the page asks for the key.
 
 import { has, t } from "./language.js";
 import { askForKey } from "./key.js";
 
-const KEY = "inkling-key"; // in sessionStorage: it lasts as long as the tab
+const KEY = "inkling-key"; // in sessionStorage, so it lasts as long as the tab
 
-/** What the server refused, RFC 9457, or that it could not be reached (status 0). */
+/** An error answer of the server (RFC 9457); status 0: the server could not be reached. */
 export class Problem extends Error {
   constructor({ status = 0, type = "", title = t("unreachable"), detail = t("unreachable.detail") }) {
     super(detail);
@@ -16,12 +16,12 @@ export class Problem extends Error {
   }
 }
 
-/** Call the service and return the Response. Throws Problem; an aborted call throws what fetch throws. */
+/** Call the service and return the Response. Throws Problem; an aborted call throws fetch's AbortError. */
 export async function call(path, options = {}) {
   for (let isWrong = false; ; isWrong = true) {
     const response = await send(path, options);
     if (response.ok) return response;
-    const problem = await describe(response);
+    const problem = await toProblem(response);
     if (problem.status !== 401) throw problem;
     const key = await askForKey(isWrong || sessionStorage.getItem(KEY) !== null ? problem.detail : null);
     if (key === null) throw problem;
@@ -33,7 +33,7 @@ export async function json(path, options) {
   return (await call(path, options)).json();
 }
 
-/** Send a JSON body and return the JSON answer. */
+/** Send a JSON body and return the parsed JSON answer. */
 export function sendJson(method, path, body, headers = {}) {
   return json(path, { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } });
 }
@@ -50,7 +50,7 @@ async function send(path, options) {
   }
 }
 
-async function describe(response) {
+async function toProblem(response) {
   try {
     return new Problem(await response.json());
   } catch {

@@ -1,4 +1,4 @@
-// Ten probabilities, a row each; choosing a row asks why it is that digit, or why not.
+// The ten probabilities, one row per digit. Choosing a row asks for an explanation: why this digit, or why not.
 
 import { h, style } from "./dom.js";
 import { probability, t } from "./language.js";
@@ -17,7 +17,7 @@ export class Bars {
     );
   }
 
-  /** Show probabilities (10), or none at all (null). */
+  /** Show the probabilities (10); null clears them. */
   show(probabilities) {
     const best = probabilities && probabilities.indexOf(Math.max(...probabilities));
     this.#rows.forEach(({ label, input, value }, digit) => {

@@ -1,4 +1,4 @@
-// A line to copy, with the button that copies it.
+// A line of text with a button that copies it.
 
 import { h } from "./dom.js";
 import { t } from "./language.js";
@@ -15,6 +15,6 @@ async function copy(code, button) {
     button.textContent = t("copied");
     setTimeout(() => (button.textContent = t("copy")), 2000);
   } catch {
-    getSelection().selectAllChildren(code); // no clipboard without HTTPS, but on this machine: Ctrl+C is left
+    getSelection().selectAllChildren(code); // browsers allow the clipboard only on HTTPS and localhost; select the text for Ctrl+C
   }
 }

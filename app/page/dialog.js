@@ -1,9 +1,9 @@
-// Questions that must be answered before anything else: a <dialog> each, gone when it is answered.
+// Modal questions: one <dialog> each, removed once it is answered.
 
 import { h } from "./dom.js";
 import { t } from "./language.js";
 
-/** Ask, and return the form's data when the reader agrees; null when not. */
+/** Ask, and return the form's data if the reader agrees, else null. */
 export function ask(title, content, agree) {
   const form = h(
     "form",

@@ -1,4 +1,4 @@
-// Prometheus text, as GET /metrics?format=prometheus answers it.
+// A parser for Prometheus text, the answer of GET /metrics?format=prometheus.
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
@@ -13,14 +13,14 @@ export function parse(text) {
   });
 }
 
-/** Return the sum of a series over all samples that `matches` takes. */
+/** Return the sum of a series over all samples whose labels match. */
 export function sum(samples, name, matches = () => true) {
   return samples.filter((sample) => sample.name === name && matches(sample.labels)).reduce((total, { value }) => total + value, 0);
 }
 
-/** Return the value below which a share of a histogram's observations lie, within its buckets; null without any. */
+/** Return the quantile `share` (0 to 1) of a histogram, interpolated within its bucket; null if there are no observations. */
 export function quantile(samples, name, share, matches) {
-  const buckets = new Map(); // upper bound -> observations up to it
+  const buckets = new Map(); // upper bound -> number of observations up to it
   for (const sample of samples) {
     if (sample.name !== `${name}_bucket` || !matches(sample.labels)) continue;
     const bound = Number(sample.labels.le.replace("+Inf", "Infinity"));

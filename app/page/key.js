@@ -1,4 +1,4 @@
-// The API key: asked for once a tab, however many calls wait for it.
+// The question for the API key: asked once per tab, however many calls wait for the answer.
 
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
@@ -6,7 +6,7 @@ import { t } from "./language.js";
 
 let asking = null;
 
-/** Return the key that the reader gives, or null; `refusal` says why the last one was not good. */
+/** Return the key that the reader enters, or null; `refusal`: why the last one was refused. */
 export function askForKey(refusal) {
   asking ??= question(refusal).finally(() => (asking = null));
   return asking;

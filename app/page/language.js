@@ -1,4 +1,4 @@
-// The two languages: chosen from the browser, switched by the reader, and remembered.
+// The two languages: taken from the browser's settings, switched by the reader, and kept in localStorage.
 
 import { english } from "./english.js";
 import { chinese } from "./chinese.js";
@@ -18,31 +18,31 @@ export function choose(other) {
   localStorage.setItem(KEY, other);
 }
 
-/** Return a text, with {names} replaced by values. */
+/** Return the text of a key, with {names} replaced by values. */
 export function t(key, values = {}) {
   const text = TEXTS[language][key] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** Whether there is such a text. */
+/** Return whether there is a text of this key. */
 export function has(key) {
   return key in TEXTS[language];
 }
 
 function locale() {
-  return language === "zh" ? "zh-CN" : "en-GB";
+  return language === "zh" ? "zh-CN" : "en-GB"; // en-GB: 24 hours, and the month as a word
 }
 
 export function number(value, digits = 0) {
   return value.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** Return a share, 0 to 1, in per cent. */
+/** Return a share, 0 to 1, as a percentage. */
 export function percent(value, digits = 2) {
   return `${number(100 * value, digits)} %`;
 }
 
-/** Return a probability in per cent as coarsely as it can be told: never 100 or 0 where it is neither. */
+/** Return a probability as a percentage with one digit; rounding never turns it into 0 % or 100 %. */
 export function probability(value) {
   if (value > 0.9995 && value < 1) return `> ${number(99.9, 1)} %`;
   if (value > 0 && value < 0.0005) return `< ${number(0.1, 1)} %`;
@@ -53,7 +53,7 @@ export function moment(iso) {
   return new Date(iso).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
 }
 
-/** Return a duration in the largest units that matter: 45 s, 12 min, 1 h 5 min. */
+/** Return a duration in suitable units: 45 s, 12 min, 1 h 5 min. */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 90) return t("seconds", { n: whole });

@@ -1,4 +1,4 @@
-// The page: four places, of which one is shown; its name is in the address, so that links, back and forward work.
+// The page: shows one of four views. Its name is in the address, so that links and the back button work.
 
 import { h, s } from "./dom.js";
 import * as draw from "./draw.js";
@@ -7,23 +7,23 @@ import * as service from "./service.js";
 import * as train from "./train.js";
 import * as versions from "./versions.js";
 
-const PLACES = { draw, train, versions, service };
+const VIEWS = { draw, train, versions, service };
 const main = document.getElementById("main");
 let shown = null; // {name, hide, go}
 
-/** Return the place and what follows it in the address: #versions/3-1 is ["versions", "3-1"]. */
-function address() {
+/** Return the view's name and the rest of the address: #versions/3-1 is ["versions", "3-1"]. */
+function adrender() {
   const [name, ...rest] = location.hash.slice(1).split("/");
-  return Object.hasOwn(PLACES, name) ? [name, rest.join("/")] : ["draw", ""];
+  return Object.hasOwn(VIEWS, name) ? [name, rest.join("/")] : ["draw", ""];
 }
 
 function show(isForced) {
-  const [name, rest] = address();
+  const [name, rest] = adrender();
   if (shown?.name === name && !isForced) return shown.go?.(rest);
   shown?.hide?.();
-  const root = h("section", { class: "place", "data-place": name });
+  const root = h("section", { class: "view", "data-view": name });
   main.replaceChildren(root);
-  shown = { name, ...PLACES[name].mount(root, rest) };
+  shown = { name, ...VIEWS[name].mount(root, rest) };
   document.title = name === "draw" ? "Inkling" : `${t(name)} · Inkling`;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
@@ -31,19 +31,19 @@ function show(isForced) {
   }
 }
 
-function dress() {
+function render() {
   const language = current();
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
   const other = language === "zh" ? "en" : "zh";
   const change = () => {
     choose(other);
-    dress();
+    render();
     document.getElementById("language").focus();
   };
   document.getElementById("top").replaceChildren(
     h("a", { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), main.focus()) }, t("skip")),
     h("a", { class: "name", href: "#draw" }, mark(), "Inkling"),
-    h("nav", { "aria-label": t("places") }, Object.keys(PLACES).map((name) => h("a", { href: `#${name}` }, t(name)))),
+    h("nav", { "aria-label": t("views") }, Object.keys(VIEWS).map((name) => h("a", { href: `#${name}` }, t(name)))),
     h("button", { id: "language", class: "plain", type: "button", lang: other, onclick: change }, other === "zh" ? "中文" : "English"),
   );
   document.getElementById("foot").replaceChildren(
@@ -59,4 +59,4 @@ function mark() {
 }
 
 addEventListener("hashchange", () => show(false));
-dress();
+render();

@@ -1,4 +1,4 @@
-// A confusion matrix as a picture: which digit was read as which, and how often.
+// A confusion matrix as a table with shaded cells: how often each digit was read as each digit.
 
 import { h, style } from "./dom.js";
 import { number, percent, t } from "./language.js";
@@ -6,18 +6,18 @@ import { number, percent, t } from "./language.js";
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit);
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-/** Return a table of [true digit][digit read] -> images. The arrow keys walk its cells; each says what it means. */
+/** Return the table of confusion[actual][read], numbers of images. The arrow keys move between its cells; each cell has a description. */
 export function matrix(confusion, caption) {
   const note = h("p", { class: "note", "aria-live": "polite" }, t("matrix.note"));
   const most = Math.max(1, ...confusion.flatMap((row, actual) => row.filter((_, read) => read !== actual)));
   const cells = confusion.map((row, actual) => row.map((count, read) => cell(count, actual, read, most, row)));
   cells[0][0].tabIndex = 0;
-  const tell = (event) => {
+  const showMeaning = (event) => {
     if (event.target.dataset.means) note.textContent = event.target.dataset.means;
   };
   const table = h(
     "table",
-    { class: "matrix", onpointerover: tell, onfocusin: tell, onclick: tell, onkeydown: (event) => walk(event, cells) },
+    { class: "matrix", onpointerover: showMeaning, onfocusin: showMeaning, onclick: showMeaning, onkeydown: (event) => moveFocus(event, cells) },
     h("caption", { class: "unseen" }, caption),
     h("thead", {}, h("tr", {}, h("td", {}), DIGITS.map((read) => h("th", { scope: "col" }, read)))),
     h("tbody", {}, cells.map((row, actual) => h("tr", {}, h("th", { scope: "row" }, actual), row))),
@@ -33,7 +33,7 @@ function cell(count, actual, read, most, row) {
   return style(element, { "--share": actual === read ? 0 : Math.sqrt(count / most) });
 }
 
-function walk(event, cells) {
+function moveFocus(event, cells) {
   const step = STEPS[event.key];
   const y = cells.findIndex((row) => row.includes(event.target));
   if (!step || y < 0) return;

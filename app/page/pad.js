@@ -1,19 +1,19 @@
-// The pad: where a digit is drawn with mouse, pen, finger or keys, or shown as a picture.
+// The pad: takes strokes from a mouse, pen, finger or keyboard, or shows a picture.
 
-import { BRUSH, SIDE, paint } from "./ink.js";
+import { BRUSH, SIDE, paint } from "./strokes.js";
 
-const KEY_STEP = 6; // units an arrow key moves the pen
+const KEY_STEP = 6; // units that an arrow key moves the pen
 
 export class Pad {
   #context;
-  #pointer = null; // the id of the pointer that draws: a second finger does not
-  #pen = { x: SIDE / 2, y: SIDE / 4, isDown: false, isShown: false }; // of the keyboard
+  #pointer = null; // id of the pointer that draws; a second finger is ignored
+  #pen = { x: SIDE / 2, y: SIDE / 4, isDown: false, isShown: false }; // moved with the keyboard
 
-  /** Strokes drawn so far, and the picture shown instead; one of them is empty. */
+  /** The strokes, or the picture shown instead of them. */
   strokes = [];
   picture = null;
 
-  /** `onChange(isFinal)` is called as a stroke grows, and with true when it, or anything else, is done. */
+  /** `onChange(isFinal)` is called while a stroke grows (false), and after each finished change (true). */
   constructor(canvas, onChange) {
     this.canvas = canvas;
     this.onChange = onChange;
@@ -43,14 +43,14 @@ export class Pad {
     this.#done();
   }
 
-  /** Show a picture, an ImageBitmap, in place of strokes. */
+  /** Show a picture, an ImageBitmap, instead of strokes. */
   show(picture) {
     this.strokes = [];
     this.picture = picture;
     this.#done();
   }
 
-  /** Draw a stroke with a hand's speed, or at once; resolves when it is there, or was cleared away. */
+  /** Draw a stroke at the speed of a hand, or at once. Resolves to whether the whole stroke is still there. */
   async write(points, isAtOnce) {
     const stroke = isAtOnce ? [...points] : [points[0]];
     this.strokes.push(stroke);
@@ -86,7 +86,7 @@ export class Pad {
     this.#pointer = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId);
     this.picture = null;
-    this.strokes.push([this.#place(event)]);
+    this.strokes.push([this.#position(event)]);
     this.redraw();
     this.onChange(false);
   }
@@ -94,7 +94,7 @@ export class Pad {
   #extend(event) {
     if (event.pointerId !== this.#pointer) return;
     const all = event.getCoalescedEvents?.() ?? [];
-    this.strokes.at(-1)?.push(...(all.length ? all : [event]).map((each) => this.#place(each)));
+    this.strokes.at(-1)?.push(...(all.length ? all : [event]).map((each) => this.#position(each)));
     this.redraw();
     this.onChange(false);
   }
@@ -105,7 +105,7 @@ export class Pad {
     this.#done();
   }
 
-  #place({ clientX, clientY }) {
+  #position({ clientX, clientY }) {
     const { left, top, width } = this.canvas.getBoundingClientRect();
     const bounded = (value) => Math.min(SIDE, Math.max(0, value));
     return [bounded(((clientX - left) / width) * SIDE), bounded(((clientY - top) / width) * SIDE)];

@@ -1,61 +1,63 @@
-// Asks the service what is on the pad. A growing stroke is asked about one question at a time; what is done waits for
-// nobody; and an answer that comes after a newer one is not shown.
+// Requests to POST /predict for the pad. While a stroke grows, one request at a time; a finished drawing is sent at
+// once. An answer that arrives after a newer one is dropped.
 
 import { json } from "./api.js";
-import { decodeDataUri } from "./ink.js";
+import { decodeDataUri } from "./strokes.js";
 
-const PAUSE_MS = 60; // between two questions while a stroke grows
+const PAUSE_MS = 60; // between two requests while a stroke grows
 
 export class Reader {
-  #wanted = null; // what is to be asked next
-  #asked = 0; // questions so far
-  #shown = 0; // the latest of them whose answer is shown, or that is not wanted any more
-  #isAsking = false;
+  #next = null; // the next request
+  #sent = 0; // number of requests so far
+  #shown = 0; // number of the newest request whose answer is shown or no longer needed
+  #isWaiting = false;
   #timer = 0;
 
-  /** `show(prediction, isFinal)` gets each answer, `refuse(problem)` why the final one is none. */
+  /** `show(prediction, isFinal)` is called with each answer, final if the drawing is finished and has not changed since;
+   * `refuse(problem)` is called if the request for a finished drawing fails. */
   constructor(show, refuse) {
     this.show = show;
     this.refuse = refuse;
   }
 
-  /** Read what `toBlob()` returns, if anything: at once if it is final, else soon. */
+  /** Read the picture that `toBlob()` returns, if any: at once if it is final, else soon. */
   read(toBlob, isFinal) {
-    this.#wanted = { toBlob, isFinal };
-    if (isFinal) this.#ask();
-    else this.#timer ||= setTimeout(() => this.#ask(), PAUSE_MS);
+    this.#next = { toBlob, isFinal };
+    if (isFinal) this.#send();
+    else this.#timer ||= setTimeout(() => this.#send(), PAUSE_MS);
   }
 
-  /** Forget what was asked. */
+  /** Drop the next request and the answers to come. */
   stop() {
-    this.#wanted = null;
-    this.#shown = this.#asked;
+    this.#next = null;
+    this.#shown = this.#sent;
   }
 
-  async #ask() {
+  async #send() {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    if (!this.#wanted || (this.#isAsking && !this.#wanted.isFinal)) return;
-    const { toBlob, isFinal } = this.#wanted;
+    if (!this.#next || (this.#isWaiting && !this.#next.isFinal)) return;
+    const { toBlob, isFinal } = this.#next;
     const body = toBlob();
-    this.#wanted = null;
+    this.#next = null;
     if (!body) return;
-    const number = ++this.#asked;
-    const isNews = () => number > this.#shown && (this.#shown = number);
-    this.#isAsking = true;
+    const number = ++this.#sent;
+    const isNewest = () => number > this.#shown && (this.#shown = number);
+    this.#isWaiting = true;
     try {
       const { predictions } = await json("predict?fit=mnist&return_image=true", { method: "POST", body });
-      if (isNews()) this.show(predictions[0], isFinal);
+      const isOutdated = number !== this.#sent || this.#next !== null; // the drawing changed in the meantime
+      if (isNewest()) this.show(predictions[0], isFinal && !isOutdated);
     } catch (problem) {
-      if (isFinal && isNews()) this.refuse(problem);
+      if (isFinal && isNewest()) this.refuse(problem);
     } finally {
-      this.#isAsking = this.#asked > number && this.#isAsking;
-      if (this.#wanted) this.#timer ||= setTimeout(() => this.#ask(), PAUSE_MS);
+      this.#isWaiting = this.#sent > number && this.#isWaiting;
+      if (this.#next) this.#timer ||= setTimeout(() => this.#send(), PAUSE_MS);
     }
   }
 }
 
-/** Return what each pixel of a picture that the network saw adds to a digit's logit: 28 rows of 28, in nats. */
+/** Return the contribution of each pixel of an image (28x28, a data URI) to a digit's logit: 28 rows of 28, in nats. */
 export async function explain(uri, digit) {
   return (await json(`explain?digit=${digit}`, { method: "POST", body: decodeDataUri(uri) })).contributions;
 }

@@ -1,4 +1,4 @@
-// One training run: its state, its curves as they grow, the time left, and its end.
+// One training run: its state, its curves, the time left, and its outcome.
 
 import { call, json } from "./api.js";
 import { Chart } from "./chart.js";
@@ -7,9 +7,9 @@ import { h } from "./dom.js";
 import { duration, number, percent, t } from "./language.js";
 import { refusal } from "./notice.js";
 
-/** What the tutorial printed: step, loss of a batch of 256 in nats, its accuracy. Only with its recipe is it like ours. */
+/** The tutorial's published output: step, loss of a batch of 256 in nats, its accuracy. Comparable only with the same recipe. */
 const PUBLISHED = [[100, 567.3, 0.137], [500, 138.6, 0.887], [1000, 81.7, 0.906], [2000, 59.3, 0.918], [3000, 43.9, 0.949]];
-const RETRY_MS = 2000; // after the server answered that it cannot stream now
+const RETRY_MS = 2000; // after an answer that is not a stream
 
 export class RunView {
   #progress = new Map(); // step -> progress line
@@ -23,14 +23,14 @@ export class RunView {
   #state = h("p", { class: "note", role: "status" });
   #end = h("div", {});
 
-  /** `onEnd(run)` is called when a run that was watched has ended. */
+  /** `onEnd(run)` is called when the run that is watched ends. */
   constructor(onEnd) {
     this.onEnd = onEnd;
     this.element = h("div", { class: "stack" }, this.#head, this.#bar, this.#state, this.#end, h("div", { class: "charts" }, this.#loss.element, this.#accuracy.element));
     this.element.hidden = true;
   }
 
-  /** Show a run, and follow it if it goes on. */
+  /** Show a run, and follow it until it ends. */
   async watch(id) {
     this.stop();
     this.#progress.clear();
@@ -56,7 +56,7 @@ export class RunView {
     if (isOpen(run)) this.#follow(id);
   }
 
-  /** Follow the run's events. The browser connects again by itself, and names the last step that it got. */
+  /** Follow the run's server-sent events. The browser reconnects by itself and sends the last step that it received. */
   #follow(id) {
     const source = (this.#source = new EventSource(`train/${id}/events`));
     source.addEventListener("progress", (event) => {
@@ -69,19 +69,19 @@ export class RunView {
       this.#show(JSON.parse(event.data));
       this.onEnd(this.#run);
     });
-    source.addEventListener("open", () => this.#tell());
+    source.addEventListener("open", () => this.#showProgress());
     source.addEventListener("error", () => {
       if (source !== this.#source) return;
       this.#state.textContent = t("run.lost");
-      if (source.readyState === EventSource.CLOSED) this.#timer = setTimeout(() => this.#again(id), RETRY_MS);
+      if (source.readyState === EventSource.CLOSED) this.#timer = setTimeout(() => this.#retry(id), RETRY_MS);
     });
   }
 
-  async #again(id) {
+  async #retry(id) {
     try {
       await this.#load(id);
     } catch {
-      this.#timer = setTimeout(() => this.#again(id), RETRY_MS);
+      this.#timer = setTimeout(() => this.#retry(id), RETRY_MS);
     }
   }
 
@@ -95,11 +95,11 @@ export class RunView {
       const chip = h("span", { class: `chip ${run.state}` }, t(`state.${run.state}`));
       this.#head.replaceChildren(h("h2", {}, t("run", { id: run.id })), chip, ...(cancel ? [h("span", { class: "push" }, cancel)] : []));
     }
-    this.#tell();
+    this.#showProgress();
     this.#draw();
   }
 
-  #tell() {
+  #showProgress() {
     const run = this.#run;
     const last = [...this.#progress.values()].at(-1);
     const step = run.state === "succeeded" ? run.total_steps : (last?.step ?? run.step);
@@ -135,7 +135,7 @@ export class RunView {
   }
 }
 
-/** Return how a run ended, in words: nothing while it goes on. */
+/** Return the elements that describe the outcome; none while the run is not finished. */
 function outcome(run) {
   if (run.state === "succeeded") {
     const link = h("a", { href: `#versions/${run.version}` }, t("version", { version: run.version }));

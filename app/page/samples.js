@@ -1,4 +1,4 @@
-// Ten digits in a plain hand, for those who would rather look: SVG paths in a box of 100 by 100.
+// Ten sample digits: SVG paths in a box of 100 by 100.
 
 import { s } from "./dom.js";
 

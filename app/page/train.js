@@ -1,4 +1,4 @@
-// The place Train: start a run, watch it, and look back at those before.
+// The view Train: a form that starts a run, the run's curves, and the list of past runs.
 
 import { json, sendJson } from "./api.js";
 import { h } from "./dom.js";
@@ -10,63 +10,75 @@ import { RunView, isOpen } from "./run.js";
 const FIELDS = ["training_steps", "learning_rate", "batch_size", "validation_size", "seed"];
 const RELOAD_MS = 5000;
 
-export function mount(root, rest) {
-  const formBox = h("div", {});
-  const history = h("div", {});
-  const view = new RunView(() => load());
-  const nothing = h("p", { class: "empty" }, t("run.none"));
-  let isGone = false;
-  let timer = 0;
+/** Fill the view; return {go, hide}: called when the address changes, and when the reader leaves the view. */
+export function mount(root) {
+  return new TrainView(root);
+}
 
-  async function load() {
-    clearTimeout(timer);
+class TrainView {
+  #form = h("div", {});
+  #history = h("div", {});
+  #empty = h("p", { class: "empty" }, t("run.none"));
+  #run = new RunView(() => this.#load());
+  #shown = null; // id of the run that is shown
+  #isHidden = false;
+  #timer = 0;
+
+  constructor(root) {
+    root.replaceChildren(
+      h("h1", {}, t("train")),
+      h("p", { class: "lead" }, t("train.lead")),
+      h("div", { class: "train" }, this.#form, h("div", { class: "stack" }, this.#empty, this.#run.element)),
+      h("section", {}, h("h2", {}, t("runs")), this.#history),
+    );
+    const fill = (element) => this.#form.replaceChildren(element);
+    form((body) => this.#start(body)).then(fill, (problem) => fill(refusal(problem)));
+    this.go();
+    this.#load();
+  }
+
+  go() {
+    if (addressedRun()) this.#watch(addressedRun());
+  }
+
+  hide() {
+    this.#isHidden = true;
+    clearTimeout(this.#timer);
+    this.#run.stop();
+  }
+
+  async #load() {
+    clearTimeout(this.#timer);
     try {
       const { items } = await json("train?limit=20");
-      if (isGone) return;
-      history.replaceChildren(items.length ? await table(items) : h("p", { class: "empty" }, t("runs.none")));
-      if (!view.id && items.length) watch(address() ?? items[0].id);
+      if (this.#isHidden) return;
+      this.#history.replaceChildren(items.length ? await table(items) : h("p", { class: "empty" }, t("runs.none")));
+      if (this.#shown === null && items.length) this.#watch(addressedRun() ?? items[0].id);
     } catch (problem) {
-      if (!isGone) history.replaceChildren(refusal(problem));
+      if (!this.#isHidden) this.#history.replaceChildren(refusal(problem));
     }
-    if (!isGone) timer = setTimeout(load, RELOAD_MS);
+    if (!this.#isHidden) this.#timer = setTimeout(() => this.#load(), RELOAD_MS);
   }
 
-  function watch(id) {
-    if (view.id === id) return;
-    nothing.hidden = true;
-    view.id = id;
-    view.watch(id);
+  #watch(id) {
+    if (this.#shown === id) return;
+    this.#shown = id;
+    this.#empty.hidden = true;
+    this.#run.watch(id);
   }
 
-  function address() {
-    const [, id] = location.hash.split("/");
-    return /^\d+$/.test(id ?? "") ? Number(id) : null;
-  }
-
-  async function start(body) {
+  async #start(body) {
     const run = await sendJson("POST", "train", body);
     location.hash = `#train/${run.id}`;
-    watch(run.id);
-    load();
+    this.#watch(run.id);
+    this.#load();
   }
+}
 
-  root.replaceChildren(
-    h("h1", {}, t("train")),
-    h("p", { class: "lead" }, t("train.lead")),
-    h("div", { class: "train" }, formBox, h("div", { class: "stack" }, nothing, view.element)),
-    h("section", {}, h("h2", {}, t("runs")), history),
-  );
-  form(start).then((element) => formBox.replaceChildren(element), (problem) => formBox.replaceChildren(refusal(problem)));
-  if (address()) watch(address());
-  load();
-  return {
-    go: () => address() && watch(address()),
-    hide() {
-      isGone = true;
-      clearTimeout(timer);
-      view.stop();
-    },
-  };
+/** Return the id of the run that the address names, or null. */
+function addressedRun() {
+  const [, id] = location.hash.split("/");
+  return /^\d+$/.test(id ?? "") ? Number(id) : null;
 }
 
 async function form(start) {
@@ -74,9 +86,9 @@ async function form(start) {
   const fields = await Promise.all(FIELDS.map(async (name) => [name, await field(name)]));
   const inputs = fields.map(([name, bounds]) => [name, input(name, bounds)]);
   const notice = h("div", {});
-  const given = await choices();
-  const recipe = select("recipe", given.recipe, () => fill());
-  const promote = select("promote", given.promote);
+  const options = await choices();
+  const recipe = select("recipe", options.recipe, () => fill());
+  const promote = select("promote", options.promote);
   const note = h("small", {});
   const button = h("button", { class: "primary", type: "submit" }, t("train.start"));
 
@@ -103,9 +115,9 @@ async function form(start) {
   return h(
     "form",
     { class: "stack", onsubmit: submit },
-    labelled(t("recipe"), recipe, note),
-    fields.map(([name, bounds], i) => labelled(text(`field.${name}`, name), inputs[i][1], h("small", {}, meaning(name, bounds)))),
-    labelled(t("promote"), promote),
+    labeled(t("recipe"), recipe, note),
+    fields.map(([name, bounds], i) => labeled(text(`field.${name}`, name), inputs[i][1], h("small", {}, meaning(name, bounds)))),
+    labeled(t("promote"), promote),
     button,
     notice,
   );
@@ -119,13 +131,13 @@ function input(name, { min, max, isWhole, isAbove }) {
   return h("input", { type: "number", name, min: isAbove ? Number.EPSILON : min, max, step: isWhole ? 1 : "any", inputmode: isWhole ? "numeric" : "decimal" });
 }
 
-/** Say what a field means, in the service's own words where there are none in the reader's language, and its bounds. */
+/** Return the meaning of a field and its bounds: translated if there is a translation, else the service's description. */
 function meaning(name, { min, max, isAbove, description }) {
   const words = current() !== "en" && has(`field.${name}.note`) ? t(`field.${name}.note`) : description;
   return `${words}; ${t(isAbove ? "bounds.above" : "bounds", { min: number(min), max: number(max) })}`;
 }
 
-function labelled(name, control, ...notes) {
+function labeled(name, control, ...notes) {
   return h("label", { class: "field" }, h("span", {}, name), control, ...notes);
 }
 

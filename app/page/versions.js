@@ -1,4 +1,4 @@
-// The place Versions: every trained version with its scores, which one is served, and how it came to be.
+// The view Versions: all versions with their scores and decisions, promotion and rollback, and two versions side by side.
 
 import { call, json, sendJson } from "./api.js";
 import { ask } from "./dialog.js";
@@ -9,71 +9,88 @@ import { refusal } from "./notice.js";
 
 const RELOAD_MS = 5000;
 
-export function mount(root, rest) {
-  const list = h("div", {});
-  const pair = h("div", {});
-  const notice = h("div", { "aria-live": "polite" });
-  let chosen = rest;
-  let state = null; // what the server told last
-  let known = ""; // what is shown: shown again only when it is another
-  let isGone = false;
-  let timer = 0;
+/** Fill the view; return {go, hide}: called when the address changes, and when the reader leaves the view. */
+export function mount(root, pair) {
+  return new VersionsView(root, pair);
+}
 
-  async function load() {
-    clearTimeout(timer);
+class VersionsView {
+  #list = h("div", {});
+  #comparison = h("div", {});
+  #notice = h("div", { "aria-live": "polite" });
+  #pair; // the versions to compare, as in the address: "3-1"
+  #state = null; // the server's last answers
+  #shown = ""; // state and pair that are shown: the view is drawn again only when they change
+  #isHidden = false;
+  #timer = 0;
+
+  constructor(root, pair) {
+    this.#pair = pair;
+    root.replaceChildren(
+      h("h1", {}, t("versions")),
+      h("p", { class: "lead" }, t("versions.lead")),
+      this.#notice,
+      this.#list,
+      h("section", {}, h("h2", {}, t("compare")), this.#comparison),
+    );
+    this.#load();
+  }
+
+  go(pair) {
+    this.#pair = pair;
+    if (this.#state) this.#show();
+    this.#load();
+  }
+
+  hide() {
+    this.#isHidden = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #load() {
+    clearTimeout(this.#timer);
     try {
       const [{ items }, { items: promotions }, current] = await Promise.all([
         json("versions?limit=100"), json("promotions?limit=100"), call("versions/current"),
       ]);
-      state = { versions: items, promotions, served: (await current.json()).version, tag: current.headers.get("ETag") };
-      if (!isGone) show();
+      const served = (await current.json()).version;
+      this.#state = { versions: items, promotions, served, tag: current.headers.get("ETag") };
+      if (!this.#isHidden) this.#show();
     } catch (problem) {
-      if (!isGone) notice.replaceChildren(refusal(problem));
+      if (!this.#isHidden) this.#notice.replaceChildren(refusal(problem));
     }
-    if (!isGone) timer = setTimeout(load, RELOAD_MS);
+    if (!this.#isHidden) this.#timer = setTimeout(() => this.#load(), RELOAD_MS);
   }
 
-  function show() {
-    const now = JSON.stringify([state, chosen]);
-    if (now === known) return;
-    known = now;
-    list.replaceChildren(table(state, promote));
-    pair.replaceChildren(comparison(state, chosen, choose));
+  #show() {
+    const now = JSON.stringify([this.#state, this.#pair]);
+    if (now === this.#shown) return;
+    this.#shown = now;
+    this.#list.replaceChildren(table(this.#state, (version, state) => this.#promote(version, state)));
+    this.#comparison.replaceChildren(comparison(this.#state, this.#pair, (first, second) => this.#choose(first, second)));
   }
 
-  function choose(first, second) {
-    chosen = `${first}-${second}`;
-    show(); // at once: the next choice starts from this one
-    location.hash = `#versions/${chosen}`;
+  #choose(first, second) {
+    this.#pair = `${first}-${second}`;
+    this.#show(); // at once, because the next choice starts from this one
+    location.hash = `#versions/${this.#pair}`;
   }
 
-  async function promote(version, { served, versions, tag }) {
-    const isBack = version.version < served;
+  async #promote({ version, evaluation }, { served, versions, tag }) {
+    const isRollback = version < served;
     const from = versions.find((item) => item.version === served);
-    const values = { version: version.version, served, accuracy: percent(version.evaluation.accuracy), before: from ? percent(from.evaluation.accuracy) : "–" };
-    if (!(await ask(t(isBack ? "rollback.title" : "promote.title", values), h("p", {}, t("promote.what", values)), t(isBack ? "rollback" : "serve")))) return;
+    const before = from ? percent(from.evaluation.accuracy) : "–";
+    const values = { version, served, accuracy: percent(evaluation.accuracy), before };
+    const [title, agree] = isRollback ? ["rollback.title", "rollback"] : ["promote.title", "serve"];
+    if (!(await ask(t(title, values), h("p", {}, t("promote.what", values)), t(agree)))) return;
     try {
-      await sendJson("PUT", "versions/current", { version: version.version }, { "If-Match": tag });
-      notice.replaceChildren(h("p", { class: "outcome" }, t("promoted", values)));
+      await sendJson("PUT", "versions/current", { version }, { "If-Match": tag });
+      this.#notice.replaceChildren(h("p", { class: "outcome" }, t("promoted", values)));
     } catch (problem) {
-      notice.replaceChildren(refusal(problem));
+      this.#notice.replaceChildren(refusal(problem));
     }
-    load();
+    this.#load();
   }
-
-  root.replaceChildren(h("h1", {}, t("versions")), h("p", { class: "lead" }, t("versions.lead")), notice, list, h("section", {}, h("h2", {}, t("compare")), pair));
-  load();
-  return {
-    go(now) {
-      chosen = now;
-      if (state) show();
-      load();
-    },
-    hide() {
-      isGone = true;
-      clearTimeout(timer);
-    },
-  };
 }
 
 function table(state, promote) {
@@ -107,16 +124,16 @@ function table(state, promote) {
   return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("versions") }, h("table", { class: "cards-if-narrow" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, rows)));
 }
 
-/** Draw the 95 % interval on a scale from the lowest one shown to 100 %. */
+/** Return the 95 % interval, drawn on a scale from the lowest bound in the table to 100 %. */
 function interval({ accuracy, interval_95: [low, high] }, lowest) {
-  const place = (value) => `${(100 * (value - lowest)) / (1 - lowest)}%`;
-  const line = style(h("span", { class: "interval", "aria-hidden": "true" }), { "--low": place(low), "--high": place(high), "--at": place(accuracy) });
+  const position = (value) => `${(100 * (value - lowest)) / (1 - lowest)}%`;
+  const line = style(h("span", { class: "interval", "aria-hidden": "true" }), { "--low": position(low), "--high": position(high), "--at": position(accuracy) });
   return [line, h("small", {}, t("interval", { low: percent(low), high: percent(high) }))];
 }
 
-function comparison({ versions, served }, chosen, choose) {
+function comparison({ versions, served }, pair, choose) {
   const find = (text) => versions.find(({ version }) => String(version) === text);
-  const [named, other] = (chosen || "").split("-");
+  const [named, other] = (pair || "").split("-");
   const first = find(named) ?? find(String(served)) ?? versions[0];
   const second = find(other) ?? find(String(served === first.version ? versions.find(({ version }) => version !== served)?.version : served));
   const select = (label, value, pick) => h("label", { class: "field" }, h("span", {}, label), h("select", { onchange: (event) => pick(event.target.value) },

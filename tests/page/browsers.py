@@ -1,4 +1,4 @@
-"""The Chromium that draws on the page, for tests, benchmarks and pictures."""
+"""The headless Chromium of the page tests, the page benchmark and the pictures."""
 
 import os
 import shutil
@@ -14,5 +14,5 @@ def find_chromium() -> str | None:
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Start a headless Chromium. As root it has no sandbox: it refuses to run with one."""
+    """Start a headless Chromium. As root without a sandbox: Chromium does not start with one."""
     return playwright.chromium.launch(executable_path=find_chromium(), chromium_sandbox=os.geteuid() != 0)

@@ -12,10 +12,10 @@ from tests.support.servers import Server, start_server
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium for the tests of a module. Skips where there is none, fails in CI.
+    """A headless Chromium for the tests of one module. Skips if Chromium is missing, except in CI: there it fails.
 
-    No longer than that: while it is open, Playwright has an event loop in this thread, and other modules' tests want
-    one of their own.
+    The scope is the module: while the browser is open, Playwright runs an event loop in this thread, which would
+    disturb the asynchronous tests of other modules.
     """
     if find_chromium() is None:
         if os.environ.get("CI"):
@@ -27,7 +27,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, small_mnist_dir: Path) -> Iterator[Server]:
-    """A server for all tests of a module, that nobody trains for."""
+    """A server without a trainer, for all tests of a module."""
     data_dir = tmp_path_factory.mktemp("data")
     with start_server(data_dir, "--trainer", "external", INKLING_MNIST_DIR=str(small_mnist_dir)) as server:
         yield server
@@ -35,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, small_mnist_dir: Path) -> Ite
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Visitor]:
-    """Somebody with a browser of their own; in the end nothing may have left the server, and nothing gone wrong."""
+    """A visitor with a browser context; at the end there must be no request to another host and no error."""
     visitor = Visitor(browser)
     yield visitor
     visitor.leave()

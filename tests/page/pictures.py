@@ -1,6 +1,6 @@
-"""`make pictures`: the README's screenshot of the page, and its animated picture of a digit being drawn.
+"""The README's screenshot of the page, and the animation of a digit being drawn; made by `make pictures`.
 
-Needs a font with Chinese, for the button that switches to it: Debian's fonts-wqy-microhei.
+Needs a Chinese font for the button that switches the language: Debian's fonts-wqy-microhei.
 """
 
 import io
@@ -24,7 +24,7 @@ MARGIN = 16
 def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        start_server(Path(folder), "--port", "8000") as server,  # the address that the README names
+        start_server(Path(folder), "--port", "8000") as server,  # the address in the README
         sync_playwright() as playwright,
         launch(playwright) as browser,
     ):
@@ -45,7 +45,7 @@ def take_screenshot(page: Page) -> None:
 
 
 def film(page: Page) -> None:
-    """Draw a digit, a frame every few points."""
+    """Draw a digit and take a frame after each point."""
     box = page.locator(".draw").bounding_box()
     assert box
     clip = FloatRect(
@@ -55,11 +55,11 @@ def film(page: Page) -> None:
     assert pad
     frames = [shoot(page, clip)]
     for stroke in placed(5, size="large"):
-        places = [(pad["x"] + x * pad["width"], pad["y"] + y * pad["height"]) for x, y in stroke]
-        page.mouse.move(*places[0])
+        points = [(pad["x"] + x * pad["width"], pad["y"] + y * pad["height"]) for x, y in stroke]
+        page.mouse.move(*points[0])
         page.mouse.down()
-        for place in places[1:]:
-            page.mouse.move(*place)
+        for point in points[1:]:
+            page.mouse.move(*point)
             frames.append(shoot(page, clip))
         page.mouse.up()
     await_read(page)
@@ -77,7 +77,7 @@ def shoot(page: Page, clip: FloatRect) -> Image.Image:
 
 def await_read(page: Page) -> None:
     await_state(page, "read")
-    expect(page.locator(".place")).to_have_attribute("data-explained", page.locator(".answer").inner_text())
+    expect(page.locator(".view")).to_have_attribute("data-explained", page.locator(".answer").inner_text())
     page.locator(".best .bar").evaluate(
         "bar => Promise.all(bar.getAnimations({ subtree: true }).map((a) => a.finished))"
     )

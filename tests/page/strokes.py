@@ -1,4 +1,4 @@
-"""Ten digits as strokes of a hand, for a mouse or a finger: points in a box of 1 by 1, from top left."""
+"""Strokes of the ten digits for a mouse or a finger: points in a box of 1 by 1, from the top left."""
 
 import math
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ Point = tuple[float, float]
 Stroke = list[Point]
 
 SLIMNESS = 0.62
-"""A digit's width by its height."""
+"""Width of a digit divided by its height."""
 
 
 def arc(center: Point, rx: float, ry: float, start: float, end: float) -> Stroke:
-    """Return points of an ellipse, from one angle to another: degrees, clockwise from the right."""
+    """Return points on an ellipse between two angles: degrees, clockwise from the right."""
     count = max(4, round(abs(end - start) / 30))
     angles = [math.radians(start + (end - start) * i / count) for i in range(count + 1)]
     return [(center[0] + rx * math.cos(angle), center[1] + ry * math.sin(angle)) for angle in angles]
@@ -37,22 +37,28 @@ DIGITS: dict[int, list[Stroke]] = {
     9: [[*arc((0.48, 0.27), 0.4, 0.27, -20, -370), (0.88, 0.3), (0.82, 0.65), (0.68, 1.0)]],
 }
 
-PLACES = {"middle": (0.5, 0.5), "top left": (0, 0), "top right": (1, 0), "bottom left": (0, 1), "bottom right": (1, 1)}
+POSITIONS = {
+    "middle": (0.5, 0.5),
+    "top left": (0, 0),
+    "top right": (1, 0),
+    "bottom left": (0, 1),
+    "bottom right": (1, 1),
+}
 SIZES = {"small": 0.3, "medium": 0.55, "large": 0.85}
 EDGE = 0.05
-"""Share of the pad's side that a digit in a corner stays away from its edge."""
+"""Margin between a digit in a corner and the pad's edge, as a share of the pad's side."""
 
 
 def everywhere() -> Iterator[tuple[int, str, str]]:
-    """Yield every digit in every place and size there: 150."""
-    return product(DIGITS, PLACES, SIZES)
+    """Yield every digit at every position in every size: 150 drawings."""
+    return product(DIGITS, POSITIONS, SIZES)
 
 
-def placed(digit: int, place: str = "middle", size: str = "medium") -> list[Stroke]:
+def placed(digit: int, position: str = "middle", size: str = "medium") -> list[Stroke]:
     """Return a digit's strokes in shares of the pad's side."""
     height = SIZES[size]
     width = SLIMNESS * height
-    across, down = PLACES[place]
+    across, down = POSITIONS[position]
     left = EDGE + across * (1 - 2 * EDGE - width)
     top = EDGE + down * (1 - 2 * EDGE - height)
     return [[(left + x * width, top + y * height) for x, y in stroke] for stroke in DIGITS[digit]]

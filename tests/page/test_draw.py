@@ -15,15 +15,15 @@ SEVEN = ROOT / "docs" / "digits" / "7.png"
 NEEDED = 0.96
 
 
-def test_drawn_digits_are_read_wherever_and_however_large_they_are(visitor: Visitor, site: Server) -> None:
+def test_drawn_digits_are_read_at_every_position_and_size(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
     drawings = list(everywhere())
     wrong = []
-    for digit, place, size in drawings:
+    for digit, position, size in drawings:
         page.keyboard.press("c")
-        draw(page, placed(digit, place, size))
+        draw(page, placed(digit, position, size))
         if (found := read(page)) != str(digit):
-            wrong.append(f"{size} {digit} at {place}: {found}")
+            wrong.append(f"{size} {digit} at {position}: {found}")
     assert len(wrong) <= (1 - NEEDED) * len(drawings), f"{len(wrong)} of {len(drawings)} wrong: {wrong}"
 
 
@@ -42,7 +42,7 @@ def test_digit_drawn_with_a_finger_is_read_and_scrolls_nothing(visitor: Visitor,
     assert page.evaluate("scrollY") == 0
 
 
-def test_strokes_are_taken_back_and_cleared(visitor: Visitor, site: Server) -> None:
+def test_strokes_are_undone_and_cleared(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
     draw(page, placed(4))
     assert read(page) == "4"
@@ -74,32 +74,32 @@ def test_sample_is_written_and_read(visitor: Visitor, site: Server) -> None:
         assert read(page) == str(digit)
 
 
-def test_answer_is_told_to_a_screen_reader_with_the_next_two(visitor: Visitor, site: Server) -> None:
+def test_answer_is_announced_to_screen_readers_with_the_next_two(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
     draw(page, placed(7))
     expect(page.locator("[aria-live=polite]").first).to_contain_text("Read as 7, ")
     expect(page.locator("[aria-live=polite]").first).to_contain_text("Then ")
 
 
-def test_page_shows_what_the_network_saw_and_why_it_is_no_other_digit(visitor: Visitor, site: Server) -> None:
+def test_page_shows_the_network_input_and_why_another_digit_was_not_read(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
     draw(page, placed(7))
     read(page)
-    place = page.locator(".place")
-    expect(place).to_have_attribute("data-explained", "7")
+    view = page.locator(".view")
+    expect(view).to_have_attribute("data-explained", "7")
     assert page.get_by_role("img", name="in which the network read 7").evaluate("image => image.naturalWidth") == 28
     page.locator(".bars label").nth(9).click()
-    expect(place).to_have_attribute("data-explained", "7-9")
+    expect(view).to_have_attribute("data-explained", "7-9")
     expect(page.get_by_role("heading", name="Why 7, not 9")).to_be_visible()
     page.keyboard.press("ArrowUp")
-    expect(place).to_have_attribute("data-explained", "7-8")
+    expect(view).to_have_attribute("data-explained", "7-8")
 
 
 def test_picture_is_chosen_and_read(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
     page.get_by_label("Picture").set_input_files(SEVEN)
     assert read(page) == "7"
-    expect(page.get_by_text("left as it is")).to_be_visible()
+    expect(page.get_by_text("left unchanged")).to_be_visible()
 
 
 @pytest.mark.parametrize("event", ["drop", "paste"])
@@ -109,7 +109,9 @@ def test_picture_comes_by(event: str, visitor: Visitor, site: Server) -> None:
     assert read(page) == "7"
 
 
-def test_blank_picture_is_refused_in_words_and_the_next_is_read(visitor: Visitor, site: Server, tmp_path: Path) -> None:
+def test_blank_picture_is_refused_with_a_reason_and_the_next_drawing_is_read(
+    visitor: Visitor, site: Server, tmp_path: Path
+) -> None:
     visitor.expected_refusals = {422}
     blank = tmp_path / "blank.png"
     Image.new("L", (50, 50), 255).save(blank)
@@ -123,7 +125,7 @@ def test_blank_picture_is_refused_in_words_and_the_next_is_read(visitor: Visitor
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_file_that_is_no_picture_is_refused_in_words(visitor: Visitor, site: Server, tmp_path: Path) -> None:
+def test_file_that_is_not_a_picture_is_refused_with_a_reason(visitor: Visitor, site: Server, tmp_path: Path) -> None:
     file = tmp_path / "letter.txt"
     file.write_text("seven")
     page = visitor.open(site.url)
@@ -171,7 +173,7 @@ def test_page_speaks_chinese_where_the_browser_does_and_switches(visitor: Visito
     expect(page.get_by_role("link", name="手写")).to_be_visible()
     page.get_by_role("button", name="English").click()
     expect(page.get_by_role("link", name="Draw")).to_be_visible()
-    assert read(page) == "2"  # what was drawn is still there
+    assert read(page) == "2"  # the drawing is still there
     page.reload()
     expect(page.get_by_role("link", name="Draw")).to_be_visible()
 

@@ -6,13 +6,13 @@ from tests.page.strokes import placed
 from tests.page.visitors import Visitor, draw, read
 from tests.support.servers import Server
 
-PLACES = ("draw", "train", "versions", "service")
+VIEWS = ("draw", "train", "versions", "service")
 LOADED = {"draw": ".bars", "train": "form button", "versions": ".matrix", "service": ".cards dd"}
 
 
-def visit(page: Page, place: str) -> None:
-    page.evaluate("place => location.hash = place", place)
-    expect(page.locator(LOADED[place]).first).to_be_visible()
+def visit(page: Page, view: str) -> None:
+    page.evaluate("view => location.hash = view", view)
+    expect(page.locator(LOADED[view]).first).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -21,12 +21,12 @@ def test_axe_finds_nothing_serious(scheme: str, visitor: Visitor, site: Server) 
     draw(page, placed(7))
     read(page)
     found = []
-    for place in PLACES:
-        visit(page, place)
+    for view in VIEWS:
+        visit(page, view)
         for violation in Axe().run(page).response["violations"]:
             nodes = [node["html"] for node in violation["nodes"]][:3]
             if violation["impact"] in ("serious", "critical"):
-                found.append((place, violation["id"], nodes))
+                found.append((view, violation["id"], nodes))
     assert found == []
 
 
@@ -35,18 +35,18 @@ def test_nothing_is_wider_than_the_screen(language: str, visitor: Visitor, site:
     page = visitor.open(site.url, locale=language)
     for width in (320, 360, 768, 1024, 1440):
         page.set_viewport_size({"width": width, "height": 800})
-        for place in PLACES:
-            visit(page, place)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (place, width)
+        for view in VIEWS:
+            visit(page, view)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (view, width)
 
 
-def test_every_place_is_reached_with_the_keyboard(visitor: Visitor, site: Server) -> None:
+def test_every_view_is_reached_with_the_keyboard(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the content")).to_be_focused()
-    for place in ("Train", "Versions", "Service"):
-        page.get_by_role("link", name=place, exact=True).focus()
+    for view in ("Train", "Versions", "Service"):
+        page.get_by_role("link", name=view, exact=True).focus()
         page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name=place, level=1)).to_be_visible()
+        expect(page.get_by_role("heading", name=view, level=1)).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", name="Versions", level=1)).to_be_visible()

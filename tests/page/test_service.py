@@ -10,7 +10,7 @@ from tests.support.servers import Server, start_server
 KEY = "a-key-for-tests"
 
 
-def test_service_tells_what_it_serves_and_how_quickly(visitor: Visitor, site: Server) -> None:
+def test_service_view_shows_version_latency_and_memory(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
     draw(page, placed(3))
     read(page)
@@ -40,14 +40,14 @@ def test_key_is_asked_for_once_and_kept_for_the_tab(visitor: Visitor, tmp_path: 
         expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_server_that_went_away_is_told_in_words(visitor: Visitor, tmp_path: Path) -> None:
+def test_unreachable_server_is_reported(visitor: Visitor, tmp_path: Path) -> None:
     with start_server(tmp_path / "data", "--trainer", "external") as server:
         page = visitor.open(f"{server.url}/#service")
         expect(page.locator(".cards")).to_contain_text("Version 1")
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
 
 
-def test_docs_predict_a_digit_that_is_uploaded(visitor: Visitor, site: Server, tmp_path: Path) -> None:
+def test_docs_predict_an_uploaded_digit(visitor: Visitor, site: Server, tmp_path: Path) -> None:
     digit = Path(__file__).parent.parent.parent / "docs" / "digits" / "7.png"
     shutil.copy(digit, tmp_path / "7.png")
     page = visitor.open(f"{site.url}/docs")

@@ -60,7 +60,7 @@ def test_value_out_of_bounds_never_reaches_the_server(visitor: Visitor, server: 
     expect(page.get_by_text("No run yet.")).to_be_visible()
 
 
-def test_missing_images_are_told_with_the_way_out(visitor: Visitor, tmp_path: Path) -> None:
+def test_missing_training_images_are_reported_with_the_remedy(visitor: Visitor, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with start_server(tmp_path / "data", INKLING_MNIST_DIR=str(tmp_path / "empty")) as server:
         page = visitor.open(f"{server.url}/#train")

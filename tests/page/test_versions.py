@@ -13,7 +13,7 @@ from tests.support.services import open_registry, publish, retrained
 
 @pytest.fixture
 def two_versions(tmp_path: Path, shipped: Checkpoint) -> Iterator[Server]:
-    """A server with the shipped version and another, which is served."""
+    """A server with the shipped version and version 2, which is served."""
     with start_server(tmp_path / "data", "--trainer", "external", "--registry-poll-s", "0.05") as server:
         with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
             publish(registry, retrained(shipped, 2))
@@ -24,7 +24,7 @@ def row(page: Page, version: int) -> str:
     return page.locator("tbody tr").filter(has=page.get_by_role("link", name=str(version), exact=True)).inner_text()
 
 
-def test_older_version_is_rolled_back_to_and_the_newer_served_again(visitor: Visitor, two_versions: Server) -> None:
+def test_rollback_serves_the_older_version_and_promotion_the_newer_one(visitor: Visitor, two_versions: Server) -> None:
     page = visitor.open(f"{two_versions.url}/#versions")
     served = page.locator("tr.served th")
     expect(served).to_contain_text("2")
@@ -41,7 +41,7 @@ def test_older_version_is_rolled_back_to_and_the_newer_served_again(visitor: Vis
     expect(served).to_contain_text("2")
 
 
-def test_tab_that_did_not_see_a_promotion_is_told(visitor: Visitor, two_versions: Server) -> None:
+def test_tab_with_an_outdated_version_is_refused(visitor: Visitor, two_versions: Server) -> None:
     visitor.expected_refusals = {412}
     page = visitor.open(f"{two_versions.url}/#versions")
     page.get_by_role("button", name="Roll back").click()
@@ -54,7 +54,7 @@ def test_tab_that_did_not_see_a_promotion_is_told(visitor: Visitor, two_versions
     expect(page.locator("tr.served th")).to_contain_text("1")
 
 
-def test_confusions_are_told_cell_by_cell(visitor: Visitor, two_versions: Server) -> None:
+def test_arrow_keys_describe_each_cell_of_the_confusion_matrix(visitor: Visitor, two_versions: Server) -> None:
     page = visitor.open(f"{two_versions.url}/#versions/1-2")
     matrix = page.get_by_role("table", name="Confusion matrix of version 1")
     confusion = page.evaluate("fetch('versions/1').then(r => r.json()).then(v => v.evaluation.confusion_matrix)")

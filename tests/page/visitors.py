@@ -1,4 +1,4 @@
-"""Who opens the page in a test: a browser context that writes down whatever must not happen."""
+"""Visitors of the page: browser contexts that record requests to other hosts, errors and refusals."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,24 +9,24 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from tests.page.strokes import Stroke
 
 HOST = "127.0.0.1"
-NOT_FOUND_OUT_BY_US = "Failed to load resource"
-"""Chromium's word for every refusal; those are written down with their status."""
+FAILED_RESOURCE = "Failed to load resource"
+"""Start of Chromium's console message for an error answer; these are recorded in `refusals` with their status."""
 
 
 @dataclass
 class Visitor:
     browser: Browser
     outside: list[str] = field(default_factory=list)
-    """URLs asked for elsewhere."""
+    """Requested URLs on other hosts."""
     mistakes: list[str] = field(default_factory=list)
-    """Errors of the console, of scripts, and breaches of the policy, which the console tells, too."""
+    """Console errors (violations of the Content-Security-Policy too) and uncaught script errors."""
     refusals: list[tuple[int, str]] = field(default_factory=list)
-    """Answers with a status from 400 on."""
+    """Answers with a status of 400 or more."""
     expected_refusals: set[int] = field(default_factory=set)
     contexts: list[BrowserContext] = field(default_factory=list)
 
     def open(self, url: str, **options: Any) -> Page:
-        """Open a page in a browser of its own, in English unless the options say otherwise."""
+        """Open a page in a new browser context, in English unless the options set another locale."""
         context = self.browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
         context.set_default_timeout(20_000)
         self.contexts.append(context)
@@ -42,10 +42,10 @@ class Visitor:
         return page
 
     def leave(self) -> None:
-        """Close everything.
+        """Close all contexts and check the records.
 
         Raises:
-            AssertionError: something happened that must not.
+            AssertionError: a request left the server, or an error or an unexpected refusal occurred.
         """
         for context in self.contexts:
             context.close()
@@ -63,7 +63,7 @@ class Visitor:
             self.refusals.append((response.status, response.url))
 
     def _see_message(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not message.text.startswith(NOT_FOUND_OUT_BY_US):
+        if message.type == "error" and not message.text.startswith(FAILED_RESOURCE):
             self.mistakes.append(message.text)
 
 
@@ -72,19 +72,19 @@ def draw(page: Page, strokes: list[Stroke]) -> None:
     box = page.locator(".pad").bounding_box()
     assert box
     for stroke in strokes:
-        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
-        page.mouse.move(*places[0])
+        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+        page.mouse.move(*points[0])
         page.mouse.down()
-        for place in places[1:]:
-            page.mouse.move(*place)
+        for point in points[1:]:
+            page.mouse.move(*point)
         page.mouse.up()
 
 
 def await_state(page: Page, state: str) -> None:
-    expect(page.locator(".place")).to_have_attribute("data-state", state)
+    expect(page.locator(".view")).to_have_attribute("data-state", state)
 
 
 def read(page: Page) -> str:
-    """Return the digit that the page says, once it has read all that is on the pad."""
+    """Return the digit that the page shows, once it has read the finished drawing."""
     await_state(page, "read")
     return page.locator(".answer").inner_text()

@@ -1,0 +1,71 @@
+// The two pictures beside the bars: the 28x28 pixels that the network read, and the heat map that explains the result.
+
+import { h } from "./dom.js";
+import { paintHeat, subtract } from "./heat.js";
+import { t } from "./language.js";
+import { explain } from "./reader.js";
+
+export class Insight {
+  #seen = h("img", { class: "pixels", alt: "", width: 28, height: 28, hidden: true });
+  #seenNote = h("p", { class: "note" });
+  #heat = h("canvas", { class: "pixels", width: 28, height: 28, role: "img", "aria-label": t("why") });
+  #heatTitle = h("h3", {}, t("why"));
+  #heatNote = h("p", { class: "note" });
+  #newest = 0; // number of the newest explanation; the answers to older ones are dropped
+
+  constructor() {
+    this.element = h(
+      "div",
+      { class: "stack inside" },
+      h("figure", {}, h("h3", {}, t("seen")), h("div", { class: "tile dark" }, this.#seen), h("figcaption", {}, this.#seenNote)),
+      h("figure", {}, this.#heatTitle, h("div", { class: "tile" }, this.#heat), h("figcaption", {}, this.#heatNote)),
+    );
+  }
+
+  /** Show no picture. */
+  clear() {
+    this.#newest += 1;
+    this.#seen.hidden = true;
+    this.#seenNote.textContent = t("seen.note");
+    this.#heatNote.textContent = t("why.note");
+    this.#heatTitle.textContent = t("why");
+    this.#heat.setAttribute("aria-label", t("why"));
+    this.#heat.getContext("2d").clearRect(0, 0, 28, 28);
+  }
+
+  /** Show the picture that the network read. */
+  showSeen({ digit, normalized }) {
+    this.#seen.src = normalized.image;
+    this.#seen.alt = t("seen.alt", { digit });
+    this.#seen.hidden = false;
+    this.#seenNote.textContent = describe(normalized);
+  }
+
+  /** Explain the digit that was read; if `other` is a different digit, explain why it was not read instead.
+   *
+   * Resolves to the digits explained, [7] or [7, 9]; to null if a newer call came, or the explanation failed. */
+  async explain({ digit, normalized }, other) {
+    const number = ++this.#newest;
+    const digits = other === digit ? [digit] : [digit, other];
+    try {
+      const [first, second] = await Promise.all(digits.map((k) => explain(normalized.image, k)));
+      if (number !== this.#newest) return null;
+      paintHeat(this.#heat, second ? subtract(first, second) : first);
+    } catch (error) {
+      if (number === this.#newest) this.#heatNote.textContent = error.message;
+      return null;
+    }
+    const key = digits.length > 1 ? "why.not" : "why.is";
+    this.#heatTitle.textContent = t(key, { digit, other });
+    this.#heatNote.textContent = t(`${key}.note`, { digit, other });
+    this.#heat.setAttribute("aria-label", `${this.#heatTitle.textContent} ${this.#heatNote.textContent}`);
+    return digits;
+  }
+}
+
+/** Return how a picture was normalized, in words. */
+function describe({ is_untouched, inverted, background_removed, warnings }) {
+  if (is_untouched) return t("seen.untouched");
+  const steps = [inverted && t("seen.inverted"), background_removed && t("seen.background")].filter(Boolean);
+  return [t("seen.fitted"), ...steps, ...warnings].join(" ");
+}
