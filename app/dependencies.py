@@ -1,4 +1,4 @@
-"""What routes ask for by type: `registry: RegistryDep`. The lifecycle sets each in the application's state."""
+"""The dependencies that routes name by type: `registry: RegistryDep`. The lifecycle sets each in the app's state."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

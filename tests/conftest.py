@@ -89,7 +89,7 @@ def server(tmp_path: Path, small_mnist_dir: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def backend() -> str:
-    """The database under `store` and `registry`; tests that run on each of BACKENDS parametrise it."""
+    """The database under `store` and `registry`; tests that run on each of BACKENDS parametrize it."""
     return "sqlite"
 
 

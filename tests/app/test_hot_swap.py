@@ -29,7 +29,7 @@ CONNECTIONS = 3
 """To each worker."""
 VERSIONS = 7
 PROMOTIONS = 100
-FOLLOW_S = 0.25
+REGISTRY_POLL_S = 0.25
 DEADLINE_S = 5.0
 """Workers follow within a second; the rest is for busy processors."""
 MAX_GROWTH_KB = 20_000
@@ -131,7 +131,7 @@ def test_versions_are_swapped_under_load_without_a_wrong_answer(
         for version, c in checkpoints.items()
     }
     assert len({answers[0] for answers in expected.values()}) == VERSIONS  # so that a mixed answer would show
-    arguments = ("--trainer", "external", "--workers", str(WORKERS), "--registry-poll-s", str(FOLLOW_S))
+    arguments = ("--trainer", "external", "--workers", str(WORKERS), "--registry-poll-s", str(REGISTRY_POLL_S))
     with start_server(tmp_path / "data", *arguments) as server, server.client() as client:
         workers = workers_of(server)
         assert len(workers) == WORKERS

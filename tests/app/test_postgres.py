@@ -30,7 +30,7 @@ def test_two_servers_train_promote_and_follow_on_one_postgresql(
         tag = one.get("/versions/current").headers["etag"]
         body, headers = {"version": 2}, {"If-Match": tag}
         assert other.put("/versions/current", json=body, headers=headers).is_success
-        # then: the first follows, and whoever knew the old state is told so
+        # then: the first follows, and a client that knew the old state is refused
         eventually(lambda: one.get("/readyz").json()["version"] == 2, "the first server follows")
         assert one.put("/versions/current", json={"version": 1}, headers=headers).status_code == 412
 

@@ -12,7 +12,7 @@ from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, form, image_fil
 
 MAX_PIXELS = 100_000
 LIMITS = UploadLimits(max_images=10, max_pixels=MAX_PIXELS)
-GREY = np.arange(40 * 30, dtype=np.uint32).reshape(40, 30).astype(np.uint8)
+GRAY = np.arange(40 * 30, dtype=np.uint32).reshape(40, 30).astype(np.uint8)
 WHITE, BLACK = 255, 0
 
 
@@ -27,17 +27,17 @@ def decoded(image: Image.Image, file_format: str = "PNG", **options: object) -> 
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
-        (MULTIPART, form([("file", image_file(GREY))])),
-        (PNG, image_file(GREY)),
-        (JSON, images_json(GREY)),
-        (JSON, images_json(GREY[np.newaxis])),
-        (NPY, npy_file(GREY)),
-        (NPY, npy_file(GREY[np.newaxis])),
+        (MULTIPART, form([("file", image_file(GRAY))])),
+        (PNG, image_file(GRAY)),
+        (JSON, images_json(GRAY)),
+        (JSON, images_json(GRAY[np.newaxis])),
+        (NPY, npy_file(GRAY)),
+        (NPY, npy_file(GRAY[np.newaxis])),
     ],
 )
 def test_every_type_takes_any_size(content_type: str, body: bytes) -> None:
     (picture,) = read(body, content_type)
-    np.testing.assert_array_equal(picture, GREY)
+    np.testing.assert_array_equal(picture, GRAY)
 
 
 def test_flattened_images_and_raw_bytes_stay_what_they_are_with_fit_strict(digits: Gray) -> None:
@@ -73,7 +73,7 @@ def test_limits_hold() -> None:
 
 def test_errors_name_the_image_and_the_types_taken() -> None:
     with pytest.raises(ImageError, match="image 2 of 2"):
-        read(form([("file", image_file(GREY)), ("file", b"x")]), MULTIPART)
+        read(form([("file", image_file(GRAY)), ("file", b"x")]), MULTIPART)
     with pytest.raises(MediaTypeError, match="application/x-npy"):
         read(b"x", "text/plain")
     for content_type in MEDIA_TYPES:
@@ -84,22 +84,22 @@ def test_errors_name_the_image_and_the_types_taken() -> None:
 # modes
 
 
-@pytest.mark.parametrize(("ink", "ground"), [(BLACK, WHITE), (WHITE, BLACK)])
+@pytest.mark.parametrize(("foreground", "background"), [(BLACK, WHITE), (WHITE, BLACK)])
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_transparent_ground_is_what_the_ink_is_not(mode: str, ink: int, ground: int) -> None:
+def test_transparent_background_contrasts_with_the_foreground(mode: str, foreground: int, background: int) -> None:
     colors = len(mode) - 1
     for hidden in (BLACK, WHITE):  # what transparent pixels hold is not seen
         picture = Image.new(mode, (30, 40), (hidden,) * colors + (0,))
-        picture.paste((ink,) * colors + (255,), (10, 5, 20, 35))
+        picture.paste((foreground,) * colors + (255,), (10, 5, 20, 35))
         gray = decoded(picture)
-        assert (gray[0, 0], gray[20, 15]) == (ground, ink)
+        assert (gray[0, 0], gray[20, 15]) == (background, foreground)
 
 
-@pytest.mark.parametrize("ink", [BLACK, WHITE])
-def test_ink_may_be_the_alpha_channel_alone(digits: Gray, ink: int) -> None:
-    color = Image.new("L", (28, 28), ink)
+@pytest.mark.parametrize("foreground", [BLACK, WHITE])
+def test_foreground_may_be_in_the_alpha_channel_only(digits: Gray, foreground: int) -> None:
+    color = Image.new("L", (28, 28), foreground)
     gray = decoded(Image.merge("LA", (color, Image.fromarray(digits[3]))))
-    np.testing.assert_array_equal(gray, digits[3] if ink else 255 - digits[3])
+    np.testing.assert_array_equal(gray, digits[3] if foreground else 255 - digits[3])
 
 
 def test_transparent_corners_of_a_paper_are_paper() -> None:
@@ -180,4 +180,4 @@ def test_picture_is_turned_upright(file_format: str, orientation: int) -> None:
 def test_unknown_orientation_is_passed_over(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    np.testing.assert_array_equal(decoded(Image.fromarray(GREY), exif=exif), GREY)
+    np.testing.assert_array_equal(decoded(Image.fromarray(GRAY), exif=exif), GRAY)

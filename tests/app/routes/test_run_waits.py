@@ -1,4 +1,4 @@
-"""What a queued run waits for, in words."""
+"""The reason why a queued run waits, in words."""
 
 import dataclasses
 import re

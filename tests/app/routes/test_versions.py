@@ -262,7 +262,7 @@ async def test_of_two_that_promote_on_the_same_knowledge_one_wins(client: httpx.
 async def test_damaged_test_images_are_no_mistake_of_the_uploaders(
     settings: Settings, shipped: Checkpoint, small_mnist_dir: Path, tmp_path: Path
 ) -> None:
-    """The upload is refused in words, as what it is: the server cannot measure now."""
+    """The upload is refused with the reason: the server cannot measure it at the moment."""
     mnist_dir = Path(shutil.copytree(small_mnist_dir, tmp_path / "mnist"))
     (mnist_dir / TEST_LABELS).write_bytes(b"damaged")
     async with connect(settings.model_copy(update={"mnist_dir": mnist_dir})) as client:

@@ -132,7 +132,7 @@ def test_run_stands_still_while_predictions_wait_and_goes_on_when_none_come(
         predicting = threading.Thread(target=predict_until, args=(server, is_over))
         predicting.start()
         try:
-            eventually(lambda: logged(server, "run 1: stands still"), "the run stands still", deadline_s=60)
+            eventually(lambda: logged(server, "run 1: paused"), "the run is paused", deadline_s=60)
             step = registry.runs.get(1).step
             before = registry.runs.get(1).lease_expires_at
             eventually(lambda: registry.runs.get(1).lease_expires_at != before, "its lease is renewed", deadline_s=60)

@@ -26,35 +26,35 @@ def test_colors_become_gray() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "ink", "clear"),
+    ("mode", "foreground", "clear"),
     [
         ("RGBA", (255, 255, 255, 255), (255, 255, 255, 0)),
         ("LA", (255, 255), (255, 0)),
     ],
 )
-def test_transparent_pixels_are_ground(mode: str, ink: tuple[int, ...], clear: tuple[int, ...]) -> None:
+def test_transparent_pixels_are_background(mode: str, foreground: tuple[int, ...], clear: tuple[int, ...]) -> None:
     picture = Image.new(mode, (28, 28), clear)
-    picture.paste(ink, (10, 10, 18, 18))
+    picture.paste(foreground, (10, 10, 18, 18))
     gray = decode_image(image_file(picture), MAX_PIXELS)
     assert gray[14, 14] == 255
     assert gray[0, 0] == 0
     assert gray.sum() == 64 * 255
 
 
-def test_half_transparent_ink_is_half_as_light() -> None:
+def test_half_transparent_foreground_is_half_as_light() -> None:
     gray = decode_image(image_file(Image.new("LA", (28, 28), (255, 128))), MAX_PIXELS)
     assert (gray == 128).all()
 
 
-def palette(ink: int) -> Image.Image:
+def palette(foreground: int) -> Image.Image:
     picture = Image.new("P", (28, 28), 0)
     picture.putpalette([255, 255, 255, 255, 255, 255, 51, 51, 51])
-    picture.paste(ink, (10, 10, 18, 18))
+    picture.paste(foreground, (10, 10, 18, 18))
     return picture
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "GIF"])
-def test_palette_is_resolved_and_its_transparent_color_is_ground(file_format: str) -> None:
+def test_palette_is_resolved_and_its_transparent_color_is_background(file_format: str) -> None:
     gray = decode_image(image_file(palette(1), file_format, transparency=0), MAX_PIXELS)
     assert gray.sum() == 64 * 255
 
@@ -69,7 +69,7 @@ def test_palette_with_many_transparent_colors_is_resolved() -> None:
     assert (gray[0, 0], gray[14, 14]) == (0, 128)
 
 
-def test_gray_with_a_transparent_value_has_it_as_ground() -> None:
+def test_gray_with_a_transparent_value_has_it_as_background() -> None:
     picture = Image.new("L", (28, 28), 200)
     picture.paste(100, (10, 10, 18, 18))
     gray = decode_image(image_file(picture, "PNG", transparency=200), MAX_PIXELS)
