@@ -12,7 +12,7 @@ CANVAS = 120
 
 
 def make_digits(count: int, seed: int) -> tuple[Gray, Gray]:
-    """Return images (count, 28, 28) of light digits on a dark background, and labels (count,) that cycle through 0 to 9."""
+    """Return light digits on a dark background (count, 28, 28), and labels (count,) that cycle through 0 to 9."""
     random = np.random.default_rng(seed)
     labels = (np.arange(count) % 10).astype(np.uint8)
     return np.stack([draw_digit(int(label), random) for label in labels]), labels
