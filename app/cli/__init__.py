@@ -37,12 +37,10 @@ def read_handwritten_digits(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code: 0, 1 failed, 2 usage, 130 interrupted."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # a file name that is not UTF-8 is printed byte for byte
+    _prepare_output()
     try:
         exit_code: int | None = get_command(app).main(arguments, prog_name="inkling", standalone_mode=False)
-        if sys.stdout:
-            sys.stdout.flush()  # here a full disk is an error; at the interpreter's exit it would be a traceback
+        sys.stdout.flush()  # here a full disk is an error; at the interpreter's exit it would be a traceback
     except typer.TyperException as error:
         print_error(describe(error))
         return error.exit_code
@@ -53,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(describe(error))
         return FAILED
     return exit_code or 0
+
+
+def _prepare_output() -> None:
+    """Print file names that are not UTF-8 byte for byte, and nothing if the caller closed a stream (`>&-`)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  open as long as the process lives
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
 
 
 def _discard_output() -> None:

@@ -47,11 +47,14 @@ def measure_accuracy(
     """Measure the accuracy on the MNIST test images, which are downloaded if they are missing."""
     if compare is not None and report is None:
         raise UsageError("--compare needs --report")
+    compared = None if compare is None else checkpoints.load(compare.read_bytes())
+    if report is not None:
+        _prepare_report(report)
     predictor = load_predictor(settings, checkpoint)
     test = mnist.load(settings.mnist_dir, settings.data_dir).test
     _print_scores(evaluate(predictor.predict_strict(test.images).probabilities, test.labels))
     if report is not None:
-        _write_report(report, predictor.classifier.checkpoint, compare, test)
+        _write_report(report, predictor.classifier.checkpoint, compared, test)
     return 0
 
 
@@ -64,12 +67,17 @@ def _print_scores(evaluation: Evaluation) -> None:
         print(f"digit {score.digit}: precision {score.precision:.4f}, recall {score.recall:.4f}, {score.count} images")
 
 
-def _write_report(path: Path, measured: Checkpoint, compare: Path | None, test: Split) -> None:
+def _prepare_report(path: Path) -> None:
+    """Find out before the measurements, which take ten minutes, that the card cannot be written."""
+    import inkling.model_card.card  # noqa: F401, PLC0415  the packages of the extra `report`
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _write_report(path: Path, measured: Checkpoint, compared: Checkpoint | None, test: Split) -> None:
     from inkling.model_card.card import write_card  # noqa: PLC0415  only --report needs it
     from inkling.model_card.measurements import measure  # noqa: PLC0415
 
-    path.parent.mkdir(parents=True, exist_ok=True)  # fails now, not after ten minutes
-    compared = checkpoints.load(compare.read_bytes()) if compare else None
     files = write_card(path, measure(measured, compared, test, tell=lambda line: print(line, file=sys.stderr)))
     size = sum(file.stat().st_size for file in files)
     print(f"{path}: the model card and {len(files) - 1} pictures, {size} bytes")

@@ -46,7 +46,9 @@ def describe(error: Exception) -> str:
             return _describe_usage(error)
         case ModuleNotFoundError():
             return _describe_missing(error)
-        case OSError(filename=filename, strerror=str(reason)) if filename is not None:
+        case OSError(filename=None, strerror=str(reason)):
+            return reason
+        case OSError(filename=filename, strerror=str(reason)):
             return f"{filename}: {reason}"
     advice = [advice for kind, advice in ADVICE.items() if isinstance(error, kind)]
     return "; ".join([*_lines(str(error)), *advice])
@@ -58,7 +60,8 @@ def _describe_usage(error: typer.TyperException) -> str:
     if context is None:  # our own
         return message
     message = message.replace("Value error, ", "").rstrip(".")  # how pydantic introduces a ValueError
-    return f"{message[:1].lower()}{message[1:]}; see `{context.command_path} --help`"
+    separator = " " if message.endswith("?") else "; "
+    return f"{message[:1].lower()}{message[1:]}{separator}see `{context.command_path} --help`"
 
 
 def _describe_missing(error: ModuleNotFoundError) -> str:

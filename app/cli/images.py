@@ -140,7 +140,7 @@ def _read(
             predictions = predictor.predict_files([path], fit=fit, max_pixels=max_pixels)
         except (InputError, OSError) as error:
             progress.clear()
-            print_error(describe(error))
+            print_error(f"{path}: {error.strerror or error}" if isinstance(error, OSError) else describe(error))
             yield path, None
             continue
         for warning in warnings_of(predictions):
