@@ -16,7 +16,11 @@ from inkling.errors import InklingError
 
 FAILED = 1
 
-app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    cls=CommandGroup,
+    rich_markup_mode=None,  # plain text: no boxes, no colors, and no 0.1 s for Rich
+    context_settings={"help_option_names": ["-h", "--help"], "color": False},
+)
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -40,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _prepare_output()
     try:
         exit_code: int | None = get_command(app).main(arguments, prog_name="inkling", standalone_mode=False)
-        sys.stdout.flush()  # here a full disk is an error; at the interpreter's exit it would be a traceback
+        sys.stdout.flush()  # a full disk is an error here; at the interpreter's exit it would be a traceback
     except typer.TyperException as error:
         print_error(describe(error))
         return error.exit_code
@@ -62,7 +66,7 @@ def _prepare_output() -> None:
 
 
 def _discard_output() -> None:
-    """Send what is still buffered nowhere: the reader of the pipe is gone, and so would be the interpreter's flush.
+    """Discard the buffered output, because the reader of the pipe is gone: the interpreter flushes again at exit.
 
     See https://docs.python.org/3/library/signal.html#note-on-sigpipe.
     """

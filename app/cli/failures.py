@@ -1,4 +1,4 @@
-"""Errors on the command line: one line each on standard error, with what to do."""
+"""Errors on the command line: one line each on standard error, with advice."""
 
 import sys
 from typing import Final
@@ -8,7 +8,7 @@ import typer
 from inkling.errors import InklingError, UnknownVersionError
 
 ADVICE: Final[dict[type[InklingError], str]] = {UnknownVersionError: "`inkling versions` lists them"}
-"""What to do on the command line, by the class of the error; the library's messages state facts only."""
+"""Advice for the command line, by the class of the error; the library's messages state facts only."""
 
 EXTRAS: Final = {
     "httpx": "train",
@@ -22,11 +22,11 @@ EXTRAS: Final = {
 
 
 class CommandError(InklingError):
-    """The command cannot go on; the message says why and what to do."""
+    """The command cannot continue; the message says why and what to do."""
 
 
 class UsageError(typer.TyperException):
-    """The command was called in a wrong way; the message says what is allowed."""
+    """The arguments are wrong; the message says what is allowed."""
 
     exit_code = 2
 
@@ -40,7 +40,7 @@ def print_warning(message: str) -> None:
 
 
 def describe(error: Exception) -> str:
-    """Return an error in one line, with what to do about it."""
+    """Return the message of an error in one line, with advice."""
     match error:
         case typer.TyperException():
             return _describe_usage(error)

@@ -1,4 +1,4 @@
-"""`inkling predict` and `inkling explain`: what the network reads on image files, and why."""
+"""`inkling predict` and `inkling explain`: predictions for image files, and their explanations."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from inkling.errors import InputError
 from inkling.predictor import Fit, Predictions, Predictor
 
 MAX_PLOTTED = 200
-"""Images on one plot: 40 rows of 5. The memory for a plot grows with its images, 38 KB each."""
+"""Images on one plot: 40 rows of 5. A plot takes 38 KB of memory per image."""
 
 commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -88,7 +88,7 @@ def explain(
     fit: FitOption = "strict",
     checkpoint: CheckpointOption = None,
 ) -> int:
-    """Draw which pixels of an image speak for a digit, and which against it."""
+    """Draw which pixels of an image support a digit, and which oppose it."""
     from inkling.plots.attribution import draw_heat_map  # noqa: PLC0415  0.14 s for its fonts
 
     _check_plot(plot)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_registry(settings: Settings) -> Iterator["Registry"]:
-    """Open the registry, and make it if there is none.
+    """Open the registry; create it if it does not exist.
 
     Raises:
         CommandError: the database cannot be opened or read.
@@ -36,11 +36,11 @@ def open_existing_registry(settings: Settings) -> Iterator["Registry"]:
     """Open the registry.
 
     Raises:
-        CommandError: there is none; or as `open_registry`.
+        CommandError: it does not exist; or as `open_registry`.
     """
     if not settings.has_registry:
         raise CommandError(
-            f"there is no registry at {visible_url(settings)}; `inkling serve` makes one, or set INKLING_DATA_DIR"
+            f"there is no registry at {visible_url(settings)}; `inkling serve` creates one, or set INKLING_DATA_DIR"
         )
     with open_registry(settings) as registry:
         yield registry

@@ -23,9 +23,9 @@ commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 @commands.command(cls=Command)
 @with_settings(*Settings.model_fields)
 def serve(settings: Settings) -> int:
-    """Serve the network over HTTP. The first start makes the registry."""
+    """Serve the network over HTTP. The first start creates the registry."""
     logging.config.dictConfig(LOGGING)
-    _log_made_key(settings)
+    _log_generated_key(settings)
     with open_registry(settings):  # an error here is one line; in a worker it would be a traceback
         pass
     _export(settings)
@@ -48,8 +48,8 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def _log_made_key(settings: Settings) -> None:
-    """Make the API key if the settings need one, and show a key that the user did not choose."""
+def _log_generated_key(settings: Settings) -> None:
+    """Generate the API key if the settings need one, and log it if the user did not choose it."""
     key, is_made = resolve_key(settings)
     if key and is_made:
         logging.getLogger("app").warning(
@@ -61,7 +61,7 @@ def _log_made_key(settings: Settings) -> None:
 
 
 def _export(settings: Settings) -> None:
-    """Write the settings to the environment: each worker process makes its own application from there."""
+    """Write the settings to the environment: each worker process creates its own application from there."""
     for name, value in settings.model_dump(exclude_none=True, exclude={"api_key"}).items():
         os.environ[f"{PREFIX}{name}".upper()] = str(value)
     if settings.api_key:

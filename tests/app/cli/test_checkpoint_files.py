@@ -40,7 +40,7 @@ def test_file_imported_twice_is_one_version(
         assert len(registry.versions.newest(limit=10)) == 2
 
 
-def test_import_refuses_what_is_no_checkpoint(
+def test_import_refuses_a_file_that_is_not_a_checkpoint(
     inkling_here: InklingHere, two_versions: list[str], settings: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "half.safetensors"

@@ -11,7 +11,7 @@ from tests.support.command_line import InklingHere, check_error, inkling
 from tests.support.services import retrained
 
 
-def test_explain_draws_what_speaks_for_the_digit(files: list[Path], tmp_path: Path) -> None:
+def test_explain_draws_a_heat_map_of_the_digit(files: list[Path], tmp_path: Path) -> None:
     plot = tmp_path / "why.picture"
     result = inkling("explain", files[5], "--plot", plot)
     assert (result.returncode, result.stderr) == (0, "")
@@ -23,7 +23,7 @@ def test_explain_draws_what_speaks_for_the_digit(files: list[Path], tmp_path: Pa
     assert float(match[1]) == pytest.approx(float(match[3]) - float(match[2]), abs=0.011)
     with Image.open(plot) as picture:
         assert (picture.format, picture.mode) == ("PNG", "RGB")
-    assert not (tmp_path / "var").exists()  # explaining makes no registry
+    assert not (tmp_path / "var").exists()  # explaining creates no registry
 
 
 def test_explain_draws_a_chosen_digit_by_a_chosen_checkpoint(

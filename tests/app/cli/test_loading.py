@@ -1,4 +1,4 @@
-"""What a command loads decides how long it takes to answer."""
+"""The packages that a command loads, which decide how long it takes."""
 
 import json
 import subprocess

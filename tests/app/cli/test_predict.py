@@ -39,7 +39,7 @@ def test_predict_reads_files_with_the_shipped_network(files: list[Path], tmp_pat
     assert len(lines) == len(files)
     for line, file in zip(lines, files, strict=True):
         assert re.fullmatch(rf"{re.escape(str(file))}: \d \([01]\.\d{{3}}\)", line)
-    assert not (tmp_path / "var").exists()  # reading makes no registry
+    assert not (tmp_path / "var").exists()  # reading creates no registry
 
 
 def test_predict_uses_the_served_version_or_the_named_checkpoint(

@@ -13,7 +13,7 @@ from tests.support.services import open_registry, retrained
 
 
 @pytest.mark.parametrize("command", [["versions"], ["promote", "1"], ["verify"], ["export", "1", "x"]])
-def test_command_without_a_registry_says_what_makes_one(
+def test_command_without_a_registry_says_what_creates_one(
     inkling_here: InklingHere, command: list[str], tmp_path: Path
 ) -> None:
     check_error(inkling_here(*command), 1, "error: there is no registry at", "inkling serve")
@@ -82,7 +82,7 @@ def test_corrupt_version_is_an_error_in_one_line(
 
 
 @pytest.mark.parametrize("command", [["versions"], ["verify"], ["serve", "--port", "0"], ["serve", "--workers", "2"]])
-def test_registry_that_is_no_database_is_an_error_in_one_line(settings: Settings, command: list[str]) -> None:
+def test_registry_that_is_not_a_database_is_an_error_in_one_line(settings: Settings, command: list[str]) -> None:
     settings.data_dir.mkdir()
     (settings.data_dir / "inkling.db").write_bytes(b"this is no database" * 100)
     words = (f"the registry at {settings.registry_url} cannot be used", "file is not a database")
@@ -98,8 +98,8 @@ def test_registry_of_a_newer_inkling_is_an_error_in_one_line(
     check_error(inkling(*command, *two_versions), 1, *words)
 
 
-def test_url_that_is_none_is_an_error_in_one_line(inkling_here: InklingHere) -> None:
-    result = inkling_here("versions", "--database-url", "no url of secret")
+def test_invalid_url_is_an_error_in_one_line(inkling_here: InklingHere) -> None:
+    result = inkling_here("versions", "--database-url", "not a URL but a secret")
     check_error(result, 1, "the registry at INKLING_DATABASE_URL cannot be used: Could not parse SQLAlchemy URL")
     assert "secret" not in result.stderr
 
@@ -112,12 +112,12 @@ def test_password_of_the_registry_is_not_shown() -> None:
 # verify
 
 
-def test_verify_finds_nothing_in_a_sound_registry(inkling_here: InklingHere, two_versions: list[str]) -> None:
+def test_verify_finds_nothing_in_a_consistent_registry(inkling_here: InklingHere, two_versions: list[str]) -> None:
     result = inkling_here("verify", *two_versions)
     assert (result.returncode, result.stdout, result.stderr) == (0, "consistent\n", "")
 
 
-def test_verify_names_every_damage_and_exits_1(
+def test_verify_names_every_inconsistency_and_exits_1(
     inkling_here: InklingHere, two_versions: list[str], execute: Callable[..., None]
 ) -> None:
     execute("UPDATE versions SET checkpoint = (SELECT checkpoint FROM versions WHERE version = 1) WHERE version = 2")

@@ -28,7 +28,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def serve(data_dir: Path, *arguments: str, **environment: str) -> Result:
-    """Run `inkling serve` with a server that prints what it is given, and ends."""
+    """Run `inkling serve` with a server that prints its options and its environment, and ends."""
     return subprocess.run(
         [sys.executable, "-c", RECORD, "serve", "--data-dir", str(data_dir), *arguments],
         env={**os.environ, **environment},
@@ -89,10 +89,10 @@ def test_server_that_does_not_start_is_exit_code_1(tmp_path: Path, code: str, ex
     assert serve(tmp_path / "data", ENDS_WITH=code).returncode == exit_code
 
 
-def test_key_that_the_server_made_is_logged_and_a_chosen_one_is_not(tmp_path: Path) -> None:
-    made = serve(tmp_path / "data", "--host", "0.0.0.0", "--port", "8123")
+def test_generated_key_is_logged_and_a_chosen_one_is_not(tmp_path: Path) -> None:
+    generated = serve(tmp_path / "data", "--host", "0.0.0.0", "--port", "8123")
     key = (tmp_path / "data" / "api_key").read_text()
     command = f"curl -X POST -H 'Authorization: Bearer {key}' http://localhost:8123/train"
-    assert re.fullmatch(rf"\S+ \S+ WARNING app: .* {re.escape(command)}\n", made.stderr)
+    assert re.fullmatch(rf"\S+ \S+ WARNING app: .* {re.escape(command)}\n", generated.stderr)
     chosen = serve(tmp_path / "data", "--host", "0.0.0.0", "--api-key", "a secret key")
     assert (chosen.returncode, chosen.stderr) == (0, "")
