@@ -42,15 +42,27 @@ def read_handwritten_digits(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code: 0, 1 failed, 2 usage, 130 interrupted."""
     _prepare_output()
+    exit_code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except (
+        OSError
+    ) as error:  # of a full disk, or a pipe without a reader; at the interpreter's exit it would be printed
+        _discard_output()
+        if exit_code == 0 and not isinstance(error, BrokenPipeError):
+            print_error(describe(error))
+        return exit_code or FAILED
+    return exit_code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         exit_code: int | None = get_command(app).main(arguments, prog_name="inkling", standalone_mode=False)
-        sys.stdout.flush()  # a full disk is an error here; at the interpreter's exit it would be a traceback
+    except SystemExit as ended:  # Typer's, after completion, and when a pipe has no reader
+        return int(ended.code or 0)
     except typer.TyperException as error:
         print_error(describe(error))
         return error.exit_code
-    except BrokenPipeError:
-        _discard_output()
-        return FAILED
     except (InklingError, ModuleNotFoundError, OSError) as error:
         print_error(describe(error))
         return FAILED
@@ -66,7 +78,7 @@ def _prepare_output() -> None:
 
 
 def _discard_output() -> None:
-    """Discard the buffered output, because the reader of the pipe is gone: the interpreter flushes again at exit.
+    """Discard the buffered output, which cannot be written: the interpreter flushes again at its exit.
 
     See https://docs.python.org/3/library/signal.html#note-on-sigpipe.
     """

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import inkling
+from tests.support.processes import without_module
+
 WEB = {"fastapi", "starlette", "uvicorn"}
 TRAINING = {"tensorflow", "keras", "training"}
 
@@ -53,3 +56,9 @@ def test_server_loads_neither_the_model_card_nor_tensorflow() -> None:
     loaded = set(json.loads(result.stdout))
     assert "inkling.network" in loaded  # so that the next line could fail
     assert not [name for name in loaded if name.startswith("inkling.model_card") or name.split(".")[0] in TRAINING]
+
+
+def test_broken_installation_is_a_traceback(tmp_path: Path) -> None:
+    result = inkling("predict", "x.png", **without_module(tmp_path, "safetensors"))
+    assert result.returncode == 1
+    assert result.stderr.endswith("ModuleNotFoundError: No module named 'safetensors'\n")

@@ -109,6 +109,15 @@ def test_password_of_the_registry_is_not_shown() -> None:
     assert url == "postgresql://me:***@host/inkling"
 
 
+def test_registry_without_a_served_version_predicts_with_the_shipped_network(
+    inkling_here: InklingHere, settings: Settings, files: list[Path]
+) -> None:
+    with open_registry(settings):
+        pass
+    expected = inkling_here("predict", *files).stdout
+    assert inkling_here("predict", *files, "--data-dir", settings.data_dir).stdout == expected
+
+
 # verify
 
 

@@ -1,9 +1,11 @@
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import inkling
+from tests.support.command_line import InklingHere, inkling
 
 
 @pytest.mark.parametrize("command", ["train", "worker"])
@@ -13,6 +15,14 @@ def test_arguments_reach_the_trainer_untouched(tmp_path: Path, command: str, arg
     result = inkling(command, *arguments)
     assert (result.returncode, result.stderr) == (7, "")
     assert json.loads(result.stdout) == [command, *arguments]
+
+
+@pytest.mark.parametrize("command", ["train", "worker"])
+def test_process_becomes_the_trainer(monkeypatch: pytest.MonkeyPatch, inkling_here: InklingHere, command: str) -> None:
+    started: list[object] = []
+    monkeypatch.setattr(os, "execv", lambda *arguments: started.extend(arguments))
+    inkling_here(command, "--out", "x")
+    assert started == [sys.executable, [sys.executable, "-m", "training", command, "--out", "x"]]
 
 
 def test_trainer_explains_its_own_commands() -> None:
