@@ -8,12 +8,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from inkling.digit import Floats, Gray, Images
+from inkling.errors import NoDigitError
 from inkling.network import checkpoint
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
 from inkling.network.pretrained import load_pretrained
 from inkling.vision.image_files import MAX_PIXELS, decode_image, decode_picture
-from inkling.vision.normalize import Normalization, normalize_all
+from inkling.vision.normalize import Normalization, Normalized, normalize, normalize_all
 
 Fit = Literal["strict", "mnist"]
 """How pictures become images. strict: they are images of 28x28 pixels already; mnist: they are normalized."""
@@ -70,9 +71,7 @@ class Predictor:
         Raises:
             NoDigitError: a picture shows no single digit; the message says which.
         """
-        normalized = normalize_all(pictures)
-        images = np.stack([item.pixels for item in normalized])
-        return self._predict(images, tuple(item.report for item in normalized))
+        return self._predict_normalized(normalize_all(pictures))
 
     def predict_files(
         self, files: Sequence[Path | str], *, fit: Fit = "strict", max_pixels: int = MAX_PIXELS
@@ -81,18 +80,32 @@ class Predictor:
 
         Raises:
             OSError: a file cannot be read.
-            ImageError: a file is not an image, is not 28x28 with fit="strict", or shows no single digit with "mnist".
+            ImageError: a file is not an image, is not 28x28 with fit="strict", or shows no single digit with "mnist";
+                the message names the file.
             TooLargeError: a file has more than `max_pixels` pixels.
         """
-        decode = decode_image if fit == "strict" else decode_picture
-        pictures = (decode(Path(file).read_bytes(), max_pixels, str(file)) for file in files)
-        return self.predict_strict(np.stack(list(pictures))) if fit == "strict" else self.predict_normalized(pictures)
+        if fit == "strict":
+            images = [decode_image(Path(file).read_bytes(), max_pixels, str(file)) for file in files]
+            return self.predict_strict(np.stack(images))
+        return self._predict_normalized([_normalize_file(Path(file), max_pixels) for file in files])
 
     def explain(self, image: Gray, digit: int) -> Explanation:
         """Attribute the logit of `digit` to the pixels of an image (28, 28), 0 background to 255 foreground."""
         return explain(self.classifier, image, digit)
 
+    def _predict_normalized(self, normalized: Sequence[Normalized]) -> Predictions:
+        images = np.stack([item.pixels for item in normalized])
+        return self._predict(images, tuple(item.report for item in normalized))
+
     def _predict(self, images: Images, reports: tuple[Normalization, ...]) -> Predictions:
         started = time.perf_counter()
         probabilities = self.classifier.probabilities(images)
         return Predictions(self.version, images, probabilities, reports, time.perf_counter() - started)
+
+
+def _normalize_file(file: Path, max_pixels: int) -> Normalized:
+    picture = decode_picture(file.read_bytes(), max_pixels, str(file))
+    try:
+        return normalize(picture)
+    except NoDigitError as error:
+        raise NoDigitError(f"{file}: {error}") from error

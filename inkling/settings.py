@@ -4,7 +4,6 @@ from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import URL
 
 
 class StoreSettings(BaseSettings):
@@ -28,7 +27,11 @@ class StoreSettings(BaseSettings):
 
     @property
     def registry_url(self) -> str:
-        return self.database_url or URL.create("sqlite", database=str(self._database_file)).render_as_string()
+        if self.database_url:
+            return self.database_url
+        from sqlalchemy import URL  # noqa: PLC0415  0.3 s that commands without a registry save
+
+        return URL.create("sqlite", database=str(self._database_file)).render_as_string()
 
     @property
     def has_registry(self) -> bool:

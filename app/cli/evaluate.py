@@ -1,0 +1,83 @@
+"""`inkling evaluate`: accuracy on the test images, and the model card."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.commands import Command
+from app.cli.failures import UsageError
+from app.cli.predictors import CheckpointOption, load_predictor
+from app.cli.settings_flags import with_settings
+from app.settings import Settings
+from inkling import mnist
+from inkling.mnist import Split
+from inkling.network import checkpoint as checkpoints
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.evaluation import Evaluation, evaluate
+
+commands = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+def _markdown_file(text: str) -> Path:
+    if (path := Path(text)).suffix != ".md":  # the folder of the pictures has its name, without the suffix
+        raise typer.BadParameter(f"{text} does not end in .md")
+    return path
+
+
+@commands.command("evaluate", cls=Command)
+@with_settings("data_dir", "database_url", "mnist_dir")
+def measure_accuracy(
+    settings: Settings,
+    *,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.md",
+            parser=_markdown_file,
+            help="Measure robustness and calibration too, for ten minutes or more, and write the model card.",
+        ),
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --report: a checkpoint to compare with in the card.")
+    ] = None,
+    checkpoint: CheckpointOption = None,
+) -> int:
+    """Measure the accuracy on the MNIST test images, which are downloaded if they are missing."""
+    if compare is not None and report is None:
+        raise UsageError("--compare needs --report")
+    compared = None if compare is None else checkpoints.load(compare.read_bytes())
+    if report is not None:
+        _prepare_report(report)
+    predictor = load_predictor(settings, checkpoint)
+    test = mnist.load(settings.mnist_dir, settings.data_dir).test
+    _print_scores(evaluate(predictor.predict_strict(test.images).probabilities, test.labels))
+    if report is not None:
+        _write_report(report, predictor.classifier.checkpoint, compared, test)
+    return 0
+
+
+def _print_scores(evaluation: Evaluation) -> None:
+    low, high = evaluation.interval_95
+    print(f"Test Accuracy: {evaluation.accuracy:f} ({evaluation.correct} of {evaluation.total})")
+    print(f"95 % interval: {low:.4f} to {high:.4f}")
+    print(f"loss: {evaluation.loss:.4f} nats per image, calibration error: {evaluation.calibration_error:.4f}")
+    for score in evaluation.digits:
+        print(f"digit {score.digit}: precision {score.precision:.4f}, recall {score.recall:.4f}, {score.count} images")
+
+
+def _prepare_report(path: Path) -> None:
+    """Find out before the measurements, which take ten minutes, that the card cannot be written."""
+    import inkling.model_card.card  # noqa: F401, PLC0415  the packages of the extra `report`
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _write_report(path: Path, measured: Checkpoint, compared: Checkpoint | None, test: Split) -> None:
+    from inkling.model_card.card import write_card  # noqa: PLC0415  only --report needs it
+    from inkling.model_card.measurements import measure  # noqa: PLC0415
+
+    files = write_card(path, measure(measured, compared, test, tell=lambda line: print(line, file=sys.stderr)))
+    size = sum(file.stat().st_size for file in files)
+    print(f"{path}: the model card and {len(files) - 1} pictures, {size} bytes")

@@ -1,0 +1,16 @@
+"""Parsers of arguments, whose errors name the value and the limit."""
+
+from collections.abc import Callable
+
+import typer
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of the integers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or len(text) > len(str(high)) or not low <= int(text) <= high:
+            raise typer.BadParameter(f"{text!r} is not an integer from {low} to {high}")
+        return int(text)
+
+    return parse

@@ -1,0 +1,122 @@
+"""`inkling versions`, `promote`, `export`, `import` and `verify`: the registry on the command line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.commands import Command
+from app.cli.parsers import integer
+from app.cli.registry_access import open_existing_registry, visible_url
+from app.cli.settings_flags import with_settings
+from app.settings import Settings
+from inkling import mnist
+from inkling.atomic_file import write_atomically
+from inkling.network import checkpoint
+from inkling.network.classifier import Classifier
+from inkling.network.evaluation import evaluate
+from inkling.registry.records import Version
+from inkling.registry.registry import Registry
+
+MAX_VERSION = 2**31 - 1
+PAGE = 100
+"""Versions per transaction."""
+
+VersionArgument = Annotated[
+    int, typer.Argument(metavar="VERSION", parser=integer(1, MAX_VERSION), help="number of the version")
+]
+
+commands = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@commands.command(cls=Command)
+@with_settings("data_dir", "database_url")
+def versions(
+    settings: Settings,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per version.")] = False,
+) -> int:
+    """List the versions, newest first. A star marks the served one."""
+    with open_existing_registry(settings) as registry:
+        served = registry.versions.served()
+        for version in _all_versions(registry):
+            is_served = served is not None and served.version == version.version
+            print(_json(version, is_served=is_served) if as_json else _line(version, is_served=is_served))
+    return 0
+
+
+@commands.command(cls=Command)
+@with_settings("data_dir", "database_url")
+def promote(settings: Settings, version: VersionArgument) -> int:
+    """Serve a version from now on. Running servers switch to it."""
+    with open_existing_registry(settings) as registry:
+        promotion = registry.versions.promote(version, reason="requested by inkling promote")
+    print(f"version {promotion.version} is served since {promotion.promoted_at:%Y-%m-%d %H:%M:%S} UTC")
+    return 0
+
+
+@commands.command(cls=Command)
+@with_settings("data_dir", "database_url")
+def export(
+    settings: Settings,
+    version: VersionArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="file to write")],
+) -> int:
+    """Write the checkpoint file of a version."""
+    with open_existing_registry(settings) as registry:
+        content = registry.versions.checkpoint(version)
+    write_atomically(file, content)
+    print(f"{file}: version {version}, {len(content)} bytes")
+    return 0
+
+
+@commands.command("import", cls=Command)
+@with_settings("data_dir", "database_url", "mnist_dir")
+def import_file(
+    settings: Settings, file: Annotated[Path, typer.Argument(metavar="FILE", help="checkpoint file")]
+) -> int:
+    """Add a checkpoint file as a version, measured on the MNIST test images if they are there."""
+    classifier = Classifier(checkpoint.load(file.read_bytes()), version=0)
+    classifier.self_check()
+    test = mnist.load_test(settings.mnist_dir, settings.data_dir)
+    evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
+    with open_existing_registry(settings) as registry:
+        version = registry.versions.add_upload(classifier.checkpoint, evaluation)
+    print(f"{file}: version {version.version}, test accuracy {version.evaluation.accuracy:.4f}")
+    print(f"`inkling promote {version.version}` serves it")
+    return 0
+
+
+@commands.command(cls=Command)
+@with_settings("data_dir", "database_url")
+def verify(settings: Settings) -> int:
+    """Check that the registry is consistent: every version loads, and no run or promotion contradicts another."""
+    with open_existing_registry(settings) as registry:
+        problems = registry.verify()
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems in {visible_url(settings)}" if problems else "consistent")
+    return 1 if problems else 0
+
+
+def _all_versions(registry: Registry) -> Iterator[Version]:
+    before = None
+    while page := registry.versions.newest(PAGE, before):
+        yield from page
+        before = page[-1].version
+
+
+def _line(version: Version, *, is_served: bool) -> str:
+    return (
+        f"{'*' if is_served else ' '} {version.version:>4}  test accuracy {version.evaluation.accuracy:.4f}"
+        f"  {version.origin:<8}  {version.created_at:%Y-%m-%d %H:%M}  {version.digest[:12]}"
+    )
+
+
+def _json(version: Version, *, is_served: bool) -> str:
+    """Return the fields of the service's answer, and whether the version is served."""
+    from app.schemas import VersionDetail  # noqa: PLC0415  only --json needs it
+
+    return json.dumps({**VersionDetail.model_validate(version).model_dump(mode="json"), "is_served": is_served})
