@@ -1,4 +1,4 @@
-"""Where the data are: the settings that the trainer and the server share. Read once, from INKLING_* and `.env`."""
+"""The settings that the trainer and the server share, read once from INKLING_* variables and `.env`."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class StoreSettings(BaseSettings):
         None,
         ge=1,
         le=1024,
-        description="threads that a trainer computes with; default: one a processor, one less if a server starts it",
+        description="trainer threads; default: one per CPU core, one fewer if the server starts the trainer",
     )
 
     @property
@@ -32,7 +32,7 @@ class StoreSettings(BaseSettings):
 
     @property
     def has_registry(self) -> bool:
-        """Whether there is one already: only the server and the trainer make it."""
+        """Whether the registry exists. Only the server and the trainer create it; for a URL it is assumed."""
         return self.database_url is not None or self._database_file.exists()
 
     @property
