@@ -25,8 +25,7 @@ def forward(x: NDArray[F], p: Mapping[str, NDArray[F]], temperature: float = 1.0
 
 def sigmoid(x: NDArray[F]) -> NDArray[F]:
     """Return 1 / (1 + exp(-x)), in a form that cannot overflow."""
-    activations: NDArray[F] = 0.5 + 0.5 * np.tanh(x / 2)
-    return activations
+    return np.asarray(0.5 + 0.5 * np.tanh(x / 2), x.dtype)
 
 
 def softmax(logits: NDArray[F]) -> NDArray[F]:

@@ -99,7 +99,7 @@ async def test_full_queue_takes_no_run_until_one_is_cancelled(settings: Settings
         await start(client)
         response = await client.post("/train")
         assert response.status_code == 429
-        assert "2 runs wait already, the limit is 2" in response.json()["detail"]
+        assert "2 runs are queued already, the limit is 2" in response.json()["detail"]
         assert (await client.delete("/train/1")).json()["state"] == "cancelled"
         assert (await start(client))["id"] == 3
 
