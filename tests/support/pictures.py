@@ -1,4 +1,6 @@
-"""Seeded pictures of digits for tests, drawn in NumPy alone: the same bits with every version of Pillow and its fonts."""
+"""Seeded pictures of digits, drawn in NumPy alone: the same bits with every version of Pillow and its fonts."""
+
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,7 @@ def draw_strokes(digit: int, height: int, pen: float) -> NDArray[np.float64]:
     nearest = np.full((height, width), np.inf)
     for polyline in STROKES[digit]:
         points = np.array(polyline) * scale + margin
-        for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+        for (x0, y0), (x1, y1) in pairwise(points):
             dx, dy = x1 - x0, y1 - y0
             along = np.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0, 1)
             nearest = np.minimum(nearest, (x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2)

@@ -2,7 +2,6 @@ import hashlib
 import json
 import pickle
 import struct
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,23 +13,8 @@ from numpy.typing import NDArray
 
 from inkling.errors import CheckpointError
 from inkling.network.checkpoint import MAX_CHECKPOINT_BYTES, SHAPES, Card, Checkpoint, load, save
+from tests.support.checkpoint_files import with_card, with_card_fields, with_header
 from tests.support.networks import make_card, make_checkpoint, random_parameters
-
-
-def with_header(content: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
-    """Return the file with another header."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.dumps(change(json.loads(content[8 : 8 + length]))).encode()
-    return struct.pack("<Q", len(header)) + header + content[8 + length :]
-
-
-def with_card(content: bytes, text: str) -> bytes:
-    """Return the file with another text in place of its card."""
-    return with_header(content, lambda header: {**header, "__metadata__": {"inkling": text}})
-
-
-def with_card_fields(content: bytes, **fields: Any) -> bytes:
-    return with_card(content, json.dumps({**json.loads(make_card().model_dump_json()), **fields}))
 
 
 def with_arrays(**changes: NDArray[Any] | None) -> bytes:

@@ -32,7 +32,7 @@ def test_folded_network_computes_the_plain_forward_pass(
     # given
     tempered = with_temperature(shipped, temperature)
     images = np.concatenate([digits, noise])
-    pixels = images.reshape(-1, 784).astype(np.float32) / 255
+    pixels = (images.reshape(-1, 784) / 255).astype(np.float32)
     # when
     probabilities = Classifier(tempered, version=1).probabilities(images)
     # then: up to float32's rounding of logits of some tens, which noise has

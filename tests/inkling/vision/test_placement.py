@@ -25,7 +25,7 @@ def test_rows_and_columns_are_centered_separately() -> None:
 
 
 def test_center_of_mass_weighs_the_levels() -> None:
-    assert center_of_mass(np.array([[0, 100], [0, 200]], np.uint8)) == (pytest.approx(2 / 3), 1)
+    assert center_of_mass(np.array([[0, 100], [0, 200]], np.uint8)) == pytest.approx((2 / 3, 1))
 
 
 def test_offset_of_a_placed_digit_is_zero() -> None:
