@@ -57,6 +57,7 @@ pictures: $(INSTALLED)  ## draw the README's sample digits and its pictures agai
 	$(BIN)/inkling predict docs/digits/*.png --plot docs/predictions.png
 	$(BIN)/inkling explain docs/digits/8.png --plot docs/explanation.png
 	$(BIN)/python -m tests.page.pictures
+	$(BIN)/python -m tests.pictures.pipeline
 
 IMAGE ?= inkling
 image:  ## build both images with Docker
