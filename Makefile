@@ -58,6 +58,7 @@ pictures: $(DEV)  ## draw the README's sample digits and pictures again; needs C
 	$(BIN)/inkling predict docs/digits/*.png --plot docs/predictions.png
 	$(BIN)/inkling explain docs/digits/8.png --plot docs/explanation.png
 	$(BIN)/python -m tests.page.pictures
+	$(BIN)/python -m tests.pictures.pipeline
 
 IMAGE ?= inkling
 image:  ## build both images with Docker

@@ -1,4 +1,4 @@
-"""Files that other processes see whole or not at all."""
+"""Atomic writing of files."""
 
 import os
 import secrets
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write so that another process sees the whole file or none."""
+    """Write a file so that another process sees all of it or none of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with partial.open("xb") as file:  # not tempfile: its files are for their owner's eyes only
+        with partial.open("xb") as file:  # not tempfile: only the owner may read its files
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

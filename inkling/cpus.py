@@ -1,4 +1,4 @@
-"""The CPUs that this process may use: by its affinity and by the limits of its control groups."""
+"""The number of CPU cores that this process may use, by its affinity and the limits of its control groups."""
 
 import math
 import os
@@ -8,34 +8,39 @@ CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 
 
-def count_cpus() -> int:
-    """Return how many CPU cores this process may keep busy, at least 1.
+def count_cpus(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
+    """Return how many CPU cores this process can use, at least 1.
 
-    The smallest of three: the cores of the machine, those of the process's affinity, and the quota of its control
-    group and of every group above (`docker run --cpus 1.5` gives 2), rounded up.
+    It is the smaller of two numbers: the cores in the process's affinity, and the quota of `cgroup_quota`, rounded up
+    (`docker run --cpus 1.5` gives 2).
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cgroup_quota()
-    return max(1, cores if quota is None else min(cores, math.ceil(quota)))
+    quota = cgroup_quota(cgroups, membership)
+    return cores if quota is None else min(cores, math.ceil(quota))
 
 
 def cgroup_quota(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> float | None:
-    """Return the CPU quota of this process's control groups, in cores; None if there is none.
+    """Return the smallest CPU quota of this process's control groups and their parents, in cores; None if none is set.
 
     Reads `cpu.max` (version 2) or `cpu.cfs_quota_us` and `cpu.cfs_period_us` (version 1):
-    https://docs.kernel.org/admin-guide/cgroup-v2.html and .../cgroup-v1/cpu.html (bandwidth control).
+    https://docs.kernel.org/admin-guide/cgroup-v2.html, "CPU Interface Files", and
+    https://docs.kernel.org/scheduler/sched-bwc.html, "Management".
+
+    Args:
+        cgroups: where the control groups are mounted.
+        membership: the file that lists this process's groups, one per line, as `hierarchy:controllers:path`.
     """
     quotas = [quota for folder in _folders(cgroups, membership) if (quota := _quota(folder)) is not None]
     return min(quotas, default=None)
 
 
 def _folders(cgroups: Path, membership: Path) -> list[Path]:
-    """Return the folders of the process's groups and of all groups above them, of both versions."""
-    folders = [cgroups, cgroups / "cpu"]  # a container often sees its own group as the root
+    """Return the folders of the process's groups and of all their parents, in both versions."""
+    folders = [cgroups]  # a container often sees its own group as the root
     for line in _read(membership).splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if controllers == "":
+        if controllers == "":  # version 2
             root = cgroups
         elif "cpu" in controllers.split(","):
             root = cgroups / "cpu"
@@ -60,6 +65,6 @@ def _quota(folder: Path) -> float | None:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text("ascii", "replace")
+        return os.fsdecode(file.read_bytes())
     except OSError:
         return ""

@@ -1,14 +1,14 @@
-"""The digit: its sides, its classes, and the arrays that hold it."""
+"""The digit: its size, its classes, and the arrays that hold it."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 28
-"""Pixels of an image's side, as the network reads it."""
+"""Width and height of an image, in pixels, as the network reads it."""
 NUM_PIXELS = SIDE * SIDE
 NUM_CLASSES = 10
 DIGIT_SIDE = 20
-"""Pixels of a digit's longer side in MNIST. 16 of its 70,000 digits have 19, and none another."""
+"""The longer side of a digit in MNIST, in pixels. 16 of its 70,000 digits have 19, all others 20."""
 
 Gray = NDArray[np.uint8]
 """A gray picture of any size (h, w), 0 black to 255 white."""

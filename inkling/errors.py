@@ -1,15 +1,15 @@
-"""The exceptions of the library. Each message says what was wrong, with the value and the limit, and what to do.
+"""The exceptions of the library. A message states what is wrong, with the value and the limit.
 
 InklingError
-├── InputError                 what was sent cannot be read
+├── InputError                 the input cannot be read
 │   ├── ImageError             it is not an image, or not one of 28x28 pixels
-│   │   └── NoDigitError       the picture shows no single digit
+│   │   └── NoDigitError       the picture does not show exactly one digit
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
 ├── CheckpointError            the file is not a checkpoint of this network
-├── DatasetError               the data are missing, or are not what they should be
+├── DatasetError               the data are missing or invalid
 └── RegistryError
-    ├── UnknownRunError        there is no run of that number
-    ├── UnknownVersionError    there is no version of that number
+    ├── UnknownRunError        there is no such run
+    ├── UnknownVersionError    there is no such version
     ├── RunFinishedError       the run has ended and cannot be cancelled
     ├── QueueFullError         too many runs are queued already
     ├── PromotionMovedError    another version was promoted in the meantime
@@ -20,23 +20,23 @@ InklingError
 
 
 class InklingError(Exception):
-    """Every exception of Inkling's own."""
+    """The base of all exceptions of Inkling."""
 
 
 class InputError(InklingError):
-    """What was sent cannot be read."""
+    """The input cannot be read."""
 
 
 class ImageError(InputError):
-    """What was sent is not an image, or not one of 28x28 pixels."""
+    """The input is not an image, or not one of 28x28 pixels."""
 
 
 class NoDigitError(ImageError):
-    """The picture can be read, but shows no single digit: it is blank, all foreground or noise, or shows several."""
+    """The picture can be read, but does not show exactly one digit: it is blank, filled or noise, or shows several."""
 
 
 class TooLargeError(InputError):
-    """A limit on bytes, images or pixels is exceeded; the detail names it."""
+    """A limit on bytes, images or pixels is exceeded; the message names it."""
 
 
 class CheckpointError(InklingError):
@@ -44,7 +44,7 @@ class CheckpointError(InklingError):
 
 
 class DatasetError(InklingError):
-    """The data are missing or are not what they should be; the message names the file and says what to do."""
+    """The data are missing or invalid; the message names the file and says what to do."""
 
 
 class RegistryError(InklingError):
@@ -52,11 +52,11 @@ class RegistryError(InklingError):
 
 
 class UnknownRunError(RegistryError):
-    """There is no run of that number."""
+    """There is no run with this id."""
 
 
 class UnknownVersionError(RegistryError):
-    """There is no version of that number."""
+    """There is no version with this number."""
 
 
 class RunFinishedError(RegistryError):
@@ -64,15 +64,16 @@ class RunFinishedError(RegistryError):
 
 
 class QueueFullError(RegistryError):
-    """Too many runs are queued already; try again after the time given."""
+    """Too many runs are queued already."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        """Seconds that a run takes on average: after them the queue is probably shorter."""
 
 
 class PromotionMovedError(RegistryError):
-    """Another version was promoted since the promotion that was named: read it again, then decide again."""
+    """Another version was promoted after the promotion that the caller named."""
 
 
 class IdempotencyKeyError(RegistryError):

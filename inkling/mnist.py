@@ -1,7 +1,7 @@
-"""MNIST: four IDX files from a folder, or the Keras download, checked before anything learns from them.
+"""MNIST: four IDX files from a folder, or the Keras download, checked before use.
 
-Format: http://yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT". The files that the network was published with are
-known by the SHA-256 of their plain content; other sets of 28x28 digits (smaller ones, for tests) are accepted too.
+Format: http://yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT". The original files are recognized by the SHA-256 of
+their uncompressed content; other sets of 28x28 digits (smaller ones, for tests) are accepted too.
 """
 
 import gzip
@@ -34,12 +34,17 @@ CANONICAL_SHA256: Final = {
 CANONICAL_COUNTS = {TRAIN_IMAGES: 60_000, TRAIN_LABELS: 60_000, TEST_IMAGES: 10_000, TEST_LABELS: 10_000}
 
 MAX_FILE_BYTES = 1 << 30
+"""Default limit on an uncompressed file; MNIST's largest has 47 MB."""
 
 
 @dataclass(frozen=True)
 class Split:
-    images: NDArray[np.uint8]  # (n, 28, 28), 0 ground to 255 ink
-    labels: NDArray[np.uint8]  # (n,), 0 to 9
+    """Images with their labels."""
+
+    images: NDArray[np.uint8]
+    """(n, 28, 28), 0 background to 255 foreground."""
+    labels: NDArray[np.uint8]
+    """(n,), 0 to 9."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,10 +55,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and test images. `digest` is the SHA-256 over the four files' own; `name` is "mnist" or "custom"."""
+    """Training and test images."""
 
     name: str
+    """Either "mnist", or "custom" for other digits."""
     digest: str
+    """SHA-256 over the SHA-256 of the four files, uncompressed."""
     train: Split
     test: Split
 
@@ -61,7 +68,7 @@ class Dataset:
         """Return (train, validation): the last `validation_size` training images are held out.
 
         Raises:
-            DatasetError: nothing would be left to train on.
+            DatasetError: no image would be left to train on.
         """
         kept = len(self.train) - validation_size
         if kept < 1:
@@ -76,20 +83,20 @@ def load(mnist_dir: Path | None, data_dir: Path) -> Dataset:
     """Load from `mnist_dir`, else from `data_dir`/mnist, else download into the latter.
 
     Raises:
-        DatasetError: a file is missing, damaged or cannot be had.
+        DatasetError: a file is missing or damaged, or the download failed.
     """
     if mnist_dir is not None:
         return read_folder(mnist_dir)
     folder = data_dir / "mnist"
     if missing_files(folder):
-        from inkling.mnist_download import download  # noqa: PLC0415  httpx and tqdm, which the server does without
+        from inkling.mnist_download import download  # noqa: PLC0415  needs httpx and tqdm, which the server does not have
 
         download(folder)
     return read_folder(folder)
 
 
 def load_test(mnist_dir: Path | None, data_dir: Path) -> Split | None:
-    """Return the test images if they are at hand; nothing is downloaded for them.
+    """Return the test images if their files are present; nothing is downloaded.
 
     Raises:
         DatasetError: a file is damaged.
@@ -108,15 +115,16 @@ def missing_files(folder: Path) -> list[str]:
     return [name for name in CANONICAL_SHA256 if _find(folder, name) is None]
 
 
-def read_folder(folder: Path) -> Dataset:
+def read_folder(folder: Path, *, max_file_bytes: int = MAX_FILE_BYTES) -> Dataset:
     """Read the four IDX files of a folder, plain or .gz.
 
     Raises:
-        DatasetError: a file is missing, damaged, of the wrong kind, or the counts of images and labels differ.
+        DatasetError: a file is missing, damaged, of the wrong kind, or larger than `max_file_bytes`, or the numbers of
+            images and labels differ.
     """
     if missing := missing_files(folder):
         raise DatasetError(f"{folder} lacks {', '.join(missing)} (plain or .gz). {how_to_provide(folder)}")
-    contents = {name: _read_file(folder, name) for name in CANONICAL_SHA256}
+    contents = {name: _read_file(folder, name, max_file_bytes) for name in CANONICAL_SHA256}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     arrays = {name: _parse(name, contents[name], digests[name]) for name in contents}
     splits = [
@@ -140,15 +148,15 @@ def _find(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
-def _read_file(folder: Path, name: str) -> bytes:
+def _read_file(folder: Path, name: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     path = _find(folder, name) or folder / name
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            content = file.read(max_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path} cannot be read: {error}. {how_to_provide(folder)}") from error
-    if len(content) > MAX_FILE_BYTES:
-        raise DatasetError(f"{path} holds more than {MAX_FILE_BYTES} bytes")
+    if len(content) > max_bytes:
+        raise DatasetError(f"{path} holds more than {max_bytes} bytes")
     return content
 
 
@@ -187,7 +195,7 @@ def _split(arrays: dict[str, NDArray[np.uint8]], images: str, labels: str) -> Sp
 
 
 def how_to_provide(folder: Path) -> str:
-    """Return what to do where MNIST's files are missing or damaged, in words."""
+    """Return an instruction for the case that MNIST's files are missing or damaged."""
     return (
         f"Put MNIST's four files, plain or .gz, into {folder} or into the folder that INKLING_MNIST_DIR names; "
         f"their plain contents have SHA-256 {_listed(f'{name} {sha}' for name, sha in CANONICAL_SHA256.items())}"

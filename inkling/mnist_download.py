@@ -1,4 +1,4 @@
-"""MNIST's download: the archive that Keras publishes, checked and written as the four IDX files."""
+"""The download of MNIST: the archive that Keras publishes, checked and written as the four IDX files."""
 
 import hashlib
 import io
@@ -23,15 +23,16 @@ from inkling.mnist import (
 
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MAX_DOWNLOAD_BYTES = 64 << 20
+"""Default limit on the archive; it has 11.5 MB."""
 
 
-def download(folder: Path, url: str = KERAS_URL) -> None:
+def download(folder: Path, url: str = KERAS_URL, *, max_bytes: int = MAX_DOWNLOAD_BYTES) -> None:
     """Download MNIST as Keras publishes it, check it, and write the four IDX files into `folder`.
 
     Raises:
-        DatasetError: no network, or what came is not MNIST.
+        DatasetError: there is no network, or the response is not MNIST.
     """
-    arrays = _read_npz(_fetch(url, folder), url)
+    arrays = _read_npz(_fetch(url, folder, max_bytes), url)
     contents: dict[str, bytes] = {}
     for name, array in arrays.items():
         content = idx_bytes(array)
@@ -45,7 +46,7 @@ def download(folder: Path, url: str = KERAS_URL) -> None:
         write_atomically(folder / name, content)
 
 
-def _fetch(url: str, folder: Path) -> bytes:
+def _fetch(url: str, folder: Path, max_bytes: int) -> bytes:
     content = bytearray()
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=30) as response:
@@ -55,8 +56,8 @@ def _fetch(url: str, folder: Path) -> bytes:
                 for chunk in response.iter_bytes():
                     content += chunk
                     bar.update(len(chunk))
-                    if len(content) > MAX_DOWNLOAD_BYTES:
-                        raise DatasetError(f"{url} is larger than {MAX_DOWNLOAD_BYTES} bytes: it is not MNIST")
+                    if len(content) > max_bytes:
+                        raise DatasetError(f"{url} is larger than {max_bytes} bytes: it is not MNIST")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise DatasetError(f"MNIST cannot be downloaded from {url}: {error}. {how_to_provide(folder)}") from error
     return bytes(content)
@@ -72,5 +73,5 @@ def _read_npz(content: bytes, url: str) -> dict[str, NDArray[np.uint8]]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as npz:
             return {name: np.ascontiguousarray(npz[member], np.uint8) for name, member in members.items()}
-    except Exception as error:  # NumPy raises many kinds on what is not an archive of arrays
-        raise DatasetError(f"{url} did not answer with MNIST: {error}") from error
+    except Exception as error:  # NumPy raises many kinds of exceptions for a damaged archive
+        raise DatasetError(f"the response of {url} is not MNIST: {error}") from error

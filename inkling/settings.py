@@ -1,4 +1,4 @@
-"""Where the data are: the settings that the trainer and the server share. Read once, from INKLING_* and `.env`."""
+"""The settings that the trainer and the server share, read once from INKLING_* variables and `.env`."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class StoreSettings(BaseSettings):
 
     @property
     def has_registry(self) -> bool:
-        """Whether there is one already: only the server and the trainer make it."""
+        """Whether the registry exists. Only the server and the trainer create it; for a URL it is assumed."""
         return self.database_url is not None or self._database_file.exists()
 
     @property

@@ -12,13 +12,10 @@ from app.cli.parsers import integer
 from app.cli.registry_access import open_existing_registry, visible_url
 from app.cli.settings_flags import with_settings
 from app.settings import Settings
-from inkling import mnist
 from inkling.atomic_file import write_atomically
-from inkling.network import checkpoint
-from inkling.network.classifier import Classifier
-from inkling.network.evaluation import evaluate
 from inkling.registry.records import Version
 from inkling.registry.registry import Registry
+from inkling.registry.uploads import add_upload_verified
 
 MAX_VERSION = 2**31 - 1
 PAGE = 100
@@ -78,12 +75,9 @@ def import_file(
     settings: Settings, file: Annotated[Path, typer.Argument(metavar="FILE", help="checkpoint file")]
 ) -> int:
     """Add a checkpoint file as a version, measured on the MNIST test images if they are there."""
-    classifier = Classifier(checkpoint.load(file.read_bytes()), version=0)
-    classifier.self_check()
-    test = mnist.load_test(settings.mnist_dir, settings.data_dir)
-    evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
+    content = file.read_bytes()
     with open_existing_registry(settings) as registry:
-        version = registry.versions.add_upload(classifier.checkpoint, evaluation)
+        version = add_upload_verified(registry, content, settings.mnist_dir, settings.data_dir)
     print(f"{file}: version {version.version}, test accuracy {version.evaluation.accuracy:.4f}")
     print(f"`inkling promote {version.version}` serves it")
     return 0

@@ -11,14 +11,8 @@ from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError
 from app.openapi import BINARY, problems
 from app.schemas import PromoteRequest, PromotionDetail, VersionDetail, VersionList
 from app.security import require_key
-from app.settings import Settings
-from inkling import mnist
 from inkling.errors import CheckpointError, DatasetError, PromotionMovedError, TooLargeError, UnknownVersionError
-from inkling.network import checkpoint
-from inkling.network.classifier import Classifier
-from inkling.network.evaluation import evaluate
-from inkling.registry.records import Version
-from inkling.registry.registry import Registry
+from inkling.registry.uploads import add_upload_verified
 
 router = APIRouter(prefix="/versions", tags=["versions"])
 
@@ -49,7 +43,8 @@ async def upload_version(
 
     It is not served until it is promoted. Uploading the same file again returns the version that it made.
     """
-    version = await run_in_threadpool(_add, await request.body(), registry, settings)
+    content = await request.body()
+    version = await run_in_threadpool(add_upload_verified, registry, content, settings.mnist_dir, settings.data_dir)
     response.headers["Location"] = f"/versions/{version.version}"
     return VersionDetail.model_validate(version)
 
@@ -123,15 +118,6 @@ def download_checkpoint(version: VersionNumber, registry: RegistryDep) -> Respon
             "ETag": f'"{registry.versions.get(version).digest}"',
         },
     )
-
-
-def _add(content: bytes, registry: Registry, settings: Settings) -> Version:
-    uploaded = checkpoint.load(content)
-    classifier = Classifier(uploaded, version=0)
-    classifier.self_check()
-    test = mnist.load_test(settings.mnist_dir, settings.data_dir)
-    evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
-    return registry.versions.add_upload(uploaded, evaluation)
 
 
 def _promotion_of(if_match: str | None) -> int | None:

@@ -1,1 +1,1 @@
-"""File locks between the processes of one machine. The kernel releases each when its process ends."""
+"""File locks between the processes of one machine. The kernel releases a lock when its process ends."""

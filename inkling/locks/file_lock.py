@@ -1,4 +1,4 @@
-"""A file that processes lock, shared or exclusively, without ever waiting."""
+"""A lock file, which processes lock shared or exclusively without waiting."""
 
 import fcntl
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class FileLock:
-    """Base of the locks in a data directory: an flock(2), which the kernel releases when its process ends."""
+    """The base of the locks in a data directory: an flock(2), which the kernel releases when its process ends."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The lock with which servers pause the trainers of their machine."""
+"""The lock by which servers pause the trainers of their machine."""
 
 import fcntl
 import os
@@ -28,7 +28,7 @@ class PauseLock(FileLock):
     def hold(self) -> bool:
         """Pause the trainers until `release`; return whether that succeeded.
 
-        It never waits: it fails while a trainer checks the lock; then call it again.
+        It never waits. It fails only at the moment when a trainer checks the lock; then call it again.
         """
         return self._try(self._descriptor, fcntl.LOCK_SH)
 
@@ -37,7 +37,7 @@ class PauseLock(FileLock):
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def is_held(self) -> bool:
-        """Return whether a server has paused the trainers."""
+        """Return whether a server has paused the trainers. Only for trainers: a server would release its own lock."""
         if not self._try(self._descriptor, fcntl.LOCK_EX):
             return True
         self.release()

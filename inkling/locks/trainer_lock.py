@@ -9,20 +9,25 @@ from pathlib import Path
 from inkling.locks.file_lock import FileLock
 
 RETRY_S = 0.05
+"""Time between two attempts to acquire the lock."""
 
 
 class TrainerLock(FileLock):
     """The file `trainer.lock`: locked while the trainer is alive; its content is the owner's name in the leases.
 
-    A lease outlives a trainer that was killed. The lock does not: whoever finds it free knows at once that the leases
-    of its owner are dead.
+    A lease outlives a killed trainer, but the lock does not. So while the lock is free, the leases of its owner can be
+    expired at once.
     """
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(data_dir / "trainer.lock")
 
     def acquire(self, timeout_s: float) -> str | None:
-        """Lock it until this process ends; return the owner's name, or None if another trainer holds the lock."""
+        """Lock until this process ends, waiting at most `timeout_s`.
+
+        Returns:
+            The owner's name, or None if another trainer still holds the lock.
+        """
         deadline = time.monotonic() + timeout_s
         while (descriptor := self._open_locked()) is None:
             if time.monotonic() > deadline:
@@ -40,7 +45,7 @@ class TrainerLock(FileLock):
         return False
 
     def identity(self) -> str | None:
-        """Return the owner's name in the leases; None before the first trainer."""
+        """Return the owner's name in the leases, None before the first trainer."""
         return self._path.read_text("ascii", "replace").strip() or None if self._path.exists() else None
 
     def _open_locked(self) -> int | None:

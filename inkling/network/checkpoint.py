@@ -1,4 +1,4 @@
-"""The checkpoint file: safetensors with the network's parameters, and a card that says where they come from."""
+"""The checkpoint file: safetensors with the network's parameters, and a card with their origin and scores."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from inkling.network.recipe import Recipe
 
 FORMAT_VERSION = 1
 MAX_CHECKPOINT_BYTES = 4 << 20
-"""A checkpoint is 540 KB; what is much larger is something else."""
+"""A checkpoint has 540 KB; a much larger file is something else."""
 
 SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "weights/h1": (784, 128),
@@ -32,25 +32,27 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
 
 
 class Card(BaseModel):
-    """What a checkpoint says of itself. Not when it was made: the same training makes the same file, byte for byte."""
+    """The metadata of a checkpoint. It holds no date: the same training makes the same file, byte for byte."""
 
     model_config = ConfigDict(frozen=True)
 
     format_version: int = FORMAT_VERSION
     recipe: Recipe
     dataset: str = Field(description='"mnist", or "custom" for other images')
-    dataset_digest: str = Field(description="SHA-256 over the four files' SHA-256")
+    dataset_digest: str = Field(description="SHA-256 over the SHA-256 of the four files")
     evaluation: Evaluation = Field(description="on the test images")
     temperature: float = Field(1.0, gt=0, le=100, allow_inf_nan=False, description="divides the logits")
-    libraries: dict[str, str] = Field(description="versions of what trained it")
+    libraries: dict[str, str] = Field(description="versions of the libraries that trained it")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained network: its file's bytes, and what they hold."""
+    """A trained network."""
 
     content: bytes
+    """The file."""
     parameters: dict[str, NDArray[np.float32]]
+    """By the names of SHAPES."""
     card: Card
 
     @cached_property
@@ -60,10 +62,10 @@ class Checkpoint:
 
 
 def save(parameters: dict[str, NDArray[np.float32]], card: Card) -> Checkpoint:
-    """Return the checkpoint of `parameters`, verified as any other.
+    """Return the checkpoint of `parameters`, verified by loading it.
 
     Raises:
-        CheckpointError: the parameters are not this network's, or not finite.
+        CheckpointError: the parameters have wrong names, shapes or dtypes, or are not finite.
     """
     content = safetensors.numpy.save(
         {name: np.ascontiguousarray(array) for name, array in parameters.items()},
@@ -84,10 +86,10 @@ def load(content: bytes) -> Checkpoint:
 
 
 def read_tensors(content: bytes) -> dict[str, NDArray[np.float32]]:
-    """Return the tensors of a safetensors file, whatever they are.
+    """Return the tensors of a safetensors file; their names and shapes are not checked.
 
     Raises:
-        CheckpointError: it is not one, or too large.
+        CheckpointError: it is not a safetensors file, or too large.
     """
     if len(content) > MAX_CHECKPOINT_BYTES:
         raise CheckpointError(f"{len(content)} bytes, expected at most {MAX_CHECKPOINT_BYTES}")
@@ -99,10 +101,10 @@ def read_tensors(content: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 def verify(parameters: dict[str, NDArray[np.float32]]) -> None:
-    """Check names, shapes, dtype and finiteness.
+    """Check names, shapes, dtypes and finiteness.
 
     Raises:
-        CheckpointError: something is not this network's.
+        CheckpointError: a name, shape or dtype is not this network's, or a value is not finite.
     """
     if parameters.keys() != SHAPES.keys():
         raise CheckpointError(f"holds {sorted(parameters)}, expected {sorted(SHAPES)}")
@@ -117,16 +119,17 @@ def verify(parameters: dict[str, NDArray[np.float32]]) -> None:
 
 
 def _read_card(content: bytes) -> Card:
-    """Read the card from the header (https://huggingface.co/docs/safetensors, "Format"): its length, then JSON."""
+    """Read the card from the header (https://huggingface.co/docs/safetensors, "Format"): a length, then JSON."""
     length = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     if "inkling" not in metadata:
         raise CheckpointError("has no card: the metadata `inkling` is missing")
     try:
-        card = from_json(metadata["inkling"])  # unlike the json module: bounded depth and numbers, and only UTF-8
+        # Unlike the json module, from_json bounds depth and numbers, and accepts only UTF-8.
+        card = from_json(metadata["inkling"])
         found = card.get("format_version") if isinstance(card, dict) else None
         if found != FORMAT_VERSION:
             raise CheckpointError(f"format version is {found}, expected {FORMAT_VERSION}")
-        return Card.model_validate(card, extra="ignore")  # another release's recipes may have more fields
-    except ValueError as error:  # from_json's, and pydantic's ValidationError
+        return Card.model_validate(card, extra="ignore")  # recipes of other releases may have more fields
+    except ValueError as error:  # includes pydantic's ValidationError
         raise CheckpointError(f"its card cannot be read: {error}") from error

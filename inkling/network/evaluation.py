@@ -1,4 +1,4 @@
-"""What a network is worth: probabilities and labels in, scores out."""
+"""The evaluation of a network: scores from probabilities and labels."""
 
 import math
 
@@ -16,8 +16,8 @@ class DigitScore(BaseModel):
 
     digit: int
     count: int = Field(description="images of this digit")
-    precision: float = Field(description="of the images read as this digit, the share that are; 0 if none is")
-    recall: float = Field(description="of the images of this digit, the share read as it; 0 if there are none")
+    precision: float = Field(description="share of the images read as this digit that show it; 0 if there are none")
+    recall: float = Field(description="share of the images of this digit that are read as it; 0 if there are none")
 
 
 class Evaluation(BaseModel):
@@ -27,10 +27,10 @@ class Evaluation(BaseModel):
     correct: int
     total: int
     interval_95: tuple[float, float] = Field(description="95 % Wilson score interval of the accuracy")
-    loss: float = Field(description="mean cross-entropy, in nats an image")
+    loss: float = Field(description="mean cross-entropy, in nats per image")
     calibration_error: float = Field(description="expected calibration error over 15 bins of confidence")
     uncalibrated_error: float | None = Field(
-        None, description="the same before its temperature was fitted; null where it was not measured"
+        None, description="calibration error before the temperature was fitted; null if it was not measured"
     )
     digits: list[DigitScore]
     confusion_matrix: list[list[int]] = Field(description="[true digit][digit read] -> images")
@@ -41,7 +41,7 @@ def evaluate(
 ) -> Evaluation:
     """Score probabilities, float32 (n, 10) with rows summing to 1, against labels (n,), n at least 1.
 
-    `uncalibrated` are the probabilities before the temperature, to tell what it changed.
+    `uncalibrated` are the probabilities before the temperature was fitted.
     """
     predicted = probabilities.argmax(axis=1)
     total = len(labels)

@@ -9,5 +9,5 @@ PRETRAINED = Path(__file__).with_name("pretrained.safetensors")
 
 
 def load_pretrained() -> Checkpoint:
-    """Read and verify the shipped checkpoint."""
+    """Load and verify the shipped checkpoint."""
     return checkpoint.load(PRETRAINED.read_bytes())

@@ -1,4 +1,4 @@
-"""Every hyperparameter, its bounds and its unit: the one place that the command line, the API and the docs read."""
+"""The recipe: every hyperparameter with its bounds and unit, for the command line, the API and the docs."""
 
 from typing import Any, Literal, Self
 
@@ -11,19 +11,19 @@ FORMER_NAMES = {
     "damaged": "corrupted",
     "drawn": "synthetic",
 }
-"""What 0.1 called some fields: checkpoints, registries and cards of that release hold these names."""
+"""The names of some fields in 0.1, by which its checkpoints and registries are read."""
 
 
 class Recipe(BaseModel):
-    """How a network is trained. The architecture, 784-128-256-10, is not a choice: it is the project."""
+    """The hyperparameters of a training. The architecture, 784-128-256-10, is fixed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
-    name: str = Field("tutorial", description="the preset that this recipe started from")
+    name: str = Field("tutorial", description="preset that this recipe is based on")
     optimizer: Literal["sgd", "adam", "muon"] = Field(
-        "sgd", description="sgd on the summed loss, adam, or muon in the hidden layers and adam elsewhere"
+        "sgd", description="sgd on the summed loss; adam; or muon in the hidden layers with adam elsewhere"
     )
-    learning_rate: float = Field(0.001, gt=0, le=1, description="step size; its maximum if it changes")
+    learning_rate: float = Field(0.001, gt=0, le=1, description="step size; its maximum if it changes over time")
     warmup_steps: int = Field(0, ge=0, le=100_000, description="steps during which the step size rises from 0")
     decay: Literal["none", "cosine"] = Field("none", description="cosine: the step size falls to 0 at the end")
     weight_decay: float = Field(
@@ -37,16 +37,16 @@ class Recipe(BaseModel):
         5000,
         ge=0,
         le=30_000,
-        description="training images held out to compare versions on, the last ones; 0: train on all",
+        description="training images held out to compare versions, taken from the end; 0: train on all",
     )
     ema_decay: float = Field(
         0,
         ge=0,
         lt=1,
-        description="decay of the moving average of the weights, which is the result; 0: the last weights",
+        description="decay of the moving average (EMA) of the weights, which is the result; 0: the last weights",
     )
     rotation: float = Field(0, ge=0, le=45, description="maximum random rotation, in degrees")
-    scale: float = Field(0, ge=0, le=0.5, description="maximum random scaling per axis, as a logarithm")
+    scale: float = Field(0, ge=0, le=0.5, description="maximum random scaling per axis, as a natural logarithm")
     shear: float = Field(0, ge=0, le=0.5, description="maximum random shear, in pixels per pixel")
     shift: float = Field(0, ge=0, le=8, description="maximum random shift per axis, in pixels")
     elastic: float = Field(0, ge=0, le=2, description="standard deviation of the elastic distortion, in pixels")
@@ -54,11 +54,13 @@ class Recipe(BaseModel):
         0, ge=0, le=1, description="maximum erosion or dilation of the strokes, in pixels per side"
     )
     anneal_fraction: float = Field(
-        0, ge=0, le=1, description="share of the steps, the last ones, in which the distortions shrink to half"
+        0, ge=0, le=1, description="share of the steps, at the end, in which the distortions are reduced to half"
     )
-    corrupted: float = Field(0, ge=0, le=1, description="share of each batch that is corrupted, as by lines or noise")
+    corrupted: float = Field(
+        0, ge=0, le=1, description="share of each batch that is corrupted, for example by lines or noise"
+    )
     synthetic: float = Field(
-        0, ge=0, le=1, description="synthetic digits, drawn as strokes, as a share of the training images"
+        0, ge=0, le=1, description="synthetic digits to add, drawn as strokes, as a share of the training images"
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the initial weights, the shuffle and the distortions")
 
@@ -117,7 +119,7 @@ ACCURATE = Recipe(
     corrupted=0.2,
     synthetic=0.4,
 )
-"""The network that ships: chosen on the held-out images alone (docs/trials.md)."""
+"""The recipe of the shipped network, chosen on held-out images only (docs/trials.md)."""
 
 RecipeName = Literal["tutorial", "accurate"]
 RECIPES: dict[RecipeName, Recipe] = {"tutorial": TUTORIAL, "accurate": ACCURATE}

@@ -1,4 +1,4 @@
-"""The database under the registry: its engine, its transactions, and its schema's history."""
+"""The database of the registry: its engine, its transactions, and the history of its schema."""
 
 import sqlite3
 import time
@@ -13,15 +13,17 @@ from inkling.errors import RegistryError, SchemaError
 
 REVISIONS = ("0001", "0002")
 """The schema's history, oldest first: the files of `migrations/versions`."""
-POSTGRES_LOCK = 0x1_4E_4B  # any number, as long as no other program locks it in the same database
+POSTGRES_LOCK = 0x1_4E_4B
+"""An arbitrary number for the advisory lock; no other program may use it in the same database."""
 LOCK_TIMEOUT_S = 10
 
 
 class Database:
-    """Opens a SQLAlchemy URL and brings its schema up to date.
+    """The database at a SQLAlchemy URL, whose schema is upgraded when it is opened.
 
-    One write at a time, on SQLite by its own lock and on PostgreSQL by an advisory one: what a transaction has read is
-    still true when it writes. Writes take milliseconds and come a few a second; reads never wait for them.
+    There is one write transaction at a time, by SQLite's own lock or by an advisory lock of PostgreSQL, so what a
+    transaction has read is still true when it writes. A write takes milliseconds, and there are a few per second; reads
+    never wait for them.
 
     Raises:
         RegistryError: the driver is not installed.
@@ -33,7 +35,7 @@ class Database:
         try:
             self._engine = create_engine(url, pool_pre_ping=True, connect_args={} if is_sqlite else _POSTGRES_OPTIONS)
         except ModuleNotFoundError as error:
-            raise RegistryError(f"{error}; for PostgreSQL: pip install 'inkling[postgres]'") from error
+            raise RegistryError(f"{error}; for PostgreSQL: pip install '.[postgres]'") from error
         if is_sqlite:
             Path(make_url(url).database or ".").parent.mkdir(parents=True, exist_ok=True)
             event.listen(self._engine, "connect", _configure_sqlite)
@@ -57,7 +59,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a transaction that is committed at the end, or rolled back when something is raised."""
+        """Open a transaction that is committed at the end, or rolled back if an exception is raised."""
         with self._engine.connect().execution_options(is_write=True) as connection, connection.begin():
             if self._engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": POSTGRES_LOCK})
@@ -67,7 +69,7 @@ class Database:
         with self.read() as connection:
             if _revision(connection) == REVISIONS[-1]:
                 return
-        with self.write() as connection:  # whoever comes first upgrades; the others find it done
+        with self.write() as connection:  # the first process upgrades; the others find it done
             found = _revision(connection)
             if found is not None and found not in REVISIONS:
                 raise SchemaError(
@@ -85,19 +87,19 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _migrate(connection: Connection, found: str | None) -> None:
-    from alembic import command  # noqa: PLC0415  0.2 s that a start without a change need not wait for
+    from alembic import command  # noqa: PLC0415  0.2 s, which a start without an upgrade saves
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    if found is None and inspect(connection).has_table("runs"):  # made before there was a history
+    if found is None and inspect(connection).has_table("runs"):  # created before the history began
         command.stamp(config, REVISIONS[0])
     command.upgrade(config, "head")
 
 
 _POSTGRES_OPTIONS = {
     "connect_timeout": 5,
-    # a lost peer must not keep its lock: not one that stopped in the middle, not one whose machine is gone
+    # A client that stopped in a transaction, or whose machine is gone, must not keep its locks.
     "options": f"-c lock_timeout={LOCK_TIMEOUT_S}s -c idle_in_transaction_session_timeout=60s",
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -106,12 +108,12 @@ _POSTGRES_OPTIONS = {
 
 
 def _configure_sqlite(dbapi_connection: Any, _record: Any) -> None:
-    dbapi_connection.isolation_level = None  # the driver begins nothing by itself: `_begin_sqlite` does
+    dbapi_connection.isolation_level = None  # the driver begins no transactions itself: `_begin_sqlite` does
     timeout_ms = LOCK_TIMEOUT_S * 1000
     for pragma in (f"busy_timeout={timeout_ms}", "synchronous=FULL", "foreign_keys=ON"):
         dbapi_connection.execute(f"PRAGMA {pragma}")
     deadline = time.monotonic() + LOCK_TIMEOUT_S
-    while True:  # SQLite's busy timeout does not cover the switch of a new file to WAL
+    while True:  # SQLite's busy timeout does not cover switching a new file to WAL
         try:
             dbapi_connection.execute("PRAGMA journal_mode=WAL")
             return
@@ -122,6 +124,6 @@ def _configure_sqlite(dbapi_connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A writer that began as a reader could not wait for its turn: SQLite would refuse it at once.
+    # SQLite refuses at once, without waiting, to turn a read transaction into a write transaction.
     is_write = connection.get_execution_options().get("is_write", False)
     connection.execute(text("BEGIN IMMEDIATE" if is_write else "BEGIN"))

@@ -13,6 +13,8 @@ PromotePolicy = Literal["if_better", "always", "never"]
 
 @dataclass(frozen=True)
 class Run:
+    """A training run."""
+
     id: int
     state: RunState
     recipe: Recipe
@@ -23,31 +25,42 @@ class Run:
     step: int
     total_steps: int
     lease_expires_at: datetime | None
+    """None unless the run is running."""
     attempt: int
+    """How often it was started, without starts that ended because its trainer was asked to stop."""
     error_type: str | None
     error: str | None
     decision: str | None
+    """The reason why its version is served or not."""
     version: int | None
+    """The version that it made."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What one display step shows: of its own batch after its update, and of the images held out."""
+    """The record of one display step: scores of its batch after the update, and of the held-out images."""
 
     step: int
-    loss: float  # nats, summed over the batch
-    accuracy: float  # 0 to 1
-    validation_accuracy: float | None  # 0 to 1; None when nothing is held out
+    loss: float
+    """In nats, summed over the batch."""
+    accuracy: float
+    """0 to 1, on the batch."""
+    validation_accuracy: float | None
+    """0 to 1, on the held-out images; None if no images are held out."""
     elapsed_s: float
 
 
 @dataclass(frozen=True)
 class Version:
+    """A checkpoint file in the registry, without its content."""
+
     version: int
     run_id: int | None
+    """The run that made it; None unless the origin is "run"."""
     digest: str
+    """SHA-256 of the checkpoint file, in hexadecimal."""
     size_bytes: int
-    """Of the checkpoint file."""
+    """Size of the checkpoint file."""
     evaluation: Evaluation
     created_at: datetime
     origin: Literal["shipped", "run", "upload"]
@@ -55,23 +68,26 @@ class Version:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A candidate against the served version, on the same held-out images."""
+    """The scores of a candidate and of the served version on the same held-out images."""
 
     images: int
     candidate_correct: int
     served_correct: int
     candidate_only_correct: int
-    """Images that the candidate alone reads right."""
+    """Images that only the candidate reads correctly (the discordant pairs in its favor)."""
     served_only_correct: int
+    """Images that only the served version reads correctly."""
     p_value: float
-    """Of McNemar's exact test, one-sided: how likely so good a candidate is if both are equally good."""
+    """McNemar's exact test, one-sided: the probability of a result at least as good if both are equally good."""
     worst_digit: int
     worst_digit_change: float
-    """Recall of that digit, candidate less served: the largest loss over the ten digits."""
+    """The change of that digit's recall, candidate minus served: the smallest of the ten digits."""
 
 
 @dataclass(frozen=True)
 class Decision:
+    """Whether a version is served, and why."""
+
     is_promoted: bool
     reason: str
     comparison: Comparison | None = None
@@ -79,7 +95,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Promotion:
-    """A decision on a version: an entry of the ledger."""
+    """An entry of the promotion ledger: a decision on a version."""
 
     id: int
     version: int
@@ -88,13 +104,13 @@ class Promotion:
     reason: str
     is_promoted: bool
     compared_with: int | None
-    """The version that was served then."""
+    """The version that was served before."""
     comparison: Comparison | None
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state that a run can go on from."""
+    """The state from which a run can be resumed."""
 
     step: int
     state: bytes
@@ -102,7 +118,9 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Lease:
-    """A run that one trainer owns until its lease ends; the token fences every write."""
+    """The right of one trainer to write to a run, until it expires or is lost."""
 
     run: Run
+    """The run as it was when it was leased."""
     token: str
+    """Every write carries it, so that a trainer that lost its lease can change nothing (a fencing token)."""

@@ -1,15 +1,15 @@
-"""The single store that servers and trainers share: runs, versions with their files, and which version is served."""
+"""The registry that servers and trainers share: runs, versions with their files, and promotions."""
 
 from inkling.network.checkpoint import Checkpoint
 from inkling.registry.database import Database
 from inkling.registry.records import Lease, Version
-from inkling.registry.runs import Runs, end_run, update_claimed
+from inkling.registry.runs import Runs, end_run, update_leased
 from inkling.registry.verification import problems_of
 from inkling.registry.versions import DecisionRule, Versions, add_version, read_checkpoint, read_served, record_decision
 
 
 class Registry:
-    """Opens the database at a SQLAlchemy URL and brings its schema up to date.
+    """The database at a SQLAlchemy URL, whose schema is upgraded when it is opened.
 
     Every method, here and of `runs` and `versions`, is one transaction, so a kill at any moment leaves the state before
     it or the state after it.
@@ -27,28 +27,28 @@ class Registry:
     def close(self) -> None:
         self._database.close()
 
-    def publish(self, claim: Lease, checkpoint: Checkpoint, decide: DecisionRule) -> Version:
-        """Add a run's version, end the run, and record the decision whether the version is served: all or nothing.
+    def publish(self, lease: Lease, checkpoint: Checkpoint, decide: DecisionRule) -> Version:
+        """Add a run's version, end the run, and record the decision whether the version is served, all or nothing.
 
         Raises:
-            LeaseLostError: the run no longer belongs to this trainer; nothing is published.
+            LeaseLostError: the lease was lost; nothing is published.
         """
         with self._database.write() as connection:
-            update_claimed(connection, claim, {})
-            version = add_version(connection, checkpoint, "run", claim.run.id)
+            update_leased(connection, lease, {})
+            version = add_version(connection, checkpoint, "run", lease.run.id)
             served = read_served(connection)
             decision = decide(read_checkpoint(connection, served.version) if served else None)
             values = {
                 "state": "succeeded",
-                "step": claim.run.total_steps,
+                "step": lease.run.total_steps,
                 "version": version.version,
                 "decision": decision.reason,
             }
-            end_run(connection, claim.run.id, values)
-            record_decision(connection, version.version, claim.run.promote, decision, served)
+            end_run(connection, lease.run.id, values)
+            record_decision(connection, version.version, lease.run.promote, decision, served)
             return version
 
     def verify(self) -> list[str]:
-        """Return what is inconsistent, one sentence each; an empty list if nothing is."""
+        """Return the inconsistencies, one sentence each; an empty list if there are none."""
         with self._database.read() as connection:
             return problems_of(connection)

@@ -1,4 +1,4 @@
-"""From rows of the tables to records, for the stores."""
+"""The conversion of table rows to records."""
 
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -12,26 +12,30 @@ from inkling.registry.records import Comparison, Progress, Promotion, Run, Versi
 
 R = TypeVar("R", Run, Progress, Version, Promotion)
 
+FORMER_NAMES = {"candidate_alone": "candidate_only_correct", "served_alone": "served_only_correct"}
+"""The names of some fields of a comparison in 0.1, by which its registries are read."""
+
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
 def columns_of(table: Table) -> list[ColumnElement[Any]]:
-    """Return the columns, and of the checkpoint its size: lists need not read half a megabyte each."""
+    """Return the columns, with the checkpoint replaced by its size: a list need not read half a megabyte per row."""
     return [func.length(column).label("size_bytes") if column.name == "checkpoint" else column for column in table.c]
 
 
 def newest_rows(
     connection: Connection, table: Table, key: Column[Any], limit: int, before: int | None
 ) -> list[Row[Any]]:
-    """Return at most `limit` rows, the newest first; of those with a smaller key than `before`, if given."""
+    """Return at most `limit` rows, newest first; if `before` is given, only those with a smaller key."""
     query = select(*columns_of(table)).order_by(key.desc()).limit(limit)
     return list(connection.execute(query if before is None else query.where(key < before)).all())
 
 
 def to_run(row: Row[Any]) -> Run:
-    return _record(Run, row, recipe=Recipe.model_validate(row.recipe, extra="ignore"))  # as in a checkpoint's card
+    recipe = Recipe.model_validate(row.recipe, extra="ignore")  # recipes of other releases may have more fields
+    return _record(Run, row, recipe=recipe)
 
 
 def to_progress(row: Row[Any]) -> Progress:
@@ -47,9 +51,8 @@ def to_promotion(row: Row[Any]) -> Promotion:
 
 
 def _comparison(values: dict[str, Any] | None) -> Comparison | None:
-    """Return a recorded comparison, also one that 0.1 recorded."""
-    former = {"candidate_alone": "candidate_only_correct", "served_alone": "served_only_correct"}
-    return Comparison(**{former.get(name, name): value for name, value in values.items()}) if values else None
+    """Return a recorded comparison, also with the field names of 0.1."""
+    return Comparison(**{FORMER_NAMES.get(name, name): value for name, value in values.items()}) if values else None
 
 
 def _record(cls: type[R], row: Row[Any], **parsed: Any) -> R:

@@ -1,4 +1,4 @@
-"""Training runs in the database: queued by clients, claimed by trainers."""
+"""Training runs in the database: clients queue them, trainers lease them."""
 
 import secrets
 from dataclasses import asdict
@@ -15,13 +15,16 @@ from inkling.registry.rows import newest_rows, now, to_progress, to_run
 from inkling.registry.tables import run_progress, run_snapshots, runs
 
 MAX_ATTEMPTS = 2
+"""A run whose trainer dies is queued again until it was started this often; then it fails."""
 DURATION_RUNS = 10
 """The mean duration is taken over this many of the newest runs that succeeded."""
+DEFAULT_DURATION_S = 30.0
+"""The mean duration while no run has succeeded yet."""
 NO_LEASE = {"lease_token": None, "lease_expires_at": None}
 
 
 class Runs:
-    """Every public method is one transaction."""
+    """The runs of a registry. Every method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,21 +34,21 @@ class Runs:
     def queue(
         self, recipe: Recipe, promote: PromotePolicy, max_queued: int, idempotency_key: str | None = None
     ) -> tuple[Run, bool]:
-        """Queue a run; return it and whether it is new. The same key and request return the first call's run.
+        """Queue a run; return it and whether it is new. A repeated call with the same key returns the first call's run.
 
         Raises:
-            QueueFullError: `max_queued` runs wait already.
-            IdempotencyKeyError: the key belongs to a request for something else.
+            QueueFullError: `max_queued` runs are queued already.
+            IdempotencyKeyError: the key was used with another recipe or policy.
         """
         with self._database.write() as connection:
             if idempotency_key is not None:
                 query = select(runs).where(runs.c.idempotency_key == idempotency_key)
                 if row := connection.execute(query).one_or_none():
                     return _same_request(to_run(row), recipe, promote, idempotency_key), False
-            waiting = connection.scalar(select(func.count()).where(runs.c.state == "queued")) or 0
-            if waiting >= max_queued:
+            queued = connection.scalar(select(func.count()).where(runs.c.state == "queued")) or 0
+            if queued >= max_queued:
                 raise QueueFullError(
-                    f"{waiting} runs are queued already, the limit is {max_queued}",
+                    f"{queued} runs are queued already, the limit is {max_queued}",
                     retry_after_s=_mean_duration_s(connection),
                 )
             row = connection.execute(
@@ -68,28 +71,28 @@ class Runs:
         """Return a run.
 
         Raises:
-            UnknownRunError: there is none of that id.
+            UnknownRunError: there is no such run.
         """
         with self._database.read() as connection:
             return read_run(connection, run_id)
 
     def newest(self, limit: int, before: int | None = None) -> list[Run]:
-        """Return the newest runs, newest first; of those before an id, if given."""
+        """Return the newest runs, newest first; if `before` is given, only those with a smaller id."""
         with self._database.read() as connection:
             return [to_run(row) for row in newest_rows(connection, runs, runs.c.id, limit, before)]
 
     def progress(self, run_id: int, after: int = 0) -> list[Progress]:
-        """Return the lines of progress that a run recorded after a step."""
+        """Return the progress records of a run after a step."""
         with self._database.read() as connection:
-            mine = (run_progress.c.run_id == run_id) & (run_progress.c.step > after)
-            query = select(run_progress).where(mine).order_by(run_progress.c.step)
+            later = (run_progress.c.run_id == run_id) & (run_progress.c.step > after)
+            query = select(run_progress).where(later).order_by(run_progress.c.step)
             return [to_progress(row) for row in connection.execute(query)]
 
     def cancel(self, run_id: int) -> Run:
-        """Cancel a queued or running run. Its trainer learns of it at the next display step.
+        """Cancel a queued or running run. Its trainer stops at the next display step.
 
         Raises:
-            UnknownRunError: there is none of that id.
+            UnknownRunError: there is no such run.
             RunFinishedError: it has ended.
         """
         with self._database.write() as connection:
@@ -100,30 +103,31 @@ class Runs:
             return read_run(connection, run_id)
 
     def running(self) -> Run | None:
+        """Return the run that is being trained, None if there is none."""
         with self._database.read() as connection:
             row = connection.execute(select(runs).where(runs.c.state == "running").limit(1)).one_or_none()
             return to_run(row) if row else None
 
     def has_work(self) -> bool:
-        """Whether a trainer would find a run to claim now."""
+        """Return whether a trainer could claim a run now."""
         with self._database.read() as connection:
             live = select(runs.c.id).where(runs.c.state == "running", runs.c.lease_expires_at > now())
             if connection.execute(live.limit(1)).first():
                 return False
-            waiting = select(runs.c.id).where(runs.c.state.in_(("queued", "running")))
-            return connection.execute(waiting.limit(1)).first() is not None
+            claimable = select(runs.c.id).where(runs.c.state.in_(("queued", "running")))
+            return connection.execute(claimable.limit(1)).first() is not None
 
     # for trainers
 
     def claim(self, lease_s: float, owner: str, run_id: int | None = None) -> Lease | None:
-        """Take the oldest queued run (or the one named), or none: one run trains at a time.
+        """Start a run and return its lease; None if no run is queued or another one is running.
 
-        A run whose lease has ended goes back to the queue once; the second time it fails.
+        A run whose lease has expired is queued again first; if it was started MAX_ATTEMPTS times, it fails.
 
         Args:
-            lease_s: seconds until others may take the run for dead, unless the lease is renewed.
-            owner: who claims it, for `end_leases`.
-            run_id: the run to take, and no other.
+            lease_s: seconds until the lease expires, unless it is renewed.
+            owner: the name of the trainer, for `expire_leases`.
+            run_id: the run to start; without it, the oldest queued run.
         """
         with self._database.write() as connection:
             _requeue_expired(connection)
@@ -148,80 +152,81 @@ class Runs:
             return Lease(read_run(connection, run_id), token)
 
     def expire_leases(self, owner: str) -> None:
-        """Take an owner's runs for dead at once: it is known to be."""
+        """Let the leases of an owner expire now, because it is known to be dead."""
         with self._database.read() as connection:
-            theirs = (runs.c.state == "running") & runs.c.lease_token.startswith(f"{owner}-", autoescape=True)
-            alive = theirs & (runs.c.lease_expires_at > now())
-            if connection.execute(select(runs.c.id).where(alive)).first() is None:
+            owned = (runs.c.state == "running") & runs.c.lease_token.startswith(f"{owner}-", autoescape=True)
+            unexpired = owned & (runs.c.lease_expires_at > now())
+            if connection.execute(select(runs.c.id).where(unexpired)).first() is None:
                 return
         with self._database.write() as connection:
-            connection.execute(update(runs).where(alive).values(lease_expires_at=now()))
+            connection.execute(update(runs).where(unexpired).values(lease_expires_at=now()))
 
-    def renew_lease(self, claim: Lease, lease_s: float) -> None:
-        """Say that the trainer is alive.
-
-        Raises:
-            LeaseLostError: the run is no longer this trainer's.
-        """
-        with self._database.write() as connection:
-            update_claimed(connection, claim, {"lease_expires_at": now() + timedelta(seconds=lease_s)})
-
-    def record_progress(self, claim: Lease, progress: Progress) -> None:
-        """Record one line of progress, and again without harm: the answer to the first time may have been lost.
+    def renew_lease(self, lease: Lease, lease_s: float) -> None:
+        """Extend a lease: its trainer is alive.
 
         Raises:
-            LeaseLostError: the run is no longer this trainer's.
+            LeaseLostError: the lease was lost.
         """
         with self._database.write() as connection:
-            update_claimed(connection, claim, {"step": progress.step})
-            same = (run_progress.c.run_id == claim.run.id) & (run_progress.c.step == progress.step)
+            update_leased(connection, lease, {"lease_expires_at": now() + timedelta(seconds=lease_s)})
+
+    def record_progress(self, lease: Lease, progress: Progress) -> None:
+        """Record progress. May be repeated, in case the first call succeeded but its connection was lost.
+
+        Raises:
+            LeaseLostError: the lease was lost.
+        """
+        with self._database.write() as connection:
+            update_leased(connection, lease, {"step": progress.step})
+            same = (run_progress.c.run_id == lease.run.id) & (run_progress.c.step == progress.step)
             connection.execute(delete(run_progress).where(same))
-            connection.execute(insert(run_progress).values(run_id=claim.run.id, **asdict(progress)))
+            connection.execute(insert(run_progress).values(run_id=lease.run.id, **asdict(progress)))
 
-    def save_snapshot(self, claim: Lease, snapshot: Snapshot) -> None:
-        """Keep the state that the run can go on from; it replaces the one before.
+    def save_snapshot(self, lease: Lease, snapshot: Snapshot) -> None:
+        """Save the state from which the run can be resumed; it replaces the previous snapshot.
 
         Raises:
-            LeaseLostError: the run is no longer this trainer's.
+            LeaseLostError: the lease was lost.
         """
         with self._database.write() as connection:
-            update_claimed(connection, claim, {"step": snapshot.step})
-            connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == claim.run.id))
-            connection.execute(insert(run_snapshots).values(run_id=claim.run.id, **asdict(snapshot)))
+            update_leased(connection, lease, {"step": snapshot.step})
+            connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == lease.run.id))
+            connection.execute(insert(run_snapshots).values(run_id=lease.run.id, **asdict(snapshot)))
 
     def snapshot(self, run_id: int) -> Snapshot | None:
+        """Return the snapshot of a run, None if it has none."""
         with self._database.read() as connection:
             row = connection.execute(select(run_snapshots).where(run_snapshots.c.run_id == run_id)).one_or_none()
             return Snapshot(row.step, row.state) if row else None
 
-    def discard_snapshot(self, claim: Lease) -> None:
-        """Have the run begin anew: its snapshot cannot be read.
+    def discard_snapshot(self, lease: Lease) -> None:
+        """Reset the run to step 0, because its snapshot cannot be used.
 
         Raises:
-            LeaseLostError: the run is no longer this trainer's.
+            LeaseLostError: the lease was lost.
         """
         with self._database.write() as connection:
-            update_claimed(connection, claim, {"step": 0})
-            connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == claim.run.id))
-            connection.execute(delete(run_progress).where(run_progress.c.run_id == claim.run.id))
+            update_leased(connection, lease, {"step": 0})
+            connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == lease.run.id))
+            connection.execute(delete(run_progress).where(run_progress.c.run_id == lease.run.id))
 
-    def release(self, claim: Lease) -> None:
-        """Give a run back to the queue, at its snapshot: that its trainer was asked to stop is no failure."""
+    def release(self, lease: Lease) -> None:
+        """Queue the run again, at its snapshot. This does not count as an attempt: its trainer was asked to stop."""
         with self._database.write() as connection:
-            _requeue(connection, claim.run.id, attempt=claim.run.attempt - 1, token=claim.token)
+            _requeue(connection, lease.run.id, attempt=lease.run.attempt - 1, token=lease.token)
 
-    def fail(self, claim: Lease, error_type: str, error: str) -> None:
-        """End a run that cannot succeed.
+    def fail(self, lease: Lease, error_type: str, error: str) -> None:
+        """End a run as failed.
 
         Raises:
-            LeaseLostError: the run is no longer this trainer's.
+            LeaseLostError: the lease was lost.
         """
         with self._database.write() as connection:
-            update_claimed(connection, claim, {})
-            end_run(connection, claim.run.id, {"state": "failed", "error_type": error_type, "error": error})
+            update_leased(connection, lease, {})
+            end_run(connection, lease.run.id, {"state": "failed", "error_type": error_type, "error": error})
 
 
-# Inside a transaction that somebody else opened.
+# The functions below run inside a transaction of their caller.
 
 
 def read_run(connection: Connection, run_id: int) -> Run:
@@ -231,11 +236,16 @@ def read_run(connection: Connection, run_id: int) -> Run:
     return to_run(row)
 
 
-def update_claimed(connection: Connection, claim: Lease, values: dict[str, Any]) -> None:
-    mine = (runs.c.id == claim.run.id) & (runs.c.lease_token == claim.token)
-    values = {"lease_token": claim.token, **values}
-    if connection.execute(update(runs).where(mine).values(values)).rowcount != 1:
-        raise LeaseLostError(f"run {claim.run.id} is no longer this trainer's")
+def update_leased(connection: Connection, lease: Lease, values: dict[str, Any]) -> None:
+    """Update a run if the lease is still valid.
+
+    Raises:
+        LeaseLostError: the lease was lost.
+    """
+    leased = (runs.c.id == lease.run.id) & (runs.c.lease_token == lease.token)
+    values = {"lease_token": lease.token, **values}
+    if connection.execute(update(runs).where(leased).values(values)).rowcount != 1:
+        raise LeaseLostError(f"run {lease.run.id} is no longer this trainer's")
 
 
 def end_run(connection: Connection, run_id: int, values: dict[str, Any]) -> None:
@@ -245,33 +255,33 @@ def end_run(connection: Connection, run_id: int, values: dict[str, Any]) -> None
 
 
 def _requeue_expired(connection: Connection) -> None:
-    dead = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
-    for row in connection.execute(dead).all():
+    expired = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
+    for row in connection.execute(expired).all():
         if row.attempt < MAX_ATTEMPTS:
             _requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
             continue
-        error = f"its trainer died without a word, {row.attempt} times; was it killed, or out of memory?"
+        error = f"its trainer stopped without reporting an error, {row.attempt} times; was it killed, or out of memory?"
         end_run(connection, row.id, {"state": "failed", "error_type": "trainer_died", "error": error})
 
 
 def _requeue(connection: Connection, run_id: int, attempt: int, token: str) -> None:
-    """Put a run back into the queue, at the step of its snapshot: what it recorded later will be recorded again."""
-    mine = (runs.c.id == run_id) & (runs.c.lease_token == token)
+    """Queue a run again, at the step of its snapshot, and delete its later progress, which will be recorded again."""
+    leased = (runs.c.id == run_id) & (runs.c.lease_token == token)
     step = connection.scalar(select(run_snapshots.c.step).where(run_snapshots.c.run_id == run_id)) or 0
     values = {"state": "queued", "step": step, "attempt": attempt, **NO_LEASE}
-    if connection.execute(update(runs).where(mine).values(values)).rowcount:
+    if connection.execute(update(runs).where(leased).values(values)).rowcount:
         later = (run_progress.c.run_id == run_id) & (run_progress.c.step > step)
         connection.execute(delete(run_progress).where(later))
 
 
 def _mean_duration_s(connection: Connection) -> float:
-    """Return the mean seconds that the last runs took, from start to end; 30 when none has ended yet."""
-    ended = select(runs).where(runs.c.state == "succeeded").order_by(runs.c.id.desc()).limit(DURATION_RUNS)
-    times = [(row.finished_at - row.started_at).total_seconds() for row in connection.execute(ended)]
-    return sum(times) / len(times) if times else 30.0
+    """Return the mean duration of the last runs that succeeded, from start to end."""
+    succeeded = select(runs).where(runs.c.state == "succeeded").order_by(runs.c.id.desc()).limit(DURATION_RUNS)
+    durations = [(row.finished_at - row.started_at).total_seconds() for row in connection.execute(succeeded)]
+    return sum(durations) / len(durations) if durations else DEFAULT_DURATION_S
 
 
 def _same_request(run: Run, recipe: Recipe, promote: PromotePolicy, key: str) -> Run:
     if (run.recipe, run.promote) != (recipe, promote):
-        raise IdempotencyKeyError(f"Idempotency-Key {key!r} was used for another request, which made run {run.id}")
+        raise IdempotencyKeyError(f"the idempotency key {key!r} was used for another request, which made run {run.id}")
     return run

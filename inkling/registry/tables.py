@@ -24,7 +24,7 @@ metadata = MetaData()
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC: SQLite would forget the time zone."""
+    """A point in time, stored and returned in UTC: SQLite does not store time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

@@ -1,4 +1,4 @@
-"""Whether a registry holds together: what must be true after any sequence of kills."""
+"""The invariants of a registry, which must hold after any sequence of kills."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
 
 def problems_of(connection: Connection) -> list[str]:
-    """Return what is wrong in the registry, a sentence each."""
+    """Return the violated invariants of the registry, one sentence each."""
     return [
-        *_of_database(connection),
-        *_of_runs(connection),
-        *_of_progress(connection),
-        *_of_versions(connection),
-        *_of_promotions(connection),
+        *_database_problems(connection),
+        *_run_problems(connection),
+        *_progress_problems(connection),
+        *_version_problems(connection),
+        *_promotion_problems(connection),
     ]
 
 
-def _of_database(connection: Connection) -> Iterator[str]:
+def _database_problems(connection: Connection) -> Iterator[str]:
     if connection.dialect.name == "sqlite":
         for check in ("integrity_check", "foreign_key_check"):
             for row in connection.execute(text(f"PRAGMA {check}")):
@@ -31,37 +31,37 @@ def _of_database(connection: Connection) -> Iterator[str]:
                     yield f"SQLite's {check}: {tuple(row)}"
 
 
-def _of_runs(connection: Connection) -> Iterator[str]:
+def _run_problems(connection: Connection) -> Iterator[str]:
     for run in connection.execute(select(runs).order_by(runs.c.id)):
-        yield from _of_run(run)
+        yield from _problems_of_run(run)
 
 
-def _of_run(run: Row[tuple[object, ...]]) -> Iterator[str]:
+def _problems_of_run(run: Row[tuple[object, ...]]) -> Iterator[str]:
     name = f"run {run.id} ({run.state})"
     if run.state not in STATES:
-        yield f"{name} is in no known state"
+        yield f"{name} is in an unknown state"
     if (run.state == "running") != (run.lease_token is not None):
-        yield f"{name} has {'no ' if run.lease_token is None else 'a '}lease"
+        yield f"{name} has {'no' if run.lease_token is None else 'a'} lease"
     if (run.state == "succeeded") != (run.version is not None):
-        yield f"{name} has version {run.version}"
+        yield f"{name} has {'no version' if run.version is None else f'version {run.version}'}"
     if (run.state == "failed") != (run.error_type is not None):
-        yield f"{name} has error {run.error_type}"
+        yield f"{name} has {'no error' if run.error_type is None else f'the error {run.error_type}'}"
     if (run.state in ("succeeded", "failed", "cancelled")) != (run.finished_at is not None):
-        yield f"{name} finished at {run.finished_at}"
+        yield f"{name} has {'no end time' if run.finished_at is None else f'the end time {run.finished_at}'}"
     if not 0 <= run.step <= run.total_steps:
         yield f"{name} is at step {run.step} of {run.total_steps}"
 
 
-def _of_progress(connection: Connection) -> Iterator[str]:
+def _progress_problems(connection: Connection) -> Iterator[str]:
     beyond = select(run_progress.c.run_id, run_progress.c.step).join(runs).where(run_progress.c.step > runs.c.step)
     for row in connection.execute(beyond):
-        yield f"run {row.run_id} has progress of step {row.step}, which it has not reached"
+        yield f"run {row.run_id} has progress at step {row.step}, which it has not reached"
     stale = select(run_snapshots.c.run_id).join(runs).where(runs.c.state.not_in(("queued", "running")))
     for row in connection.execute(stale):
         yield f"run {row.run_id} has ended and still has a snapshot"
 
 
-def _of_versions(connection: Connection) -> Iterator[str]:
+def _version_problems(connection: Connection) -> Iterator[str]:
     for version in connection.execute(select(versions).order_by(versions.c.version)):
         name = f"version {version.version}"
         content = bytes(version.checkpoint)
@@ -70,21 +70,21 @@ def _of_versions(connection: Connection) -> Iterator[str]:
         try:
             checkpoint.load(content)
         except CheckpointError as error:
-            yield f"{name} does not load: {error}"
+            yield f"{name} cannot be loaded: {error}"
         if version.origin == "run":
             makers = connection.scalars(select(runs.c.id).where(runs.c.version == version.version)).all()
             if makers != [version.run_id]:
-                yield f"{name} was made by run {version.run_id}, but runs {makers} say that they made it"
+                yield f"{name} names run {version.run_id} as its origin, but runs {makers} name it as their result"
     twice = select(versions.c.run_id).where(versions.c.run_id.is_not(None)).group_by(versions.c.run_id)
     for run_id in connection.scalars(twice.having(func.count() > 1)):
-        yield f"run {run_id} made more than one version"
+        yield f"run {run_id} is the origin of more than one version"
 
 
-def _of_promotions(connection: Connection) -> Iterator[str]:
-    known = set(connection.scalars(select(versions.c.version)))
+def _promotion_problems(connection: Connection) -> Iterator[str]:
+    existing = set(connection.scalars(select(versions.c.version)))
     for row in connection.execute(select(promotions)):
-        if row.version not in known:
+        if row.version not in existing:
             yield f"promotion {row.id} names version {row.version}, which does not exist"
-    served = connection.scalar(select(func.count()).where(promotions.c.is_promoted))
-    if known and not served:
-        yield "there are versions, and none was ever promoted"
+    promoted = connection.scalar(select(func.count()).where(promotions.c.is_promoted))
+    if existing and not promoted:
+        yield "there are versions, but none was ever promoted"

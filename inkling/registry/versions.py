@@ -1,4 +1,4 @@
-"""Versions in the database, with their bytes, and the ledger of promotions."""
+"""Versions in the database, with their checkpoint files, and the ledger of promotions."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,33 +15,33 @@ from inkling.registry.rows import columns_of, newest_rows, now, to_promotion, to
 from inkling.registry.tables import promotions, versions
 
 DecisionRule = Callable[[bytes | None], Decision]
-"""Judges a new version against the served one's checkpoint file (none in an empty registry)."""
+"""Decides on a new version, given the checkpoint file of the served one (None in an empty registry)."""
 
 
 class Versions:
-    """The versions of a registry, and which one is served. Every method is one transaction."""
+    """The versions and promotions of a registry. Every method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add_first(self, checkpoint: Checkpoint) -> None:
-        """Add and promote the shipped checkpoint, unless the registry has a version already."""
+        """Add and promote the shipped checkpoint if the registry has no version."""
         with self._database.write() as connection:
             if connection.execute(select(versions.c.version).limit(1)).first() is None:
                 version = add_version(connection, checkpoint, "shipped")
-                decision = Decision(True, "the version that Inkling ships with")
+                decision = Decision(is_promoted=True, reason="the version that Inkling ships with")
                 record_decision(connection, version.version, "shipped", decision)
 
     def add_upload(self, checkpoint: Checkpoint, evaluation: Evaluation | None = None) -> Version:
-        """Add a checkpoint from outside, without promoting it; the same file again is the version that it made.
+        """Add a checkpoint without promoting it; for a file that is a version already, return that version.
 
         Args:
-            checkpoint: verified by loading.
-            evaluation: measured here; without it, what the checkpoint's card claims is recorded.
+            checkpoint: loaded, and so verified.
+            evaluation: measured on test images; without it, the one on the checkpoint's card is recorded.
         """
         with self._database.write() as connection:
-            known = select(*columns_of(versions)).where(versions.c.digest == checkpoint.digest).limit(1)
-            if row := connection.execute(known.order_by(versions.c.version)).one_or_none():
+            same = select(*columns_of(versions)).where(versions.c.digest == checkpoint.digest).limit(1)
+            if row := connection.execute(same.order_by(versions.c.version)).one_or_none():
                 return to_version(row)
             return add_version(connection, checkpoint, "upload", evaluation=evaluation)
 
@@ -49,13 +49,13 @@ class Versions:
         """Return a version.
 
         Raises:
-            UnknownVersionError: there is none of that number.
+            UnknownVersionError: there is no such version.
         """
         with self._database.read() as connection:
             return read_version(connection, version)
 
     def newest(self, limit: int, before: int | None = None) -> list[Version]:
-        """Return the newest versions, newest first; of those before a number, if given."""
+        """Return the newest versions, newest first; if `before` is given, only those with a smaller number."""
         with self._database.read() as connection:
             return [to_version(row) for row in newest_rows(connection, versions, versions.c.version, limit, before)]
 
@@ -63,22 +63,22 @@ class Versions:
         """Return the checkpoint file of a version.
 
         Raises:
-            UnknownVersionError: there is none of that number.
+            UnknownVersionError: there is no such version.
         """
         with self._database.read() as connection:
             return read_checkpoint(connection, version)
 
     def promote(self, version: int, reason: str, if_promotion: int | None = None) -> Promotion:
-        """Serve a version from now on. To promote the served version again changes nothing.
+        """Serve a version from now on. Promoting the served version again changes nothing.
 
         Args:
             version: its number.
             reason: for the ledger.
-            if_promotion: the promotion that the caller believes to be the newest.
+            if_promotion: the id of the newest promotion that the caller knows; None: promote in any case.
 
         Raises:
-            UnknownVersionError: there is none of that number.
-            PromotionMovedError: another promotion came since.
+            UnknownVersionError: there is no such version.
+            PromotionMovedError: `if_promotion` is not the newest promotion.
         """
         with self._database.write() as connection:
             read_version(connection, version)
@@ -90,20 +90,20 @@ class Versions:
                 )
             if served is not None and served.version == version:
                 return served
-            return record_decision(connection, version, "manual", Decision(True, reason), served)
+            return record_decision(connection, version, "manual", Decision(is_promoted=True, reason=reason), served)
 
     def served(self) -> Promotion | None:
-        """Return the newest decision that promoted: it names the version being served."""
+        """Return the newest decision that promoted a version: this version is served."""
         with self._database.read() as connection:
             return read_served(connection)
 
     def promotions(self, limit: int, before: int | None = None) -> list[Promotion]:
-        """Return the newest decisions, newest first; of those before an id, if given."""
+        """Return the newest decisions, newest first; if `before` is given, only those with a smaller id."""
         with self._database.read() as connection:
             return [to_promotion(row) for row in newest_rows(connection, promotions, promotions.c.id, limit, before)]
 
 
-# Inside a transaction that somebody else opened.
+# The functions below run inside a transaction of their caller.
 
 
 def add_version(

@@ -1,4 +1,4 @@
-"""Connected components of a mask, in NumPy: runs of pixels as the nodes of a graph, joined in rounds."""
+"""Connected components of a mask, in NumPy: runs of pixels are the nodes of a graph, which is joined in rounds."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 def label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     """Return the labels (h, w), 0 where the mask is false and 1 to n on its components, and n.
 
-    Pixels that touch by an edge or a corner are of one component. Components are numbered by their first pixel, row by
-    row. The work is that of sorting the runs of true pixels, whatever shape they have: spirals and chequers included.
+    Pixels that touch by an edge or a corner belong to one component. Components are numbered by their first pixel, row
+    by row. The time is that of sorting the runs of true pixels, also for spirals and checkerboards.
     """
     height, width = mask.shape
-    stride = width + 2  # a false pixel at each end of a row keeps runs, and corners, from reaching round
+    stride = width + 2  # a false pixel at each end of a row keeps runs, and corners, from wrapping around
     padded = np.zeros((height, stride), np.int8)
     padded[:, 1:-1] = mask
     steps = np.diff(padded.ravel(), prepend=np.int8(0))
@@ -28,9 +28,11 @@ def label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
 def _touching(
     starts: NDArray[np.intp], ends: NDArray[np.intp], stride: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the pairs of runs, as two arrays of their numbers, that touch from one row to the next."""
-    first = np.searchsorted(ends, starts + stride, side="left")  # the runs below that end at or past its start
-    last = np.searchsorted(starts, ends + stride, side="right")  # and start at or before its end
+    """Return the pairs of runs in neighboring rows that touch, as two arrays of indices."""
+    # Of the runs in the next row, those from the first that ends at or after a run's start
+    # to the last that starts at or before the run's end.
+    first = np.searchsorted(ends, starts + stride, side="left")
+    last = np.searchsorted(starts, ends + stride, side="right")
     counts = np.maximum(last - first, 0)
     upper = np.repeat(np.arange(len(starts)), counts)
     lower = np.arange(len(upper)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
@@ -40,8 +42,8 @@ def _touching(
 def _roots(count: int, left: NDArray[np.intp], right: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return for each node the smallest node of its component, given the edges.
 
-    In each round every tree hangs itself under the smallest tree that it touches, and is flattened: the rounds grow
-    with the logarithm of the nodes.
+    In each round every tree is attached to the smallest tree that it touches, and is flattened. The number of rounds
+    grows with the logarithm of the number of nodes.
     """
     parents = np.arange(count)
     while len(left):

@@ -1,4 +1,4 @@
-"""The plainest PNG of a digit -> its pixels, without opening it as an image file."""
+"""A decoder for the plainest PNG of a digit, which does not open it as an image file."""
 
 import struct
 import zlib
@@ -16,10 +16,11 @@ _DATA = len(_START) + 4
 
 
 def plain_png_pixels(content: bytes) -> bytearray | None:
-    """Return the 784 pixels of a PNG of 28x28 gray pixels in one IDAT chunk; None of any other file, right or wrong.
+    """Return the 784 pixels of a PNG of 28x28 gray pixels in one IDAT chunk; None for any other file, valid or not.
 
-    Most encoders write such a file. Pillow takes 24 us to open it, to look for what else may be in it and to decode it;
-    its decoder alone, which is called here, takes 8. What is None here is for Pillow to read, or to refuse in words.
+    Most encoders write such a file. Pillow takes 24 us to open it, to look for other chunks and to decode it; its
+    decoder alone, which is called here, takes 8. The caller passes every other file to Pillow, which reads it or
+    explains what is wrong with it.
     """
     if not (content.startswith(_START) and content.endswith(_END)):
         return None
@@ -27,13 +28,13 @@ def plain_png_pixels(content: bytes) -> bytearray | None:
     data, checksum = content[_DATA : -len(_END) - 4], content[-len(_END) - 4 : -len(_END)]
     if name != b"IDAT" or int.from_bytes(length) != len(data) - 4 or int.from_bytes(checksum) != zlib.crc32(data):
         return None
-    return _decoded(data[4:], SIDE) if _decodes_in_place() else None
+    return _decoded(data[4:], SIDE) if decodes_in_place() else None
 
 
 def _decoded(data: bytes, side: int) -> bytearray | None:
-    """Return the pixels (side, side) of a PNG's compressed rows; None of what is damaged, and its checksum with it."""
+    """Return the pixels (side, side) of a PNG's compressed rows; None if they or their checksum are damaged."""
     pixels = bytearray(side * side)
-    image = Image.frombuffer("L", (side, side), pixels, "raw", "L", 0, 1)  # has the pixels for its memory
+    image = Image.frombuffer("L", (side, side), pixels, "raw", "L", 0, 1)  # shares the memory of `pixels`
     try:
         image.frombytes(data, "zip", ("L", 0))
     except (ValueError, OSError):
@@ -42,7 +43,7 @@ def _decoded(data: bytes, side: int) -> bytearray | None:
 
 
 @cache
-def _decodes_in_place() -> bool:
-    """Whether an image still decodes into the memory that it was given: Pillow does, and does not promise it."""
+def decodes_in_place() -> bool:
+    """Return whether Pillow decodes an image into the memory that it was given: it does, but does not promise it."""
     pixels = _decoded(zlib.compress(b"\0\7"), 1)
     return pixels is not None and pixels == b"\7"

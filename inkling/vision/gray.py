@@ -1,4 +1,4 @@
-"""An opened image file of any mode -> its gray levels."""
+"""The gray levels of an opened image file of any mode."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,18 +7,18 @@ from PIL import Image
 from inkling.digit import Gray
 
 STRIP = 256
-"""Rows blended at a time: 40 megapixels at once would need gigabytes in between."""
+"""Rows blended at a time: all 40 megapixels at once would need gigabytes."""
 
 
 def to_gray(image: Image.Image, *, background: int | None = None) -> Gray:
     """Return the gray levels (h, w), 0 black to 255 white.
 
-    Deep pictures are scaled to 8 bits by the bits that their values need, so that a 16-bit file that holds 0 to 255 is
-    read as it was meant.
+    Pictures of more than 8 bits are scaled by the bits that their values need, so that a 16-bit file that holds 0 to
+    255 is not black.
 
     Args:
         image: of any mode.
-        background: the level behind transparent pixels; None: one on which the opaque pixels can be seen.
+        background: the level behind transparent pixels; None: a level that contrasts with the opaque pixels.
     """
     if image.mode == "L" and "transparency" not in image.info:
         return np.asarray(image)
@@ -34,7 +34,7 @@ def to_gray(image: Image.Image, *, background: int | None = None) -> Gray:
 
 
 def _to_8_bits(deep: NDArray[np.generic]) -> Gray:
-    """Return the levels of a deep picture as 0 to 255, by the 8, 10, 12, 14 or 16 bits that its values need."""
+    """Return the levels of a picture scaled to 0 to 255, by the 8, 10, 12, 14 or 16 bits that its values need."""
     levels = deep.astype(np.float32)
     bits = next((bits for bits in (8, 10, 12, 14) if levels.max() < 1 << bits), 16)
     if bits == 16 and deep.dtype.kind in "iu":
@@ -44,11 +44,11 @@ def _to_8_bits(deep: NDArray[np.generic]) -> Gray:
 
 
 def _on_visible_background(image: Image.Image) -> Gray:
-    """Return the levels of an RGBA picture, blended onto a background that shows its opaque pixels.
+    """Return the levels of an RGBA picture, blended onto a background that contrasts with its opaque pixels.
 
-    Where much is transparent, the transparent part is the background and the opaque part the foreground: the
-    background becomes black or white, whichever the foreground is not. Where little is (rounded corners), the opaque
-    part is the paper, and is continued.
+    If more than 30 % is transparent, the opaque part is the foreground; the background becomes black under a light
+    foreground and white under a dark one. If less is (rounded corners), the opaque part is the paper, and its typical
+    level fills the rest.
     """
     gray, alpha = np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
     opaque = gray[alpha > 127]

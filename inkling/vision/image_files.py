@@ -1,4 +1,4 @@
-"""Image files: opened within limits, and decoded as images of 28x28 pixels or as pictures of any size."""
+"""Image files, opened within limits, and decoded to images of 28x28 pixels or to pictures of any size."""
 
 import io
 from collections.abc import Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 MAX_PIXELS = 40_000_000
-"""Default limit on the pixels of an image: a phone's photo has 12 million."""
+"""Default limit on the pixels of an image; a phone's photo has 12 million."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -27,7 +27,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""The operation that turns a picture of this EXIF orientation upright."""
+"""The operation that turns a picture upright, by its EXIF orientation."""
 
 
 def decode_image(content: bytes, max_pixels: int = MAX_PIXELS, name: str = "the image") -> Gray:
@@ -38,7 +38,7 @@ def decode_image(content: bytes, max_pixels: int = MAX_PIXELS, name: str = "the 
     Args:
         content: the file.
         max_pixels: the limit on its pixels.
-        name: what the errors call it.
+        name: its name in error messages.
 
     Raises:
         ImageError: not an image in one of FORMATS, or not 28x28.
@@ -56,7 +56,7 @@ def decode_picture(content: bytes, max_pixels: int = MAX_PIXELS, name: str = "th
     Args:
         content: the file.
         max_pixels: the limit on its pixels.
-        name: what the errors call it.
+        name: its name in error messages.
 
     Raises:
         ImageError: not an image in one of FORMATS, or damaged.
@@ -74,7 +74,7 @@ def png_bytes(picture: Gray | Image.Image) -> bytes:
 
 
 def open_image(content: bytes, max_pixels: int, name: str, read: Callable[[Image.Image], T]) -> T:
-    """Return what `read` makes of an image file that is opened but not decoded yet.
+    """Open an image file, without decoding it yet, and return what `read` returns for it.
 
     Raises:
         ImageError: not an image in one of FORMATS, or damaged.
@@ -94,19 +94,19 @@ def open_image(content: bytes, max_pixels: int, name: str, read: Callable[[Image
         raise TooLargeError(f"{name} has too many pixels, the limit is {max_pixels}: scale it down") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} ({len(content)} bytes) is not an image; {', '.join(FORMATS)} are read") from error
-    except Exception as error:  # Pillow's decoders raise many kinds on damaged files
+    except Exception as error:  # Pillow's decoders raise many kinds of exceptions for damaged files
         raise ImageError(f"{name} ({len(content)} bytes) is damaged: {error}") from error
 
 
 def _pixels(image: Image.Image, name: str) -> Gray:
     width, height = image.size
     if image.size != (SIDE, SIDE):
-        raise ImageError(f"{name} is {width}x{height} pixels, expected {SIDE}x{SIDE}; send ?fit=mnist to normalize it")
+        raise ImageError(f"{name} is {width}x{height} pixels, expected {SIDE}x{SIDE}; fit=mnist normalizes it")
     return to_gray(image, background=0)
 
 
 def _upright(image: Image.Image) -> Gray:
-    image.draft("L", image.size)  # a JPEG need not decode its colors
+    image.draft("L", image.size)  # lets a JPEG skip decoding its colors
     gray = to_gray(image)
     turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     if turn is None:

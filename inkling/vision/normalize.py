@@ -1,7 +1,8 @@
-"""Any picture of one digit -> 28x28, the way MNIST's makers would have made it.
+"""The normalization of a gray picture of one digit to a 28x28 image, as the makers of MNIST would have made it.
 
-A picture that looks like MNIST passes untouched. One drawn on an even ground keeps every level of its ink. One of
-MNIST's own size, with noise or lines on it, keeps its digit where it lies if it lies well. All else is a photograph.
+There are four cases. A picture that looks like MNIST is returned unchanged. A drawing on a uniform background keeps
+every gray level of its digit. A picture of MNIST's own size, with noise or lines on it, keeps its digit where it is if
+it is centered. Everything else is treated as a photograph.
 """
 
 from collections.abc import Iterable
@@ -15,78 +16,94 @@ from PIL import Image
 from inkling.digit import DIGIT_SIDE, SIDE, Box, Floats, Gray, Mask
 from inkling.errors import NoDigitError
 from inkling.vision.connected_components import label
-from inkling.vision.foreground import Ink, noise_of, of_levels, on_even_background, on_paper
-from inkling.vision.placement import box_of, longer_side, looks_like_mnist, place, stretch
+from inkling.vision.foreground import (
+    Foreground,
+    estimate_noise,
+    subtract_uniform_background,
+    subtract_varying_background,
+    threshold_foreground,
+)
+from inkling.vision.placement import bounding_box, longer_side, looks_like_mnist, place_in_frame, stretch_contrast
 from inkling.vision.segmentation import dilate, select_digit
 from inkling.vision.stripes import remove_stripes
 
 WORK_SIDE = 256
-"""Pixels of the longer side that a large picture is reduced to, to be looked at."""
+"""A large picture is downscaled to this many pixels on its longer side before its digit is searched for."""
 SHARP_SIDE = 60
-"""Pixels of a digit's longer side, in a reduced picture, below which it is looked at again, less reduced.
+"""If the digit is smaller than this in the downscaled picture, crop around it and redo the work at higher resolution.
 
-Under a quarter of WORK_SIDE, so that what is looked at again, twice as large as the digit, is always a smaller part.
+Below WORK_SIDE / 4, so that the crop always shrinks and the recursion ends.
 """
-SPECKS = 12
-"""Strokes of a drawing at most; with more it is noise that is zero in between."""
-LEAST_CONTRAST = 8
-LEAST_SIDE = 5
-"""Pixels of the longer side of the smallest ink that is called a digit."""
-WIDEST = 2.5
-"""Times its height that a digit may be wide; MNIST's are 1.8 at most."""
-BLOBS = ((12, 12), (8, 18))
-"""Rows and columns of nothing but ink that are too many for a stroke; none of MNIST's 70,000 digits has them."""
+MAX_DRAWING_COMPONENTS = 12
+"""A drawing has at most this many connected components; a picture with more is noise on a uniform background."""
+MIN_CONTRAST = 8
+"""Gray levels."""
+MIN_SIDE = 5
+"""Pixels of the longer side of the smallest digit."""
+MAX_ASPECT_RATIO = 2.5
+"""Width / height of a digit; in MNIST it is at most 1.8."""
+SOLID_BLOCKS = ((12, 12), (8, 18))
+"""Rows and columns, all foreground, that are too large for a stroke; none of MNIST's 70,000 digits has them."""
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """What was done to a picture."""
+    """The report on what was done to a picture."""
 
     is_untouched: bool
+    """Whether it looked like MNIST, so that nothing was done."""
     inverted: bool
+    """Whether its digit was darker than its background."""
     box: Box | None
-    """Of the ink, in the picture's pixels; None if the picture is untouched."""
+    """The digit's box, in the picture's pixels; None if the picture is untouched."""
     background_removed: bool
+    """Whether its background was anything but plain black or white."""
     warnings: tuple[str, ...]
+    """One sentence each."""
 
 
 @dataclass(frozen=True)
 class Normalized:
+    """A picture as the network reads it, and the report on how it was made."""
+
     pixels: Gray
-    """(28, 28), 0 ground to 255 ink."""
+    """(28, 28), 0 background to 255 foreground."""
     report: Normalization
 
 
 def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
-    """Return the picture (28, 28) that MNIST's makers would have made of a gray one (h, w), 0 black to 255 white.
+    """Return the image (28, 28) that MNIST's makers would have made of a gray picture (h, w), 0 black to 255 white.
 
     Raises:
-        NoDigitError: it shows no digit, nothing but ink, or several digits.
+        NoDigitError: the picture is blank, is all foreground or noise, or shows several digits.
     """
     if looks_like_mnist(gray):
-        return Normalized(gray.astype(np.uint8), Normalization(True, False, None, False, ()))
+        return Normalized(
+            gray.astype(np.uint8),
+            Normalization(is_untouched=True, inverted=False, box=None, background_removed=False, warnings=()),
+        )
     low, high = float(gray.min()), float(gray.max())
-    if high - low < LEAST_CONTRAST:
+    if high - low < MIN_CONTRAST:
         raise NoDigitError(
             f"the picture is blank: its gray levels go from {low:.0f} to {high:.0f}, "
-            f"and ink must differ from its ground by {LEAST_CONTRAST} at least"
+            f"but a digit must differ from its background by at least {MIN_CONTRAST}"
         )
-    drawn = on_even_background(gray)
+    drawing = subtract_uniform_background(gray)
     is_of_mnist_size = gray.shape == (SIDE, SIDE)
-    if drawn is not None and not (is_of_mnist_size and longer_side(_box_or_raise(drawn.mask)) > DIGIT_SIDE):
-        normalized = _drawn(drawn)
+    if drawing is not None and not (is_of_mnist_size and longer_side(_box_or_raise(drawing.mask)) > DIGIT_SIDE):
+        normalized = _normalize_drawing(drawing)
         if normalized is not None:
             return normalized
     if is_of_mnist_size:
-        return _framed(gray.astype(np.float32), drawn)
-    return _photographed(gray)
+        return _normalize_mnist_size(gray.astype(np.float32), drawing)
+    return _normalize_photo(gray)
 
 
 def normalize_all(pictures: Iterable[NDArray[np.uint8]]) -> list[Normalized]:
     """Normalize pictures one after another.
 
     Raises:
-        NoDigitError: one of them shows no single digit; the message says which.
+        NoDigitError: a picture does not show exactly one digit; the message says which picture.
     """
     normalized = []
     for i, picture in enumerate(pictures, 1):
@@ -97,102 +114,120 @@ def normalize_all(pictures: Iterable[NDArray[np.uint8]]) -> list[Normalized]:
     return normalized
 
 
-def _drawn(ink: Ink) -> Normalized | None:
-    """Return the picture made of a drawing; None if there are too many specks on it to be one."""
-    step = -(-max(ink.mask.shape) // WORK_SIDE)
-    coarse = _max_pool(ink.mask, step)
-    if label(coarse)[1] > SPECKS:
+def _normalize_drawing(drawing: Foreground) -> Normalized | None:
+    """Normalize a drawing on a uniform background; return None if it has too many components to be one."""
+    step = -(-max(drawing.mask.shape) // WORK_SIDE)
+    coarse = _max_pool(drawing.mask, step)
+    if label(coarse)[1] > MAX_DRAWING_COMPONENTS:
         return None
-    select_digit(_max_pool(ink.levels > 0.25 * ink.contrast, step), is_noisy=False)  # a faint edge joins no two digits
+    # Refuse several digits; faint pixels are left out, because they might connect two of them.
+    select_digit(_max_pool(drawing.levels > 0.25 * drawing.contrast, step), is_noisy=False)
     digit = select_digit(coarse, is_noisy=False, is_surely_one=True)
-    mask = ink.mask & _upsample(digit, step, ink.mask.shape)
-    return _placed(np.where(mask, ink.levels, 0).astype(np.uint8), mask, ink)
+    mask = drawing.mask & _upsample(digit, step, drawing.mask.shape)
+    return _place(np.where(mask, drawing.levels, 0).astype(np.uint8), mask, drawing)
 
 
-def _framed(gray: Floats, drawn: Ink | None) -> Normalized:
-    """Return the picture made of one of MNIST's size, with noise or lines: a digit that lies well stays there."""
-    noise = noise_of(gray)
+def _normalize_mnist_size(gray: Floats, drawing: Foreground | None) -> Normalized:
+    """Normalize a picture of 28x28 pixels with noise or lines; a centered digit is not moved."""
+    noise = estimate_noise(gray)
     unstriped = remove_stripes(gray, noise)
     if unstriped is not None:
-        ink = of_levels(unstriped, noise, inverted=False)
-    elif drawn is not None:
-        ink = replace(of_levels(drawn.levels.astype(np.float32), noise, drawn.inverted), levels=drawn.levels)
+        foreground = threshold_foreground(unstriped, noise, inverted=False)
+    elif drawing is not None:
+        thresholded = threshold_foreground(drawing.levels.astype(np.float32), noise, inverted=drawing.inverted)
+        foreground = replace(thresholded, levels=drawing.levels)
     else:
-        ink = on_paper(gray)
-    _check_contrast(ink)
-    digit = select_digit(ink.mask, is_noisy=True, is_surely_one=True)
+        foreground = subtract_varying_background(gray)
+    _check_contrast(foreground)
+    digit = select_digit(foreground.mask, is_noisy=True, is_surely_one=True)
     box = _box_or_raise(digit)
     warnings: tuple[str, ...] = ("stripes were removed",) if unstriped is not None else ()
-    if _is_crossed(box):
-        warnings += ("ink crosses the picture from edge to edge: the digit was left where it is",)
+    if _touches_opposite_edges(box):
+        warnings += ("a line crosses the picture from edge to edge: the digit was not moved",)
     elif not _is_centered(box):
-        return _placed(np.where(dilate(digit, 1), ink.levels, 0).astype(np.uint8), digit, ink, warnings)
-    return Normalized(stretch(ink.levels), Normalization(False, ink.inverted, box, ink.background_removed, warnings))
+        levels = np.where(dilate(digit, 1), foreground.levels, 0).astype(np.uint8)
+        return _place(levels, digit, foreground, warnings)
+    return Normalized(stretch_contrast(foreground.levels), _report(foreground, box, warnings))
 
 
-def _photographed(gray: Gray | Floats) -> Normalized:
+def _normalize_photo(gray: Gray | Floats) -> Normalized:
     step = -(-max(gray.shape) // WORK_SIDE)
     small = np.asarray(Image.fromarray(gray).reduce(step), np.float32)
-    ink = on_paper(small)
-    _check_contrast(ink)
-    digit = select_digit(ink.mask, is_noisy=True)
+    foreground = subtract_varying_background(small)
+    _check_contrast(foreground)
+    digit = select_digit(foreground.mask, is_noisy=True)
     left, top, right, bottom = box = _box_or_raise(digit)
     height, width = gray.shape
     if step > 1 and longer_side(box) < SHARP_SIDE:
         margin = longer_side(box) // 2 + 2
         left, top = max(0, left - margin) * step, max(0, top - margin) * step
         right, bottom = (right + margin) * step, (bottom + margin) * step
-        near = _photographed(gray[top:bottom, left:right])
-        return _moved(near, left, top)
-    floor = min(0.5, max(1.5 * ink.noise / ink.contrast, 0.1)) * 255  # of grain and of what JPEG adds
-    levels = np.where(digit, np.clip((ink.levels - floor) * (255 / (255 - floor)), 0, 255), 0)
-    normalized = _placed(levels.astype(np.uint8), digit, ink)
+        return _shift_box(_normalize_photo(gray[top:bottom, left:right]), left, top)
+    floor = min(0.5, max(1.5 * foreground.noise / foreground.contrast, 0.1)) * 255  # grain and JPEG artifacts
+    levels = np.where(digit, np.clip((foreground.levels - floor) * (255 / (255 - floor)), 0, 255), 0)
+    normalized = _place(levels.astype(np.uint8), digit, foreground)
     box = (left * step, top * step, min(right * step, width), min(bottom * step, height))
     return replace(normalized, report=replace(normalized.report, box=box))
 
 
-def _moved(normalized: Normalized, x: int, y: int) -> Normalized:
+def _shift_box(normalized: Normalized, x: int, y: int) -> Normalized:
+    """Return the result of a crop with its box in the pixels of the whole picture."""
     left, top, right, bottom = normalized.report.box or (0, 0, 0, 0)
     box = (left + x, top + y, right + x, bottom + y)
     return replace(normalized, report=replace(normalized.report, box=box))
 
 
-def _placed(levels: Gray, mask: Mask, ink: Ink, warnings: tuple[str, ...] = ()) -> Normalized:
+def _place(levels: Gray, mask: Mask, foreground: Foreground, warnings: tuple[str, ...] = ()) -> Normalized:
+    """Crop the digit, check that it can be one, and place it."""
     left, top, right, bottom = box = _box_or_raise(mask)
     digit = levels[top:bottom, left:right]
     height, width = digit.shape
-    if max(width, height) < LEAST_SIDE:
+    _check_size(width, height)
+    placed = place_in_frame(digit)
+    if any(sliding_window_view(placed > 127, block).all(axis=(2, 3)).any() for block in SOLID_BLOCKS):
         raise NoDigitError(
-            f"the picture shows no digit: its ink is {width}x{height} pixels, {LEAST_SIDE} are needed at least"
-        )
-    if width > WIDEST * height:
-        raise NoDigitError(
-            f"the picture shows no single digit: its ink is {width}x{height} pixels, more than {WIDEST} times as wide "
-            "as high; crop it to one digit"
-        )
-    placed = place(digit)
-    if any(sliding_window_view(placed > 127, blob).all(axis=(2, 3)).any() for blob in BLOBS):
-        raise NoDigitError(
-            f"the picture shows no digit but all ink: half of a box of {width}x{height} pixels is filled; "
+            f"the picture shows no digit but a solid area: half of a box of {width}x{height} pixels is filled; "
             "expected strokes"
         )
     if max(width, height) < DIGIT_SIDE / 2:
-        warnings += (f"the ink is {width}x{height} pixels only, and was enlarged; send a larger picture",)
-    if ink.contrast < 4 * LEAST_CONTRAST:
-        warnings += (f"the contrast is {ink.contrast:.0f} of 255 gray levels only, and was stretched",)
-    return Normalized(placed, Normalization(False, ink.inverted, box, ink.background_removed, warnings))
+        warnings += (f"the digit is only {width}x{height} pixels and was enlarged; use a larger picture",)
+    if foreground.contrast < 4 * MIN_CONTRAST:
+        warnings += (f"the contrast is {foreground.contrast:.0f} of 255 gray levels and was stretched",)
+    return Normalized(placed, _report(foreground, box, warnings))
 
 
-def _check_contrast(ink: Ink) -> None:
-    least = max(LEAST_CONTRAST, 1.5 * ink.noise)
-    if ink.contrast < least:
+def _report(foreground: Foreground, box: Box, warnings: tuple[str, ...]) -> Normalization:
+    return Normalization(
+        is_untouched=False,
+        inverted=foreground.inverted,
+        box=box,
+        background_removed=foreground.background_removed,
+        warnings=warnings,
+    )
+
+
+def _check_size(width: int, height: int) -> None:
+    if max(width, height) < MIN_SIDE:
         raise NoDigitError(
-            f"the picture shows no digit: its contrast is {ink.contrast:.0f} of 255 gray levels, "
-            f"and its noise of {ink.noise:.0f} asks for {least:.0f} at least"
+            f"the picture shows no digit: its strokes cover {width}x{height} pixels, at least {MIN_SIDE} are needed"
+        )
+    if width > MAX_ASPECT_RATIO * height:
+        raise NoDigitError(
+            f"the picture shows no single digit: its strokes cover {width}x{height} pixels, more than "
+            f"{MAX_ASPECT_RATIO} times as wide as high; crop it to one digit"
         )
 
 
-def _is_crossed(box: Box) -> bool:
+def _check_contrast(foreground: Foreground) -> None:
+    least = max(MIN_CONTRAST, 1.5 * foreground.noise)
+    if foreground.contrast < least:
+        raise NoDigitError(
+            f"the picture shows no digit: its contrast is {foreground.contrast:.0f} of 255 gray levels, "
+            f"but with noise of {foreground.noise:.0f} it must be at least {least:.0f}"
+        )
+
+
+def _touches_opposite_edges(box: Box) -> bool:
     left, top, right, bottom = box
     return (left <= 1 and right >= SIDE - 1) or (top <= 1 and bottom >= SIDE - 1)
 
@@ -203,9 +238,9 @@ def _is_centered(box: Box) -> bool:
 
 
 def _box_or_raise(mask: Mask) -> Box:
-    box = box_of(mask)
+    box = bounding_box(mask)
     if box is None:
-        raise NoDigitError("the picture shows no digit: there is no ink on it")
+        raise NoDigitError("the picture shows no digit: it has no strokes")
     return box
 
 
@@ -219,5 +254,5 @@ def _max_pool(mask: Mask, step: int) -> Mask:
 
 
 def _upsample(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
-    """Return a mask made by `_max_pool` at the size (h, w) of the picture again."""
+    """Return a mask of `_max_pool` at the size (h, w) of its picture."""
     return np.repeat(np.repeat(mask, step, axis=0), step, axis=1)[: shape[0], : shape[1]]

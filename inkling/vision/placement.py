@@ -1,4 +1,4 @@
-"""Where MNIST's makers put a digit: its box fitted into 20x20, its center of mass at the center of 28x28.
+"""MNIST's placement of a digit: its box fitted into 20x20, its center of mass at the center of 28x28.
 
 The rule as the makers of QMNIST rebuilt it (https://github.com/facebookresearch/qmnist): area resampling, and a
 top-left corner rounded from the center of mass.
@@ -10,9 +10,12 @@ from PIL import Image
 
 from inkling.digit import DIGIT_SIDE, SIDE, Box, Gray
 
+CENTER = 14.5
+"""Rows and columns from the frame's edge to the center of mass, before the offset is rounded down to whole pixels."""
 
-def box_of(mask: NDArray[np.bool_]) -> Box | None:
-    """Return the box of what is true, None if nothing is."""
+
+def bounding_box(mask: NDArray[np.bool_]) -> Box | None:
+    """Return the box around the true pixels, None if there are none."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
@@ -24,54 +27,63 @@ def longer_side(box: Box) -> int:
 
 
 def looks_like_mnist(gray: NDArray[np.uint8] | NDArray[np.float32]) -> bool:
-    """Return whether a picture is as MNIST's are: its size, its ground, its contrast, and where its digit lies."""
+    """Return whether a picture has MNIST's size, background, contrast and placement."""
     if gray.shape != (SIDE, SIDE) or gray.max() < 250 or (gray % 1).any():
         return False
-    box = box_of(gray > 0)
+    box = bounding_box(gray > 0)
     if box is None or longer_side(box) not in (DIGIT_SIDE - 1, DIGIT_SIDE):
         return False
-    return all(13.5 <= center <= 14.5 for center in center_of_mass(gray))
+    return all(CENTER - 1 <= center <= CENTER for center in center_of_mass(gray))
 
 
-def place(ink: Gray) -> Gray:
-    """Return the picture (28, 28) of a digit that fills `ink` (h, w), 0 ground to 255 ink, to its edges."""
-    digit = stretch(_fit(ink))
-    box = box_of(digit > 0)
+def place_in_frame(digit: Gray) -> Gray:
+    """Return the image (28, 28) of a cropped digit (h, w), 0 background to 255 foreground, by MNIST's rule."""
+    digit = stretch_contrast(_resize_to_box(digit))
+    box = bounding_box(digit > 0)
     assert box is not None  # noqa: S101  the stretch left a pixel of 255
     left, top, right, bottom = box
     digit = digit[top:bottom, left:right]
-    center_y, center_x = center_of_mass(digit)
-    top = min(max(int(np.floor(14.5 - center_y)), 0), SIDE - digit.shape[0])
-    left = min(max(int(np.floor(14.5 - center_x)), 0), SIDE - digit.shape[1])
+    height, width = digit.shape
+    top, left = centering_offset(digit)
+    top, left = min(max(top, 0), SIDE - height), min(max(left, 0), SIDE - width)
     placed = np.zeros((SIDE, SIDE), np.uint8)
-    placed[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
+    placed[top : top + height, left : left + width] = digit
     return placed
 
 
-def _fit(ink: Gray) -> Gray:
-    """Return the digit with a longer side of 20 pixels, by areas as MNIST's were; 19 stay 19."""
-    height, width = ink.shape
-    side = max(height, width)
-    if side in (DIGIT_SIDE - 1, DIGIT_SIDE):
-        return ink
-    square = np.zeros((side, side), np.uint8)
-    square[:height, :width] = ink  # in its corner, so that whole multiples come out sharp
-    resampling = Image.Resampling.BOX if side > DIGIT_SIDE else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(square).resize((DIGIT_SIDE, DIGIT_SIDE), resampling))
+def centering_offset(digit: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return the row and the column of a frame (28, 28) where the digit's top-left corner goes to be centered.
+
+    The digit (h, w) may be a whole frame; then this is by how much to move it, down and to the right.
+    """
+    row, column = center_of_mass(digit)
+    return int(np.floor(CENTER - row)), int(np.floor(CENTER - column))
 
 
-def stretch(ink: Gray) -> Gray:
-    """Return ink that reaches 255; 254 is left, being MNIST's own. It must not be blank."""
-    darkest = int(ink.max())
-    if darkest >= 254:
-        return ink
-    stretched: Gray = np.rint(ink * np.float32(255 / darkest)).astype(np.uint8)
-    return stretched
-
-
-def center_of_mass(ink: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:
-    """Return row and column, counted from 0, as float64: MNIST's digits lie to the half pixel."""
-    mass = ink.astype(np.float64)
+def center_of_mass(gray: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:
+    """Return row and column, counted from 0, in float64: half pixels must be exact."""
+    mass = gray.astype(np.float64)
     total = mass.sum()
     rows, columns = mass.sum(axis=1), mass.sum(axis=0)
     return float(rows @ np.arange(len(rows)) / total), float(columns @ np.arange(len(columns)) / total)
+
+
+def stretch_contrast(digit: Gray) -> Gray:
+    """Return the digit scaled so that its maximum is 255. MNIST's own 254 stays; it must not be blank."""
+    brightest = int(digit.max())
+    if brightest >= 254:
+        return digit
+    stretched: Gray = np.rint(digit * np.float32(255 / brightest)).astype(np.uint8)
+    return stretched
+
+
+def _resize_to_box(digit: Gray) -> Gray:
+    """Return the digit with a longer side of 20 pixels, by area resampling as in MNIST; 19 stays 19."""
+    height, width = digit.shape
+    side = max(height, width)
+    if side in (DIGIT_SIDE - 1, DIGIT_SIDE):
+        return digit
+    square = np.zeros((side, side), np.uint8)
+    square[:height, :width] = digit  # in the corner, so that whole multiples come out sharp
+    resampling = Image.Resampling.BOX if side > DIGIT_SIDE else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(square).resize((DIGIT_SIDE, DIGIT_SIDE), resampling))

@@ -1,6 +1,6 @@
-"""Bands, rulings and frames that cross a picture from edge to edge, taken away where they are clear.
+"""The removal of bands, ruled lines and frames that cross a picture from edge to edge.
 
-For pictures the size of MNIST's: their digits keep off the outer rows and columns, so that these tell the ground.
+For pictures of MNIST's size: its digits do not reach the outer rows and columns, so these show the background.
 """
 
 import numpy as np
@@ -9,42 +9,42 @@ from numpy.typing import NDArray
 from inkling.digit import Floats
 
 MARGIN = 3
-"""Outer rows and columns looked at; MNIST's digits mostly keep 4 free."""
-JUMP = 40
+"""Outer rows and columns examined; MNIST's digits mostly leave 4 free."""
+MIN_STEP = 40
 """Gray levels between a stripe and its neighbor."""
-HEADROOM = 40
-"""Gray levels that a stripe must leave for ink to show on it."""
+MIN_HEADROOM = 40
+"""Gray levels that a stripe must leave between itself and black or white for a stroke to be visible on it."""
 
 
 def remove_stripes(gray: Floats, noise: float) -> Floats | None:
-    """Return the ink (h, w), 0 ground to 255, of a picture with stripes; None if it has none.
+    """Return the foreground (h, w), 0 background to 255, of a picture with stripes; None if it has none.
 
-    On a stripe, lighter or darker, whatever differs from it is ink: so bands that are inverted come right too. Where a
-    stripe leaves no room for ink, the ink is carried on from its sides.
+    On a stripe, lighter or darker, every deviation from its level is foreground, so inverted bands come out right.
+    Where a stripe leaves no headroom for strokes, they are interpolated from its sides.
     """
-    cleared = _without_frame(gray)
-    ink: Floats | None = None
+    cleared = _remove_frame(gray)
+    foreground: Floats | None = None
     for is_rows in (False, True):
-        picture = cleared if ink is None else ink
-        found = _without_columns(picture.T if is_rows else picture, noise)
+        picture = cleared if foreground is None else foreground
+        found = _remove_vertical_stripes(picture.T if is_rows else picture, noise)
         if found is not None:
-            ink = found.T if is_rows else found
-    if ink is None and cleared is not gray:
-        ground = float(np.median(cleared))
-        light, dark = np.maximum(cleared - ground, 0), np.maximum(ground - cleared, 0)
-        ink = light if (light**2).sum() >= (dark**2).sum() else dark
-    return ink
+            foreground = found.T if is_rows else found
+    if foreground is None and cleared is not gray:
+        background = float(np.median(cleared))
+        lighter, darker = np.maximum(cleared - background, 0), np.maximum(background - cleared, 0)
+        foreground = lighter if (lighter**2).sum() >= (darker**2).sum() else darker
+    return foreground
 
 
-def _without_frame(gray: Floats) -> Floats:
-    """Return the picture with the lines along its edges given the level of what lies inside them."""
+def _remove_frame(gray: Floats) -> Floats:
+    """Return the picture with the lines along its edges set to the level inside them; the same array if none is."""
     cleared = gray
     for turn in range(4):
         side = np.rot90(cleared, turn)
         levels = np.median(side[: MARGIN + 1], axis=1)
-        evenness = (np.abs(side[: MARGIN + 1] - levels[:, None]) < JUMP / 2).mean(axis=1)
+        evenness = (np.abs(side[: MARGIN + 1] - levels[:, None]) < MIN_STEP / 2).mean(axis=1)
         inner = float(levels[MARGIN])
-        lines = [i for i in range(MARGIN) if abs(levels[i] - inner) > JUMP and evenness[i] > 0.75]
+        lines = [i for i in range(MARGIN) if abs(levels[i] - inner) > MIN_STEP and evenness[i] > 0.75]
         if lines and evenness[MARGIN] > 0.6:
             if cleared is gray:
                 cleared = gray.copy()
@@ -52,35 +52,37 @@ def _without_frame(gray: Floats) -> Floats:
     return cleared
 
 
-def _without_columns(gray: Floats, noise: float) -> Floats | None:
+def _remove_vertical_stripes(gray: Floats, noise: float) -> Floats | None:
     top, bottom = np.median(gray[:MARGIN], axis=0), np.median(gray[-MARGIN:], axis=0)
-    limit = max(JUMP, 3 * noise)
+    limit = max(MIN_STEP, 3 * noise)
     is_sure = np.abs(top - bottom) < limit / 2
     if is_sure.sum() < len(is_sure) / 2:
         return None
     columns = np.arange(gray.shape[1])
-    ground = (top + bottom) / 2
-    if np.abs(np.diff(ground[is_sure])).max() < limit:
+    background = (top + bottom) / 2
+    if np.abs(np.diff(background[is_sure])).max() < limit:
         return None
-    for column in columns[~is_sure]:  # where ink reaches one margin, the other tells the ground
+    for column in columns[~is_sure]:  # where a stroke reaches one margin, the other margin shows the background
         ends = np.array([top[column], bottom[column]])
-        ground[column] = ends[np.abs(ends[:, np.newaxis] - ground[is_sure]).min(axis=1).argmin()]
-    lighter = np.maximum(gray - ground - 3 * noise, 0).sum(axis=0)
-    darker = np.maximum(ground - gray - 3 * noise, 0).sum(axis=0)
-    is_dark = darker > lighter
-    headroom = np.where(is_dark, ground, 255 - ground)
-    ink = np.where(is_dark, ground - gray, gray - ground) * (255 / np.maximum(headroom, HEADROOM))
-    is_lost = ((headroom < HEADROOM) | (np.maximum(darker, lighter) < 40)) & (np.abs(ground - np.median(ground)) > JUMP)
-    is_lost &= ~_is_wide(is_lost)
+        background[column] = ends[np.abs(ends[:, np.newaxis] - background[is_sure]).min(axis=1).argmin()]
+    lighter = np.maximum(gray - background - 3 * noise, 0).sum(axis=0)
+    darker = np.maximum(background - gray - 3 * noise, 0).sum(axis=0)
+    is_darker = darker > lighter
+    headroom = np.where(is_darker, background, 255 - background)
+    difference = np.where(is_darker, background - gray, gray - background)
+    foreground = difference * (255 / np.maximum(headroom, MIN_HEADROOM))
+    is_stripe = np.abs(background - np.median(background)) > MIN_STEP
+    is_lost = ((headroom < MIN_HEADROOM) | (np.maximum(darker, lighter) < 40)) & is_stripe
+    is_lost &= ~_is_in_wide_run(is_lost)
     if is_lost.any() and not is_lost.all():
-        for row in ink:
+        for row in foreground:
             row[is_lost] = np.interp(columns[is_lost], columns[~is_lost], row[~is_lost])
-    levels: Floats = np.clip(ink, 0, 255).astype(np.float32)
+    levels: Floats = np.clip(foreground, 0, 255).astype(np.float32)
     return levels
 
 
-def _is_wide(is_lost: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which of the columns lost lie in a run of more than 3: too many to carry ink across."""
+def _is_in_wide_run(is_lost: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of the lost columns are in a run of more than 3, which is too wide to interpolate."""
     runs = np.convolve(is_lost, np.ones(4), mode="full") == 4
     wide = np.zeros_like(is_lost)
     for end in np.flatnonzero(runs):

@@ -1,12 +1,13 @@
 """Digits for tests: Pillow's own font, distorted and placed the way MNIST's makers placed theirs; seeded."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from inkling.digit import Gray
-from inkling.mnist import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, idx_bytes
+from inkling.mnist import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Dataset, idx_bytes
 
 CANVAS = 120
 
@@ -42,6 +43,20 @@ def write_mnist(folder: Path, train: int = 2000, test: int = 500) -> Path:
         (folder / images).write_bytes(idx_bytes(drawn))
         (folder / labels).write_bytes(idx_bytes(digits))
     return folder
+
+
+def files_of(data: Dataset) -> dict[str, Gray]:
+    """Return the arrays of a dataset by the names of its four files."""
+    arrays = (data.train.images, data.train.labels, data.test.images, data.test.labels)
+    return dict(zip((TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS), arrays, strict=True))
+
+
+def compress(path: Path) -> Path:
+    """Replace a file by its .gz."""
+    packed = path.with_name(f"{path.name}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    return packed
 
 
 def _place(image: Image.Image) -> Gray:

@@ -1,4 +1,4 @@
-"""Small real checkpoints for tests: networks of seeded numbers, and networks that read one digit in every image."""
+"""Real checkpoints for tests: networks of seeded random numbers, networks that read one digit in every image."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,9 @@ from inkling.network.evaluation import Evaluation, evaluate
 from inkling.network.recipe import TUTORIAL
 
 Parameters = dict[str, NDArray[np.float32]]
+
+MAX_SUM_ERROR = 1e-4
+"""Nats by which the contributions may miss their sum, where the foreground changes a logit by 8."""
 
 
 def random_parameters(seed: int = 0) -> Parameters:
@@ -42,3 +45,15 @@ def make_card() -> Card:
 
 def make_checkpoint(parameters: Parameters | None = None) -> Checkpoint:
     return save(random_parameters() if parameters is None else parameters, make_card())
+
+
+def with_random_parameters(checkpoint: Checkpoint, scale: float) -> Checkpoint:
+    """Return a checkpoint with normally distributed parameters of a standard deviation, on the same card."""
+    random = np.random.default_rng(0)
+    parameters = {name: random.normal(0, scale, shape).astype(np.float32) for name, shape in SHAPES.items()}
+    return save(parameters, checkpoint.card)
+
+
+def with_temperature(checkpoint: Checkpoint, temperature: float) -> Checkpoint:
+    """Return the checkpoint with another temperature on its card."""
+    return save(checkpoint.parameters, checkpoint.card.model_copy(update={"temperature": temperature}))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.digit import SIDE, Gray
+from inkling.vision.placement import centering_offset
 
 Curve = NDArray[np.float64]
 """Points (n, 2), x and y, y downwards: where the middle of the pen went."""
@@ -70,8 +71,7 @@ def _ink(curve: Curve, width: float) -> NDArray[np.float64]:
 
 def centered(image: Gray) -> Gray:
     """Return an image (28, 28) moved by whole pixels so that its center of mass is at (14, 14), as MNIST's are."""
-    mass = image.astype(np.float64)
-    shift = [int(np.floor(14.5 - (mass * axis).sum() / mass.sum())) for axis in (ROWS, COLUMNS)]
+    shift = centering_offset(image)
     moved = np.zeros_like(image)
     rows, columns = (slice(max(0, by), SIDE + min(0, by)) for by in shift)
     from_rows, from_columns = (slice(max(0, -by), SIDE + min(0, -by)) for by in shift)

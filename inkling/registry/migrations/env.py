@@ -1,4 +1,4 @@
-"""How Alembic runs a migration: inside the transaction that `training.database` opened."""
+"""Alembic's environment: a migration runs inside the transaction that `inkling.registry.database` opened."""
 
 from alembic import context
 

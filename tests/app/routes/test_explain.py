@@ -13,8 +13,8 @@ from inkling.network.attribution import explain
 from inkling.network.classifier import Classifier
 from inkling.plots.attribution import draw_heat_map
 from tests.app.test_errors import check_problem
-from tests.inkling.network.test_attribution import LOST
 from tests.support.bodies import JSON, MULTIPART, NPY, PNG, RAW, form, image_file, images_form, images_json, npy_file
+from tests.support.networks import MAX_SUM_ERROR
 
 pytestmark = pytest.mark.anyio
 
@@ -96,7 +96,9 @@ async def test_any_digit_is_explained_when_asked_for(
     answer = (await ask(client, digits[7].tobytes(), query=f"?digit={digit}")).json()
     assert (answer["digit"], answer["prediction"]["digit"]) == (digit, 7)
     np.testing.assert_array_equal(answer["contributions"], explain(classifier, digits[7], digit).contributions)
-    assert np.sum(answer["contributions"]) == pytest.approx(answer["logit"] - answer["baseline_logit"], abs=LOST)
+    assert np.sum(answer["contributions"]) == pytest.approx(
+        answer["logit"] - answer["baseline_logit"], abs=MAX_SUM_ERROR
+    )
 
 
 async def test_answer_names_the_version_and_its_timing(client: httpx.AsyncClient) -> None:
@@ -189,4 +191,6 @@ async def test_explained_image_is_counted(client: httpx.AsyncClient) -> None:
 async def test_real_digits_are_explained_without_loss(client: httpx.AsyncClient, real_mnist_dir: Path) -> None:
     for image in mnist.read_folder(real_mnist_dir).test.images[:20]:
         answer = (await ask(client, image_file(image), PNG)).json()
-        assert np.sum(answer["contributions"]) == pytest.approx(answer["logit"] - answer["baseline_logit"], abs=LOST)
+        assert np.sum(answer["contributions"]) == pytest.approx(
+            answer["logit"] - answer["baseline_logit"], abs=MAX_SUM_ERROR
+        )

@@ -127,9 +127,7 @@ async def test_wrong_size_names_the_image_and_the_way_out(client: httpx.AsyncCli
     files = [("file", ("a.png", image_file(image), "image/png")) for image in (digits[0], large)]
     response = await client.post("/predict", files=files)
     assert response.status_code == 422
-    assert response.json()["detail"] == (
-        "image 2 of 2 is 40x28 pixels, expected 28x28; send ?fit=mnist to normalize it"
-    )
+    assert response.json()["detail"] == ("image 2 of 2 is 40x28 pixels, expected 28x28; fit=mnist normalizes it")
 
 
 async def test_limits_of_the_settings_hold(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from inkling.locks.pause_lock import PauseLock
 pause_lock = PauseLock(Path(sys.argv[1]))
 assert pause_lock.hold()
-print("claimed", flush=True)
+print("held", flush=True)
 sys.stdin.read()
 """
 
@@ -27,13 +27,13 @@ def trainer(tmp_path: Path) -> Iterator[PauseLock]:
         yield pause_lock
 
 
-def test_right_of_way_is_held_until_the_last_server_releases_it(tmp_path: Path, trainer: PauseLock) -> None:
+def test_lock_is_held_until_the_last_server_releases_it(tmp_path: Path, trainer: PauseLock) -> None:
     with ExitStack() as stack:
         first, second = (stack.enter_context(closing(PauseLock(tmp_path))) for _ in range(2))
         assert not trainer.is_held()
         assert first.hold()
         assert second.hold()
-        assert first.hold()  # once more is harmless
+        assert first.hold()  # holding it twice is harmless
         first.release()
         assert trainer.is_held()
         second.release()
@@ -43,23 +43,21 @@ def test_right_of_way_is_held_until_the_last_server_releases_it(tmp_path: Path, 
     assert not trainer.is_held()
 
 
-def test_claim_of_a_killed_server_ends_with_it(tmp_path: Path, trainer: PauseLock) -> None:
+def test_lock_of_a_killed_server_is_released(tmp_path: Path, trainer: PauseLock) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout
-        assert server.stdout.readline() == "claimed\n"
+        assert server.stdout.readline() == "held\n"
         assert trainer.is_held()
         server.kill()
     assert not trainer.is_held()
 
 
-def test_claim_in_the_moment_in_which_a_trainer_looks_fails_and_may_be_made_again(
-    tmp_path: Path, trainer: PauseLock
-) -> None:
+def test_lock_that_a_trainer_is_checking_cannot_be_held_until_later(tmp_path: Path, trainer: PauseLock) -> None:
     with closing(PauseLock(tmp_path)) as server:
-        with (tmp_path / "pause.lock").open("w") as looking:
-            fcntl.flock(looking, fcntl.LOCK_EX)
+        with (tmp_path / "pause.lock").open("w") as checking:
+            fcntl.flock(checking, fcntl.LOCK_EX)
             assert not server.hold()
-        wait_until(server.hold, "it can be claimed")
+        wait_until(server.hold, "it can be held")
         assert trainer.is_held()

@@ -9,11 +9,8 @@ from inkling.digit import Gray
 from inkling.network.attribution import Explanation, explain
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
-from tests.inkling.network.test_classifier import with_parameters, with_temperature
+from tests.support.networks import MAX_SUM_ERROR, with_random_parameters, with_temperature
 from tests.support.reference import layers
-
-LOST = 1e-4
-"""Nats that the contributions may miss their sum by, where the ink moves a logit by 8."""
 
 Array = NDArray[np.float64]
 
@@ -21,7 +18,7 @@ Array = NDArray[np.float64]
 def logits(x: Array, shipped: Checkpoint) -> Array:
     """Return the centered logits (n, 10) of images (n, 784), 0 to 1, after the temperature.
 
-    By the reference that TensorFlow is held against.
+    By the reference with which TensorFlow is compared.
     """
     p = {name: array.astype(np.float64) for name, array in shipped.parameters.items()}
     _, layer_2, _ = layers(x, p)
@@ -29,8 +26,8 @@ def logits(x: Array, shipped: Checkpoint) -> Array:
     return by_reference - by_reference.mean(axis=1, keepdims=True)
 
 
-def lost(explanation: Explanation) -> float:
-    """Return by how much the contributions miss what they must add up to, in nats."""
+def sum_error(explanation: Explanation) -> float:
+    """Return the difference between the sum of the contributions and what it must be, in nats."""
     return abs(explanation.contributions.sum() - (explanation.logit - explanation.baseline_logit))
 
 
@@ -42,10 +39,10 @@ def test_logits_are_the_networks(classifier: Classifier, shipped: Checkpoint, di
     assert [explanation.baseline_logit, explanation.logit] == pytest.approx(expected.tolist(), abs=1e-12)
 
 
-def test_contributions_are_the_gradients_of_the_path_times_the_ink(
+def test_contributions_are_the_gradients_of_the_path_times_the_pixels(
     classifier: Classifier, shipped: Checkpoint, digits: Gray
 ) -> None:
-    """By finite differences of the reference at 2,000 points of the path: no formula of the code is used."""
+    """By finite differences of the reference at 2,000 points of the path, without any formula of the code."""
     x = digits[7].reshape(784) / 255
     path = (np.arange(2000) + 0.5)[:, np.newaxis] / 2000 * x  # (2000, 784)
     contributions = explain(classifier, digits[7], 9).contributions.reshape(784)
@@ -59,18 +56,18 @@ def test_contributions_are_the_gradients_of_the_path_times_the_ink(
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_contributions_add_up_to_what_the_ink_does(classifier: Classifier, digits: Gray, digit: int) -> None:
+def test_contributions_add_up_to_the_change_of_the_logit(classifier: Classifier, digits: Gray, digit: int) -> None:
     for image in digits:
-        assert lost(explain(classifier, image, digit)) < LOST
+        assert sum_error(explain(classifier, image, digit)) < MAX_SUM_ERROR
 
 
-def test_difference_of_two_digits_is_what_the_ink_does_to_their_odds(classifier: Classifier, digits: Gray) -> None:
+def test_difference_of_two_digits_is_the_change_of_their_log_odds(classifier: Classifier, digits: Gray) -> None:
     blank, read = np.log(classifier.probabilities(np.stack([np.zeros((28, 28), np.uint8), digits[7]])))
     difference = explain(classifier, digits[7], 7).contributions - explain(classifier, digits[7], 9).contributions
     assert difference.sum() == pytest.approx((read[7] - read[9]) - (blank[7] - blank[9]), abs=1e-4)
 
 
-def test_ground_contributes_nothing_and_ink_something(classifier: Classifier, digits: Gray) -> None:
+def test_background_contributes_nothing_and_foreground_something(classifier: Classifier, digits: Gray) -> None:
     contributions = explain(classifier, digits[3], 3).contributions
     assert contributions.shape == (28, 28)
     assert (contributions[digits[3] == 0] == 0).all()
@@ -85,7 +82,7 @@ def test_blank_image_has_nothing_to_explain(classifier: Classifier) -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.25, 2.0])
-def test_temperature_divides_all(shipped: Checkpoint, digits: Gray, temperature: float) -> None:
+def test_temperature_divides_logits_and_contributions(shipped: Checkpoint, digits: Gray, temperature: float) -> None:
     plain = explain(Classifier(with_temperature(shipped, 1.0), 1), digits[5], 5)
     tempered = explain(Classifier(with_temperature(shipped, temperature), 2), digits[5], 5)
     assert tempered.logit == pytest.approx(plain.logit / temperature)
@@ -101,33 +98,35 @@ def test_same_image_gets_the_same_bits(classifier: Classifier, shipped: Checkpoi
 
 @pytest.mark.parametrize("scale", [0.0, 1e3, 1e10, 1e30, 1e37])
 def test_extreme_weights_give_numbers_and_no_warning(shipped: Checkpoint, digits: Gray, scale: float) -> None:
-    explanation = explain(Classifier(with_parameters(shipped, scale), 1), digits[1], 1)
+    explanation = explain(Classifier(with_random_parameters(shipped, scale), 1), digits[1], 1)
     assert np.isfinite(explanation.contributions).all()
     assert np.isfinite([explanation.logit, explanation.baseline_logit]).all()
 
 
 @pytest.mark.mnist
-def test_real_digits_are_explained_without_loss(classifier: Classifier, real_mnist_dir: Path) -> None:
+def test_contributions_of_real_digits_add_up(classifier: Classifier, real_mnist_dir: Path) -> None:
     images = mnist.read_folder(real_mnist_dir).test.images[:300]
     orders = classifier.probabilities(images).argsort(axis=1)
     for image, order in zip(images, orders, strict=True):
-        assert lost(explain(classifier, image, int(order[-1]))) < LOST
-        assert lost(explain(classifier, image, int(order[-2]))) < LOST
+        assert sum_error(explain(classifier, image, int(order[-1]))) < MAX_SUM_ERROR
+        assert sum_error(explain(classifier, image, int(order[-2]))) < MAX_SUM_ERROR
 
 
 @pytest.mark.mnist
-def test_ink_that_speaks_for_a_digit_matters_more_than_other_ink(classifier: Classifier, real_mnist_dir: Path) -> None:
-    """Erasing the tenth of the ink that contributes most costs more confidence than erasing as many other pixels."""
+def test_erasing_evidence_costs_more_confidence_than_erasing_other_pixels(
+    classifier: Classifier, real_mnist_dir: Path
+) -> None:
+    """The erased pixels are the tenth of the foreground that contributes most, or as many chosen at random."""
     images = mnist.read_folder(real_mnist_dir).test.images[:200]
     random = np.random.default_rng(0)
     most, other = images.reshape(-1, 784).copy(), images.reshape(-1, 784).copy()
     winners = classifier.probabilities(images).argmax(axis=1)
     for i, (image, winner) in enumerate(zip(images, winners, strict=True)):
         contributions = explain(classifier, image, int(winner)).contributions.reshape(784)
-        ink = np.flatnonzero(image)
-        count = len(ink) // 10
-        most[i, ink[np.argsort(-contributions[ink])[:count]]] = 0
-        other[i, random.choice(ink, count, replace=False)] = 0
+        foreground = np.flatnonzero(image)
+        count = len(foreground) // 10
+        most[i, foreground[np.argsort(-contributions[foreground])[:count]]] = 0
+        other[i, random.choice(foreground, count, replace=False)] = 0
     rows = np.arange(len(images))
     confidences, others = (classifier.probabilities(left)[rows, winners].mean() for left in (most, other))
     assert 1 - confidences > 3 * (1 - others)

@@ -2,7 +2,6 @@ import hashlib
 import json
 import pickle
 import struct
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,23 +13,8 @@ from numpy.typing import NDArray
 
 from inkling.errors import CheckpointError
 from inkling.network.checkpoint import MAX_CHECKPOINT_BYTES, SHAPES, Card, Checkpoint, load, save
+from tests.support.checkpoint_files import with_card, with_card_fields, with_header
 from tests.support.networks import make_card, make_checkpoint, random_parameters
-
-
-def with_header(content: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
-    """Return the file with another header."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.dumps(change(json.loads(content[8 : 8 + length]))).encode()
-    return struct.pack("<Q", len(header)) + header + content[8 + length :]
-
-
-def with_card(content: bytes, text: str) -> bytes:
-    """Return the file with another text in place of its card."""
-    return with_header(content, lambda header: {**header, "__metadata__": {"inkling": text}})
-
-
-def with_card_fields(content: bytes, **fields: Any) -> bytes:
-    return with_card(content, json.dumps({**json.loads(make_card().model_dump_json()), **fields}))
 
 
 def with_arrays(**changes: NDArray[Any] | None) -> bytes:
@@ -57,7 +41,7 @@ def test_digest_is_the_sha256_of_the_file(checkpoint: Checkpoint) -> None:
     assert checkpoint.digest == hashlib.sha256(checkpoint.content).hexdigest()
 
 
-def test_array_that_is_not_contiguous_is_saved_as_it_reads() -> None:
+def test_array_that_is_not_contiguous_is_saved_with_its_values() -> None:
     parameters = random_parameters()
     parameters["weights/h1"] = np.asfortranarray(parameters["weights/h1"])
     saved = save(parameters, make_card())
@@ -71,7 +55,7 @@ def test_network_that_is_not_finite_is_not_saved() -> None:
         save(parameters, make_card())
 
 
-def test_card_says_by_what_it_was_made(checkpoint: Checkpoint) -> None:
+def test_card_names_the_libraries_that_made_it(checkpoint: Checkpoint) -> None:
     assert checkpoint.card.libraries == {"numpy": np.__version__}
     assert checkpoint.card.temperature == 1.0
 
@@ -96,13 +80,13 @@ def test_file_without_its_last_byte_is_refused(checkpoint: Checkpoint) -> None:
         load(checkpoint.content[:-1])
 
 
-def test_file_with_a_byte_too_many_is_refused(checkpoint: Checkpoint) -> None:
+def test_file_with_an_extra_byte_is_refused(checkpoint: Checkpoint) -> None:
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         load(checkpoint.content + b"\0")
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**20, 2**31, 2**63, 2**64 - 1])
-def test_header_length_that_lies_is_refused(checkpoint: Checkpoint, length: int) -> None:
+def test_wrong_header_length_is_refused(checkpoint: Checkpoint, length: int) -> None:
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         load(struct.pack("<Q", length) + checkpoint.content[8:])
 
@@ -124,7 +108,7 @@ def test_missing_array_is_refused(name: str) -> None:
         load(with_arrays(**{name: None}))
 
 
-def test_array_too_many_is_refused() -> None:
+def test_extra_array_is_refused() -> None:
     with pytest.raises(CheckpointError, match="weights/h3"):
         load(with_arrays(**{"weights/h3": np.zeros(1, np.float32)}))
 
@@ -224,6 +208,15 @@ def test_card_with_a_wrong_field_is_refused(checkpoint: Checkpoint, fields: dict
 def test_card_whose_recipe_has_a_field_of_another_release_is_read(checkpoint: Checkpoint) -> None:
     recipe = {**make_card().recipe.model_dump(), "momentum": 0.9}
     assert load(with_card_fields(checkpoint.content, recipe=recipe)).card.recipe == make_card().recipe
+
+
+def test_card_whose_recipe_has_the_field_names_of_0_1_is_read(checkpoint: Checkpoint) -> None:
+    recipe = make_card().recipe.model_dump()
+    recipe |= {"average_decay": 0.9, "fade": 0.2, "damaged": 0.3, "drawn": 0.4}
+    for name in ("ema_decay", "anneal_fraction", "corrupted", "synthetic"):
+        del recipe[name]
+    read = load(with_card_fields(checkpoint.content, recipe=recipe)).card.recipe
+    assert (read.ema_decay, read.anneal_fraction, read.corrupted, read.synthetic) == (0.9, 0.2, 0.3, 0.4)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "loss", "calibration_error"])

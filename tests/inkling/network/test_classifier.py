@@ -5,16 +5,8 @@ from numpy.typing import NDArray
 from inkling.errors import CheckpointError
 from inkling.network.checkpoint import SHAPES, Checkpoint, save
 from inkling.network.classifier import Classifier
-
-
-def with_parameters(shipped: Checkpoint, scale: float) -> Checkpoint:
-    random = np.random.default_rng(0)
-    parameters = {name: (random.normal(0, scale, shape)).astype(np.float32) for name, shape in SHAPES.items()}
-    return save(parameters, shipped.card)
-
-
-def with_temperature(shipped: Checkpoint, temperature: float) -> Checkpoint:
-    return save(shipped.parameters, shipped.card.model_copy(update={"temperature": temperature}))
+from inkling.network.forward import forward
+from tests.support.networks import with_random_parameters, with_temperature
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +25,23 @@ def test_probabilities_equal_those_of_training(
     np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_folded_network_computes_the_plain_forward_pass(
+    shipped: Checkpoint, digits: NDArray[np.uint8], noise: NDArray[np.uint8], temperature: float
+) -> None:
+    # given
+    tempered = with_temperature(shipped, temperature)
+    images = np.concatenate([digits, noise])
+    pixels = (images.reshape(-1, 784) / 255).astype(np.float32)
+    # when
+    probabilities = Classifier(tempered, version=1).probabilities(images)
+    # then: up to float32's rounding of logits of some tens, which noise has
+    expected = forward(pixels, tempered.parameters, temperature)
+    assert expected.dtype == np.float32
+    np.testing.assert_allclose(probabilities, expected, rtol=2e-4, atol=1e-6)
+    np.testing.assert_allclose(probabilities[:20], expected[:20], atol=2e-6)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 10, 100, 1025, 3000])
 def test_image_gets_the_same_probabilities_in_a_batch_of_any_size(
     classifier: Classifier, noise: NDArray[np.uint8], size: int
@@ -42,8 +51,8 @@ def test_image_gets_the_same_probabilities_in_a_batch_of_any_size(
     assert batch.dtype == np.float32
     for i in {0, size // 2, size - 1}:
         alone = classifier.probabilities(noise[i : i + 1])
-        # The same bits on the kernels that the classifier was measured on. Another BLAS may differ in the last bits of
-        # a logit, and noise has logits of some tens: 4e-6 of a nat each, and so of a probability.
+        # The bits are the same on the kernels that the classifier was measured on. Another BLAS may differ in the last
+        # bits of a logit, and noise has logits of some tens: 4e-6 nats each, and as much in a probability.
         np.testing.assert_allclose(batch[i], alone[0], rtol=1e-5, atol=1e-6)
 
 
@@ -53,16 +62,16 @@ def test_probabilities_add_up_to_one(classifier: Classifier, noise: NDArray[np.u
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_shipped_network_reads_drawn_digits(classifier: Classifier, digits: NDArray[np.uint8]) -> None:
+def test_shipped_network_reads_digits_of_a_font(classifier: Classifier, digits: NDArray[np.uint8]) -> None:
     right = (classifier.probabilities(digits).argmax(axis=1) == np.arange(20) % 10).sum()
-    assert right >= 10  # another hand than MNIST's: chance would be 2
+    assert right >= 10  # unlike MNIST's handwriting; by chance 2 would be right
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e3, 1e10, 1e30])
 def test_extreme_weights_give_probabilities_and_no_warning(
     shipped: Checkpoint, noise: NDArray[np.uint8], scale: float
 ) -> None:
-    classifier = Classifier(with_parameters(shipped, scale), version=1)
+    classifier = Classifier(with_random_parameters(shipped, scale), version=1)
     classifier.self_check()
     probabilities = classifier.probabilities(noise[:100])
     assert np.isfinite(probabilities).all()

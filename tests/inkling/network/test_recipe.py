@@ -1,3 +1,4 @@
+import json
 import math
 from typing import Any
 
@@ -52,7 +53,19 @@ def test_recipe_from_before_the_accurate_one_is_the_tutorial() -> None:
     assert Recipe.model_validate(kept) == TUTORIAL
 
 
-def test_only_a_recipe_with_changes_is_augmented() -> None:
+def test_recipe_with_the_field_names_of_0_1_is_read() -> None:
+    # given
+    names = {"average_decay": "ema_decay", "fade": "anneal_fraction", "damaged": "corrupted", "drawn": "synthetic"}
+    values = ACCURATE.model_dump()
+    former = {**values, **{old: values[new] for old, new in names.items()}}
+    for new in names.values():
+        del former[new]
+    # then
+    assert Recipe.model_validate(former) == ACCURATE
+    assert Recipe.model_validate_json(json.dumps(former)) == ACCURATE
+
+
+def test_only_a_recipe_with_distortions_is_augmented() -> None:
     assert (TUTORIAL.is_augmented, ACCURATE.is_augmented) == (False, True)
     assert TUTORIAL.with_overrides({"corrupted": 0.1}).is_augmented
 
@@ -117,10 +130,10 @@ def test_recipe_cannot_be_changed() -> None:
         TUTORIAL.seed = 1  # type: ignore[misc]
 
 
-def test_lines_of_progress_are_bounded() -> None:
+def test_progress_records_are_bounded() -> None:
     most = {"training_steps": MAX_PROGRESS_LINES * 10, "display_step": 10}
     assert TUTORIAL.with_overrides(most).training_steps == MAX_PROGRESS_LINES * 10
-    with pytest.raises(ValidationError, match=r"2001 lines of progress, at most 2000; raise display_step"):
+    with pytest.raises(ValidationError, match="is 2001 progress records, the limit is 2000; raise display_step"):
         TUTORIAL.with_overrides({**most, "training_steps": MAX_PROGRESS_LINES * 10 + 10})
 
 

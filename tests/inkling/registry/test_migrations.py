@@ -1,21 +1,17 @@
-"""The schema's history: what older releases made, and what newer ones will."""
+"""The history of the schema: databases of older releases and of newer ones."""
 
-import multiprocessing
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import text
 
-import inkling.registry
 from inkling.errors import SchemaError
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL
@@ -23,31 +19,9 @@ from inkling.registry.database import REVISIONS, Database
 from inkling.registry.registry import Registry
 from inkling.registry.tables import metadata
 from inkling.settings import StoreSettings
-from tests.support.postgres import BACKENDS
+from tests.support.concurrency import in_processes
+from tests.support.databases import connect, migrations
 from tests.support.processes import DEADLINE_S, run_training, without_module
-
-PROCESSES = 8
-spawn = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@contextmanager
-def connect(url: str) -> Iterator[Connection]:
-    """Open a transaction on a database, whatever its schema."""
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
-
-
-def scripts(connection: Connection | None = None) -> Config:
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(Path(inkling.registry.__file__).parent / "migrations"))
-    return config
 
 
 @pytest.fixture(params=["with its history", "before there was a history"])
@@ -55,7 +29,7 @@ def first_release(request: pytest.FixtureRequest, store: StoreSettings, checkpoi
     """A database as revision 0001 left it, with a run that succeeded, its version, and one that waits."""
     store.data_dir.mkdir()
     with connect(store.registry_url) as connection:
-        command.upgrade(scripts(connection), "0001")
+        command.upgrade(migrations(connection), "0001")
         if request.param == "before there was a history":
             connection.execute(text("DROP TABLE alembic_version"))
         when = "2024-07-01 12:00:00"
@@ -97,9 +71,9 @@ def test_database_of_the_first_release_is_upgraded_and_keeps_its_rows(
     assert registry.verify() == []
     # then: it can be worked with
     assert registry.runs.queue(TUTORIAL, "never", max_queued=9, idempotency_key="k") == (waiting, False)
-    claim = registry.runs.claim(600, "tests")
-    assert claim is not None
-    assert registry.runs.snapshot(claim.run.id) is None
+    leased = registry.runs.claim(600, "tests")
+    assert leased is not None
+    assert registry.runs.snapshot(leased.run.id) is None
     registry.close()
 
 
@@ -126,7 +100,7 @@ def test_migrations_make_the_tables_that_the_program_knows(registry: Registry, s
 
 
 def test_revisions_are_the_scripts_history() -> None:
-    history = [script.revision for script in ScriptDirectory.from_config(scripts()).walk_revisions()]
+    history = [script.revision for script in ScriptDirectory.from_config(migrations()).walk_revisions()]
     assert list(REVISIONS) == history[::-1]
 
 
@@ -181,15 +155,8 @@ def upgrade_at_once(url: str, together: Barrier) -> None:
 
 def test_processes_upgrade_the_database_of_the_first_release_once(first_release: StoreSettings) -> None:
     # when
-    together = spawn.Barrier(PROCESSES)
-    arguments = (first_release.registry_url, together)
-    processes = [spawn.Process(target=upgrade_at_once, args=arguments) for _ in range(PROCESSES)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(DEADLINE_S)
+    in_processes(8, upgrade_at_once, first_release.registry_url)
     # then
-    assert [process.exitcode for process in processes] == [0] * PROCESSES
     registry = Registry(first_release.registry_url)
     assert registry.verify() == []
     registry.close()
@@ -197,7 +164,7 @@ def test_processes_upgrade_the_database_of_the_first_release_once(first_release:
 
 @pytest.mark.parametrize("backend", ["sqlite"])
 def test_upgrade_that_fails_halfway_leaves_the_database_as_it_was(first_release: StoreSettings) -> None:
-    # given: a table that is in the way of the second statement of the upgrade
+    # given: a column that makes the second statement of the upgrade fail
     with connect(first_release.registry_url) as connection:
         connection.execute(text("ALTER TABLE promotions ADD COLUMN compared_with INTEGER"))
     # when
@@ -219,5 +186,5 @@ def test_postgresql_without_its_driver_is_an_error_that_says_what_to_install(
     environment = {**without_module(tmp_path, "psycopg"), "INKLING_DATABASE_URL": url}
     ended = run_training("worker", "--data-dir", str(store.data_dir), **environment)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert "error: No module named 'psycopg'; for PostgreSQL: pip install 'inkling[postgres]'" in ended.stderr
+    assert "error: No module named 'psycopg'; for PostgreSQL: pip install '.[postgres]'" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -8,8 +8,8 @@ from inkling.digit import Mask
 from inkling.vision.connected_components import label
 
 
-def flooded(mask: Mask) -> tuple[NDArray[np.int32], int]:
-    """Label a mask the plain way: by flooding from each pixel that is not labeled yet."""
+def flood_filled(mask: Mask) -> tuple[NDArray[np.int32], int]:
+    """Label a mask by flood fill from each pixel that is not labeled yet."""
     labels, count = np.zeros(mask.shape, np.int32), 0
     for start in zip(*np.nonzero(mask), strict=True):
         if labels[start]:
@@ -26,10 +26,10 @@ def flooded(mask: Mask) -> tuple[NDArray[np.int32], int]:
 
 @settings(database=None, deadline=None, max_examples=200)
 @given(seed=st.integers(0, 2**32), height=st.integers(1, 30), width=st.integers(1, 30), share=st.floats(0, 1))
-def test_labels_are_those_of_a_flood(seed: int, height: int, width: int, share: float) -> None:
+def test_labels_are_those_of_a_flood_fill(seed: int, height: int, width: int, share: float) -> None:
     mask = np.random.default_rng(seed).random((height, width)) < share
     labels, count = label(mask)
-    expected, expected_count = flooded(mask)
+    expected, expected_count = flood_filled(mask)
     assert count == expected_count
     np.testing.assert_array_equal(labels, expected)
 
@@ -46,11 +46,11 @@ def test_spiral_is_one_component() -> None:
 
 
 @pytest.mark.parametrize(("shape", "count"), [((1000, 1000), 1), ((1, 999), 500)])
-def test_chequers_touch_by_their_corners(shape: tuple[int, int], count: int) -> None:
+def test_squares_of_a_checkerboard_touch_by_their_corners(shape: tuple[int, int], count: int) -> None:
     assert label(np.indices(shape).sum(axis=0) % 2 == 0)[1] == count
 
 
-def test_nothing_is_no_component() -> None:
+def test_empty_mask_has_no_component() -> None:
     labels, count = label(np.zeros((3, 4), bool))
     assert count == 0
     assert not labels.any()

@@ -1,4 +1,4 @@
-"""The quick way through a PNG takes only what Pillow reads, and reads the same."""
+"""The fast decoder accepts only what Pillow accepts, and decodes the same pixels."""
 
 import struct
 import zlib
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkling.errors import ImageError
-from inkling.vision import fast_png
-from inkling.vision.fast_png import plain_png_pixels
+from inkling.vision.fast_png import decodes_in_place, plain_png_pixels
 from inkling.vision.image_files import decode_image, open_image
 from tests.support.bodies import image_file, png_chunk
 from tests.support.digits import make_digits
@@ -73,7 +72,7 @@ def test_wrong_checksum_is_left_to_pillow_to_judge() -> None:
     end=st.integers(0, 40),
     extra=st.binary(max_size=5),
 )
-def test_damaged_data_are_never_read_otherwise_than_by_pillow(
+def test_damaged_data_are_never_decoded_differently_than_by_pillow(
     which: int, position: int, damage: bytes, end: int, extra: bytes
 ) -> None:
     rows = b"".join(b"\0" + row.tobytes() for row in IMAGES[which])
@@ -85,8 +84,8 @@ def test_damaged_data_are_never_read_otherwise_than_by_pillow(
 
 
 def test_pillow_that_decodes_elsewhere_is_noticed(monkeypatch: pytest.MonkeyPatch, digits: NDArray[np.uint8]) -> None:
-    assert fast_png._decodes_in_place()
-    fast_png._decodes_in_place.cache_clear()
+    assert decodes_in_place()
+    decodes_in_place.cache_clear()
     frombytes = Image.Image.frombytes
 
     def elsewhere(image: Image.Image, *arguments: object) -> None:
@@ -94,4 +93,4 @@ def test_pillow_that_decodes_elsewhere_is_noticed(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Image.Image, "frombytes", elsewhere)
     assert plain_png_pixels(image_file(digits[0])) is None
-    fast_png._decodes_in_place.cache_clear()
+    decodes_in_place.cache_clear()

@@ -72,7 +72,7 @@ def test_every_test_image_passes_untouched(mnist: Split) -> None:
 
 
 @pytest.mark.parametrize("is_inverted", [False, True])
-def test_cropped_digit_anywhere_on_any_ground_becomes_the_original_again(mnist: Split, is_inverted: bool) -> None:
+def test_cropped_digit_anywhere_on_any_canvas_becomes_the_original_again(mnist: Split, is_inverted: bool) -> None:
     images = mnist.images[:2000]
     random = np.random.default_rng(1)
     wrong = 0
@@ -87,7 +87,7 @@ def test_cropped_digit_anywhere_on_any_ground_becomes_the_original_again(mnist: 
 
 
 @pytest.mark.parametrize("factor", [2, 10])
-def test_no_digit_is_refused_for_its_size(mnist: Split, factor: int) -> None:
+def test_enlarged_digit_is_not_refused(mnist: Split, factor: int) -> None:
     pictures = (enlarged(image, factor) for image in mnist.images[: 4000 // factor])
     assert sum(not normalized_or_blank(picture).any() for picture in pictures) <= 2
 

@@ -1,0 +1,28 @@
+"""The verified upload of a checkpoint file to a registry."""
+
+from pathlib import Path
+
+from inkling import mnist
+from inkling.network import checkpoint
+from inkling.network.classifier import Classifier
+from inkling.network.evaluation import evaluate
+from inkling.registry.records import Version
+from inkling.registry.registry import Registry
+
+
+def add_upload_verified(registry: Registry, content: bytes, mnist_dir: Path | None, data_dir: Path) -> Version:
+    """Verify a checkpoint file and add it, without promoting it; for a file that is a version already, return that one.
+
+    The version is evaluated on MNIST's test images if their files are in `mnist_dir`, or else in `data_dir`/mnist;
+    otherwise the evaluation on its card is recorded.
+
+    Raises:
+        CheckpointError: it is not a checkpoint of this network, or its probabilities are invalid.
+        DatasetError: a file of the test images is damaged.
+    """
+    uploaded = checkpoint.load(content)
+    classifier = Classifier(uploaded, version=0)
+    classifier.self_check()
+    test = mnist.load_test(mnist_dir, data_dir)
+    evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
+    return registry.versions.add_upload(uploaded, evaluation)

@@ -1,0 +1,121 @@
+import pytest
+
+from inkling.errors import LeaseLostError
+from inkling.network.checkpoint import Checkpoint
+from inkling.registry.records import Lease
+from inkling.registry.registry import Registry
+from tests.support.leases import LONG_S, OWNER, lease, progress_at, promoted, queue
+
+
+def test_dead_trainers_run_is_queued_once_and_then_fails(registry: Registry) -> None:
+    # given: a trainer that dies
+    queue(registry)
+    registry.runs.record_progress(lease(registry, lease_s=0), progress_at(100))
+    # when: another takes the run and dies too
+    second = lease(registry, lease_s=0)
+    assert (second.run.id, second.run.attempt, second.run.step, registry.runs.progress(1)) == (1, 2, 0, [])
+    # then
+    assert registry.runs.claim(LONG_S, OWNER) is None
+    run = registry.runs.get(1)
+    assert (run.state, run.attempt, run.error_type, run.lease_expires_at) == ("failed", 2, "trainer_died", None)
+    assert run.finished_at is not None
+    assert "2 times" in (run.error or "")
+
+
+def test_dead_trainers_run_is_taken_before_younger_ones(registry: Registry) -> None:
+    queue(registry)
+    queue(registry)
+    lease(registry, lease_s=0)
+    assert lease(registry).run.id == 1
+
+
+def test_run_that_failed_lets_the_next_one_start(registry: Registry) -> None:
+    queue(registry)
+    queue(registry)
+    for _ in range(2):
+        assert lease(registry, lease_s=0).run.id == 1
+    assert lease(registry).run.id == 2
+    assert registry.runs.get(1).state == "failed"
+
+
+def test_slow_trainer_keeps_its_run_if_no_other_claimed_it(registry: Registry) -> None:
+    queue(registry)
+    leased = lease(registry, lease_s=0)
+    registry.runs.record_progress(leased, progress_at(100))
+    registry.runs.renew_lease(leased, LONG_S)
+    assert registry.runs.claim(LONG_S, OWNER) is None
+    assert registry.runs.get(1).state == "running"
+
+
+def test_slow_trainer_loses_its_run_if_another_claimed_it(registry: Registry, checkpoint: Checkpoint) -> None:
+    queue(registry)
+    slow = lease(registry, lease_s=0)
+    quick = lease(registry)
+    with pytest.raises(LeaseLostError):
+        registry.publish(slow, checkpoint, promoted)
+    registry.publish(quick, checkpoint, promoted)
+    assert [version.run_id for version in registry.versions.newest(10)] == [1]
+
+
+def test_stop_after_a_death_does_not_count_as_an_attempt(registry: Registry) -> None:
+    queue(registry)
+    lease(registry, lease_s=0)
+    registry.runs.release(lease(registry))
+    assert registry.runs.get(1).attempt == 1
+    assert lease(registry).run.attempt == 2
+
+
+def test_there_is_work_only_when_a_trainer_could_claim_a_run(registry: Registry) -> None:
+    assert not registry.runs.has_work()
+    queue(registry)
+    assert registry.runs.has_work()
+    leased = lease(registry)
+    assert not registry.runs.has_work()
+    queue(registry)
+    assert not registry.runs.has_work()
+    registry.runs.release(leased)
+    assert registry.runs.has_work()
+    registry.runs.cancel(1)
+    registry.runs.cancel(2)
+    assert not registry.runs.has_work()
+
+
+def test_dead_trainers_run_is_work(registry: Registry) -> None:
+    queue(registry)
+    lease(registry, lease_s=0)
+    assert registry.runs.has_work()
+
+
+# owners that are known to be dead
+
+
+def lease_for(registry: Registry, owner: str) -> Lease:
+    queue(registry)
+    leased = registry.runs.claim(LONG_S, owner)
+    assert leased is not None
+    return leased
+
+
+def test_leases_of_a_dead_owner_expire_at_once(registry: Registry) -> None:
+    leased = lease_for(registry, "dead")
+    assert not registry.runs.has_work()
+    registry.runs.expire_leases("dead")
+    assert registry.runs.has_work()
+    again = registry.runs.claim(LONG_S, "next")
+    assert again is not None
+    assert (again.run.id, again.run.attempt) == (leased.run.id, 2)
+
+
+@pytest.mark.parametrize("owner", ["dea", "d%", "____", "", "dead-x", "another"])
+def test_leases_of_other_owners_do_not_expire(registry: Registry, owner: str) -> None:
+    leased = lease_for(registry, "dead")
+    registry.runs.expire_leases(owner)
+    assert not registry.runs.has_work()
+    assert registry.runs.get(leased.run.id) == leased.run
+
+
+def test_owner_without_leases_is_no_error(registry: Registry) -> None:
+    registry.runs.expire_leases("nobody")
+    queued = queue(registry)
+    registry.runs.expire_leases("nobody")
+    assert registry.runs.get(queued.id) == queued
