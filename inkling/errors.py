@@ -7,6 +7,7 @@ InklingError
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
 ├── CheckpointError            the file is not a checkpoint of this network
 ├── DatasetError               the data are missing, or are not what they should be
+├── MissingPackageError        an optional package is not installed
 └── RegistryError
     ├── UnknownRunError        there is no run of that number
     ├── UnknownVersionError    there is no version of that number
@@ -45,6 +46,10 @@ class CheckpointError(InklingError):
 
 class DatasetError(InklingError):
     """The data are missing or are not what they should be; the message names the file and says what to do."""
+
+
+class MissingPackageError(InklingError):
+    """An optional package is not installed; the message says how to install it."""
 
 
 class RegistryError(InklingError):

@@ -247,7 +247,7 @@ def _report(path: Path, measured: Checkpoint, compare: Path | None, test: Split)
 
     path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is told now, not in some minutes
     compared = checkpoint.load(compare.read_bytes()) if compare else None
-    files = write_card(path, measure(measured, compared, test, tell=lambda line: print(line, file=sys.stderr)))
+    files = write_card(path, measure(measured, compared, test, log=lambda line: print(line, file=sys.stderr)))
     size = sum(file.stat().st_size for file in files)
     print(f"{path}: the model card and {len(files) - 1} pictures, {size} bytes")
 
