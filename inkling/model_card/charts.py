@@ -38,10 +38,10 @@ def chart_png(draw: Callable[[Figure], None], width: float, height: float) -> by
     """Return the PNG file of a new figure, in inches, that `draw` fills."""
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure((width, height), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
-        canvas = FigureCanvasAgg(figure)
+        FigureCanvasAgg(figure)
         draw(figure)
         file = io.BytesIO()
-        canvas.print_png(file, metadata={"Software": None})  # else matplotlib's version
+        figure.savefig(file, format="png", metadata={"Software": None})  # else matplotlib's version
     return file.getvalue()
 
 

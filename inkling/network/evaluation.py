@@ -99,7 +99,7 @@ def confidence_bins(
     return ConfidenceBins(
         counts=np.bincount(bin_of, minlength=bins),
         correct=np.bincount(bin_of[is_correct], minlength=bins),
-        gaps=np.bincount(bin_of, weights=is_correct - confidence, minlength=bins),
+        gaps=np.asarray(np.bincount(bin_of, weights=is_correct - confidence, minlength=bins), np.float64),
     )
 
 

@@ -12,7 +12,7 @@ MARGIN, CAPTION = 20, 44
 BAR, LEGEND = 16, 96
 """Widths of the color bar, and of the bar with its labels."""
 DIGIT_GRAY = 0.16
-"""Opacity of the digit beneath the colors, 0 to 1: visible where it contributes nothing, too faint to change a color."""
+"""Opacity of the digit beneath the colors, 0 to 1: visible where it contributes nothing, too faint to shift a color."""
 
 COLORS = ((33, 102, 172), (103, 169, 207), (255, 255, 255), (239, 138, 98), (178, 24, 43))
 """From against, over neutral, to for: RdBu of https://colorbrewer2.org, which is safe for the color-blind."""

@@ -1,9 +1,9 @@
 import io
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -89,11 +89,8 @@ def test_chart_is_the_same_file_twice_and_states_no_version() -> None:
         assert set(image.info) == {"dpi"}
 
 
-def test_chart_does_not_depend_on_the_users_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import matplotlib
-
+def test_chart_does_not_depend_on_the_users_settings() -> None:
     draw = partial(draw_confusion, matrix=MATRIX)
     content = chart_png(draw, 3, 3)
-    for name, value in {"font.size": 20, "figure.facecolor": "red", "savefig.dpi": 50, "text.color": "green"}.items():
-        monkeypatch.setitem(matplotlib.rcParams, name, value)
-    assert chart_png(draw, 3, 3) == content
+    with rc_context({"font.size": 20, "figure.facecolor": "red", "savefig.dpi": 50, "text.color": "green"}):
+        assert chart_png(draw, 3, 3) == content
