@@ -25,8 +25,7 @@ def write_chart(race: Race, path: Path) -> None:
 
 def draw_panels(figure: Figure, panels: dict[str, dict[str, float]]) -> None:
     """Draw one panel per title, with one bar per name."""
-    heights = [PANEL + BAR * len(rates) for rates in panels.values()]
-    column = figure.subplots(len(panels), squeeze=False, height_ratios=heights)[:, 0]
+    column = figure.subplots(len(panels), squeeze=False, height_ratios=[len(rates) for rates in panels.values()])[:, 0]
     for axes, (title, rates) in zip(column, panels.items(), strict=True):
         axes.set_title(title, loc="left", pad=8)
         _draw_bars(axes, rates)

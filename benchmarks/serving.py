@@ -240,7 +240,7 @@ _HEADER = (
     "p99 ms: 1",
     "16",
     "64",
-    "Inkling is faster, at 16",
+    "Inkling / contestant, at 16",
 )
 
 
