@@ -1,7 +1,7 @@
-"""`make bench`: the contestants take turns in one run on one machine, and what is reported are their ratios.
+"""`make bench`: contestants take turns in one run on one machine, and the report compares them by ratios.
 
-Writes benchmarks/RESULTS.md and docs/performance.png. `python -m benchmarks serving bulk` runs these parts only, and
-prints what it measured.
+Writes benchmarks/RESULTS.md and docs/performance.png. `python -m benchmarks serving bulk` runs only these parts, and
+prints the report instead.
 """
 
 import importlib.metadata
@@ -14,20 +14,20 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks import beside_training, bulk, load, picture, serving, start, workers
+from benchmarks import beside_training, bulk, chart, load, serving, start, workers
 from benchmarks.processes import ROOT
-from benchmarks.verdicts import Verdict
+from benchmarks.verdicts import Verdict, log_to_stderr
 from inkling.model_card.markdown import paragraph, table
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
-PICTURE = ROOT / "docs" / "performance.png"
+CHART = ROOT / "docs" / "performance.png"
 Part = Callable[[], tuple[str, list[Verdict]]]
 
 
 def main(names: list[str]) -> int:
     parts = {name: part for name, part in PARTS.items() if not names or name in names}
     if len(parts) < len(names):
-        print(f"there are the parts {', '.join(PARTS)}", file=sys.stderr)
+        print(f"unknown part; the parts are {', '.join(PARTS)}", file=sys.stderr)
         return 2
     load.require_wrk()
     sections: list[str] = []
@@ -36,50 +36,46 @@ def main(names: list[str]) -> int:
         section, found = part()
         sections.append(section)
         verdicts += found
-    report = "\n\n".join([_head(), _judged(verdicts), *sections]) + "\n"
+    report = "\n\n".join([_head(), _requirements(verdicts), *sections]) + "\n"
     if names:
         print(report)
     else:
         RESULTS.write_text(report)
-        tell(f"written: {RESULTS.relative_to(ROOT)}, {PICTURE.relative_to(ROOT)}")
+        log_to_stderr(f"written: {RESULTS.relative_to(ROOT)}, {CHART.relative_to(ROOT)}")
     return 0
 
 
-def tell(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
-
-
 def _serving() -> tuple[str, list[Verdict]]:
-    race = serving.run(tell)
-    picture.draw(race, PICTURE)
+    race = serving.run(log_to_stderr)
+    chart.write_chart(race, CHART)
     return serving.section(race), serving.verdicts(race)
 
 
 def _bulk() -> tuple[str, list[Verdict]]:
-    measured = bulk.run(tell)
+    measured = bulk.run(log_to_stderr)
     return bulk.section(measured), bulk.verdicts(measured)
 
 
 def _workers() -> tuple[str, list[Verdict]]:
-    measured = workers.run(tell)
+    measured = workers.run(log_to_stderr)
     return workers.section(measured), workers.verdicts(measured)
 
 
 def _start() -> tuple[str, list[Verdict]]:
-    measured = start.run(tell)
+    measured = start.run(log_to_stderr)
     return start.section(measured), start.verdicts(measured)
 
 
 def _arithmetic() -> tuple[str, list[Verdict]]:
-    from benchmarks import arithmetic  # noqa: PLC0415  TensorFlow, which the parts before it do without
+    from benchmarks import arithmetic  # noqa: PLC0415  imports TensorFlow
 
-    return arithmetic.section(tell), []
+    return arithmetic.section(log_to_stderr), []
 
 
 def _training() -> tuple[str, list[Verdict]]:
-    from benchmarks import steps, training  # noqa: PLC0415  TensorFlow, too
+    from benchmarks import steps, training  # noqa: PLC0415  imports TensorFlow
 
-    race, measured = training.run(tell), steps.run(tell)
+    race, measured = training.run(log_to_stderr), steps.run(log_to_stderr)
     return (
         f"{training.section(race)}\n\n{steps.section(measured)}",
         training.verdicts(race) + steps.verdicts(measured),
@@ -87,7 +83,7 @@ def _training() -> tuple[str, list[Verdict]]:
 
 
 def _beside() -> tuple[str, list[Verdict]]:
-    measured = beside_training.run(tell)
+    measured = beside_training.run(log_to_stderr)
     return beside_training.section(measured), beside_training.verdicts(measured)
 
 
@@ -109,15 +105,15 @@ def _head() -> str:
     text = (
         f"Measured by `make bench` on {time.strftime('%Y-%m-%d')}: {_processor()}, {_cores()}, "
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {', '.join(ours)}; "
-        f"{', '.join(serving.versions()) or 'no peers'}. Absolute figures belong to this machine; "
-        "ratios are what to compare."
+        f"{', '.join(serving.versions()) or 'no peers'}. Absolute values depend on this machine; compare the ratios."
     )
-    return "\n\n".join(["# What was measured", paragraph(text)])
+    return "\n\n".join(["# Benchmark results", paragraph(text)])
 
 
-def _judged(verdicts: list[Verdict]) -> str:
-    rows = [[what, asked, found, "met" if is_met else "**not met**"] for what, asked, found, is_met in verdicts]
-    return "\n\n".join(["## What is asked", table(("what", "asked", "measured: median (least to most)", ""), rows)])
+def _requirements(verdicts: list[Verdict]) -> str:
+    rows = [[*verdict[:3], "met" if verdict.is_met else "**not met**"] for verdict in verdicts]
+    header = ("subject", "required", "measured: median (minimum to maximum)", "")
+    return "\n\n".join(["## Requirements", table(header, rows)])
 
 
 def _cores() -> str:

@@ -1,29 +1,27 @@
-"""Predicting without HTTP, against the plain ways to write it."""
+"""Predictions without HTTP: the classifier against plain TensorFlow."""
 
 import statistics
-import time
-from collections.abc import Callable
 
 from benchmarks.contestants import REPEATS, Contestant, prediction_contestants
-from benchmarks.verdicts import Tell, spread
-from inkling.model_card.markdown import table
+from benchmarks.verdicts import Log, seconds, spread
+from inkling.model_card.markdown import counted, table
 
 ROUNDS = 5
 
 
-def section(tell: Tell) -> str:
+def section(log: Log) -> str:
     parts = ["## Without HTTP"]
     for count in (1, 1000):
-        title = f"Predicting {count:,} images, {REPEATS} times"
-        tell(title)
-        parts.append(table((title, "ms", "time by the first's"), rows(prediction_contestants(count))))
+        title = f"{REPEATS} predictions of {counted(count, 'image')}"
+        log(title)
+        parts.append(table((title, "ms", "time / the first's"), rows(prediction_contestants(count))))
     return "\n\n".join(parts)
 
 
 def rows(contestants: list[Contestant]) -> list[list[str]]:
-    """Return each contestant's median time and its ratio to the first one's, round by round, with its spread."""
+    """Return each contestant's median time, and its ratio to the first one's with its spread over the rounds."""
     for contestant in contestants:
-        contestant.run()  # warm-up, and compilation where there is one
+        contestant.run()  # warm-up and compilation
     rounds = [[seconds(contestant.run) for contestant in contestants] for _ in range(ROUNDS)]
     return [
         [
@@ -33,9 +31,3 @@ def rows(contestants: list[Contestant]) -> list[list[str]]:
         ]
         for i, contestant in enumerate(contestants)
     ]
-
-
-def seconds(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started

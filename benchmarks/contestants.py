@@ -1,4 +1,4 @@
-"""Ours, and the plain ways to write the same."""
+"""The contestants of `arithmetic`: the classifier, and plain TensorFlow."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Contestant:
 
 
 def prediction_contestants(count: int) -> list[Contestant]:
-    """Return the service's forward pass and TensorFlow's, over `count` images."""
+    """Return the forward passes of the service and of TensorFlow, over `count` images."""
     shipped = load_pretrained()
     classifier = Classifier(shipped, version=1)
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.hot_swap`: what a promotion costs the requests around it.
+"""`python -m benchmarks.hot_swap`: the latency and correctness of predictions during promotions.
 
 Two workers, four keep-alive connections; quiet rounds and rounds with 20 promotions take turns. Every answer must be
-200 and, bit for bit, what the version that it names gives.
+200 and bit-identical to the prediction of the version that it names.
 """
 
 import statistics
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.digits import make_digits
+from benchmarks.processes import Process, running_inkling
+from inkling.digit import Images
 from inkling.network import checkpoint
 from inkling.network.classifier import Classifier
-from tests.support.digits import make_digits
-from tests.support.servers import Server, start_server
 
 ROUNDS = 5
 ROUND_S = 4.0
@@ -28,44 +28,31 @@ NPY = "application/x-npy"
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder, start_server(Path(folder), "--workers", "2") as server:
+    quiet: list[float] = []
+    swapping: list[float] = []
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder, running_inkling(Path(folder), "--workers", "2") as server:
+        images = make_digits(1, seed=0)[0]
         with server.client() as client:
-            wait_until_ready(client)
-            images = make_digits(1, seed=0)[0]
             expected = add_second_version(client, images)
-        quiet: list[float] = []
-        swapping: list[float] = []
-        wrong = 0
-        memory = [resident_mb(server)]
+        memory = [sum(server.resident_mib())]
         for _ in range(ROUNDS):
             for promotions, latencies in ((0, quiet), (PROMOTIONS, swapping)):
                 seconds, mistakes = load(server, images, expected, promotions)
                 latencies.append(float(np.percentile(seconds, 99)))
                 wrong += mistakes
-            memory.append(resident_mb(server))
+            memory.append(sum(server.resident_mib()))
     ratios = [busy / still for busy, still in zip(swapping, quiet, strict=True)]
-    print(f"p99 quiet      {statistics.median(quiet) * 1e3:7.2f} ms")
-    print(f"p99 swapping   {statistics.median(swapping) * 1e3:7.2f} ms, {ROUNDS * PROMOTIONS} promotions")
-    print(f"ratio          {statistics.median(ratios):7.2f}    ({min(ratios):.2f} to {max(ratios):.2f})")
-    print(f"wrong answers  {wrong:7d}")
-    print(f"resident, MB   {', '.join(f'{value:.0f}' for value in memory)} (all processes, round by round)")
+    print(f"p99, quiet              {statistics.median(quiet) * 1e3:7.2f} ms")
+    print(f"p99, with promotions    {statistics.median(swapping) * 1e3:7.2f} ms, {ROUNDS * PROMOTIONS} promotions")
+    print(f"ratio                   {statistics.median(ratios):7.2f}    ({min(ratios):.2f} to {max(ratios):.2f})")
+    print(f"wrong answers           {wrong:7d}")
+    print(f"resident memory, MiB    {', '.join(f'{value:.0f}' for value in memory)} (all processes, round by round)")
     return 1 if wrong else 0
 
 
-def wait_until_ready(client: httpx.Client) -> None:
-    """Wait for the workers: they begin to listen after the parent process has said where."""
-    for _ in range(200):
-        try:
-            client.get("/readyz").raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit("the server is not ready after 10 s")
-
-
-def add_second_version(client: httpx.Client, images: NDArray[np.uint8]) -> dict[str, bytes]:
-    """Upload a version that differs; return what each version answers, by its number."""
+def add_second_version(client: httpx.Client, images: Images) -> dict[str, bytes]:
+    """Upload a second version; return the probabilities of each version as bytes, by its number."""
     first = checkpoint.load(client.get("/versions/1/checkpoint").content)
     second = checkpoint.save({name: array * np.float32(0.9) for name, array in first.parameters.items()}, first.card)
     headers = {"Content-Type": "application/octet-stream"}
@@ -76,10 +63,8 @@ def add_second_version(client: httpx.Client, images: NDArray[np.uint8]) -> dict[
     }
 
 
-def load(
-    server: Server, images: NDArray[np.uint8], expected: dict[str, bytes], promotions: int
-) -> tuple[list[float], int]:
-    """Send requests for a round, and promote meanwhile; return every latency, and how many answers were wrong."""
+def load(server: Process, images: Images, expected: dict[str, bytes], promotions: int) -> tuple[list[float], int]:
+    """Send requests for one round with promotions during it; return the latencies and the number of wrong answers."""
     ended = time.monotonic() + ROUND_S
     seconds: list[float] = []
     mistakes: list[str] = []
@@ -105,17 +90,6 @@ def load(
     for thread in threads:
         thread.join()
     return seconds, len(mistakes)
-
-
-def resident_mb(server: Server) -> float:
-    """Return the resident memory of the server's processes: the one that was started, and its children."""
-    pids = [server.process.pid]
-    children = Path(f"/proc/{pids[0]}/task/{pids[0]}/children").read_text().split()
-    total = 0.0
-    for pid in [*pids, *map(int, children)]:
-        status = Path(f"/proc/{pid}/status").read_text()
-        total += int(status.split("VmRSS:")[1].split()[0]) / 1024
-    return total
 
 
 if __name__ == "__main__":

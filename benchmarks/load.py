@@ -1,4 +1,4 @@
-"""Load from wrk (https://github.com/wg/wrk), and what it measured."""
+"""Load from wrk (https://github.com/wg/wrk), and its measurement."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parent / "post.lua"
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk measured in one go."""
+    """The measurement of one run of wrk."""
 
     requests_per_s: float
     p50_ms: float
@@ -20,39 +20,39 @@ class Load:
 
 @dataclass(frozen=True)
 class Post:
-    """A request to be sent over and over."""
+    """A request to repeat."""
 
     content_type: str
     body: Path
 
 
 def require_wrk() -> None:
-    """End in words where there is no wrk."""
+    """Exit with a message if wrk is not installed."""
     if shutil.which("wrk") is None:
-        raise SystemExit("the load comes from wrk, which is missing: apt-get install wrk, or brew install wrk")
+        raise SystemExit("wrk, which generates the load, is not installed: apt-get install wrk, or brew install wrk")
 
 
 def send(post: Post, url: str, connections: int, seconds: float) -> Load:
-    """Send a request over `connections` keep-alive connections, one at a time on each, from one thread.
+    """Send a request again and again over `connections` keep-alive connections, from one thread.
 
     Raises:
-        RuntimeError: an answer was missing, or none of 2xx or 3xx.
+        RuntimeError: a connection or an answer failed, or a status was neither 2xx nor 3xx.
     """
-    how = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", str(SCRIPT)]
-    what = [url, "--", str(post.body), post.content_type]
-    finished = subprocess.run(["wrk", *how, *what], capture_output=True, text=True, check=False)
+    options = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", str(SCRIPT)]
+    arguments = [url, "--", str(post.body), post.content_type]
+    finished = subprocess.run(["wrk", *options, *arguments], capture_output=True, text=True, check=False)
     if finished.returncode:
         raise RuntimeError(f"wrk failed: {finished.stdout}{finished.stderr}")
     return parse(finished.stderr)
 
 
-def parse(told: str) -> Load:
-    """Return what the line of JSON says that `post.lua` writes last.
+def parse(output: str) -> Load:
+    """Return the measurement in the last line, a line of JSON that `post.lua` writes.
 
     Raises:
-        RuntimeError: there were errors, or no answer at all.
+        RuntimeError: there were errors, or no answers.
     """
-    measured = json.loads(told.strip().splitlines()[-1])
+    measured = json.loads(output.strip().splitlines()[-1])
     if measured["errors"] or not measured["requests"]:
         raise RuntimeError(f"{measured['errors']} errors in {measured['requests']} requests")
     return Load(

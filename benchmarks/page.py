@@ -1,21 +1,33 @@
-"""`python -m benchmarks.page [CHECKPOINT]`: what somebody who draws on the page meets.
+"""`python -m benchmarks.page [CHECKPOINT]`: the accuracy and latency of the page at `/` for digits drawn on it.
 
-Every digit is drawn in five places and three sizes with the mouse, in a real Chromium: how many are read right, by the
-version that ships or by a checkpoint file, and how long it takes from the end of a stroke until the bars are painted.
+Every digit is drawn with the mouse in five places and three sizes, in a real Chromium. Reports how many are read
+correctly, by the shipped version or by a checkpoint file, and the time from the end of a stroke until the bars are
+painted.
 """
 
+import os
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import httpx
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from tests.page.browsers import launch
-from tests.page.strokes import everywhere, placed
-from tests.page.visitors import draw, read
-from tests.support.servers import start_server
+from benchmarks.processes import running_inkling
+from inkling.model_card.stroke_templates import STROKE_TEMPLATES, Points, parse_strokes, smooth
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+TEMPLATES = {digit: next(iter(templates.values())) for digit, templates in STROKE_TEMPLATES.items()}
+"""One template per digit: the first."""
+PLACES = {"middle": (0.5, 0.5), "top left": (0, 0), "top right": (1, 0), "bottom left": (0, 1), "bottom right": (1, 1)}
+SIZES = {"small": 0.3, "medium": 0.55, "large": 0.85}
+"""Heights, as shares of the pad's side."""
+EDGE = 0.05
+"""Distance of a digit in a corner from the edge, as a share of the pad's side."""
 
 WATCH = """
 let end = null;
@@ -31,38 +43,66 @@ new MutationObserver(() => {
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, start_server(Path(folder), "--trainer", "external") as server:
+    with tempfile.TemporaryDirectory() as folder, running_inkling(Path(folder)) as server:
         with server.client() as client:
             for file in sys.argv[1:]:
-                serve(client, Path(file))
+                upload_and_promote(client, Path(file))
             accuracy = client.get("/metrics").json()["accuracy"]
         with sync_playwright() as playwright, launch(playwright) as browser:
             page = browser.new_page()
             page.add_init_script(WATCH)
             page.goto(server.url)
-            wrong = drawn_wrong(page)
+            wrong = list(draw_everywhere(page))
             delays = page.evaluate("window.delays")
-    total = len(list(everywhere()))
-    print(f"drawn digits read right   {total - len(wrong)} of {total}, test accuracy {accuracy:.4f}; wrong: {wrong}")
+    total = len(TEMPLATES) * len(PLACES) * len(SIZES)
     median, p95 = np.percentile(delays, [50, 95])
-    print(
-        f"stroke's end to bars, ms  median {median:.0f}, 95 % {p95:.0f}, worst {max(delays):.0f}; {len(delays)} in all"
-    )
+    print(f"drawn digits read correctly      {total - len(wrong)} of {total}, test accuracy {accuracy:.4f}; {wrong}")
+    print(f"end of stroke to bars, {len(delays)} times  median {median:.0f} ms, p95 {p95:.0f}, max {max(delays):.0f}")
 
 
-def serve(client: httpx.Client, checkpoint: Path) -> None:
+def upload_and_promote(client: httpx.Client, checkpoint: Path) -> None:
     version = client.post("/versions", content=checkpoint.read_bytes()).raise_for_status().json()["version"]
     client.put("/versions/current", json={"version": version}).raise_for_status()
 
 
-def drawn_wrong(page: Page) -> list[str]:
-    wrong = []
-    for digit, place, size in everywhere():
-        page.keyboard.press("c")
+def launch(playwright: Playwright) -> Browser:
+    """Start a headless Chromium; as root it needs to run without its sandbox."""
+    executable = next((found for found in map(shutil.which, CHROMIUM) if found), None)
+    return playwright.chromium.launch(executable_path=executable, chromium_sandbox=os.geteuid() != 0)
+
+
+def draw_everywhere(page: Page) -> Iterator[str]:
+    """Draw every digit in every place and size; yield a description of each that is misread."""
+    for digit, place, size in product(TEMPLATES, PLACES, SIZES):
+        page.keyboard.press("c")  # clears the pad
         draw(page, placed(digit, place, size))
-        if (found := read(page)) != str(digit):
-            wrong.append(f"{size} {digit} at {place}: {found}")
-    return wrong
+        expect(page.locator(".place")).to_have_attribute("data-state", "read")
+        found = page.locator(".answer").inner_text()
+        if found != str(digit):
+            yield f"{size} {digit} at {place}: {found}"
+
+
+def placed(digit: int, place: str, size: str) -> list[Points]:
+    """Return the strokes of a digit in shares of the pad's side."""
+    paths = [SIZES[size] * smooth(stroke, steps=4) for stroke in parse_strokes(TEMPLATES[digit])]
+    points = np.concatenate(paths)
+    low, span = points.min(axis=0), np.ptp(points, axis=0)
+    corner = EDGE + np.array(PLACES[place]) * (1 - 2 * EDGE - span)
+    return [path - low + corner for path in paths]
+
+
+def draw(page: Page, paths: list[Points]) -> None:
+    """Draw strokes with the mouse."""
+    box = page.locator(".pad").bounding_box()
+    if box is None:
+        raise SystemExit("the page shows no pad")
+    for path in paths:
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in path.tolist()]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place)
+        page.mouse.up()
 
 
 if __name__ == "__main__":

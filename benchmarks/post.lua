@@ -1,9 +1,9 @@
--- wrk's script: posts one file over and over, and tells what wrk measured as a line of JSON on standard error.
+-- wrk's script: posts one file repeatedly, and writes wrk's measurement as a line of JSON to standard error.
 -- wrk -s post.lua URL -- BODY_FILE CONTENT_TYPE
-function init(words)
-  local file = assert(io.open(words[1], "rb"))
+function init(arguments)
+  local file = assert(io.open(arguments[1], "rb"))
   wrk.method, wrk.body = "POST", file:read("*a")
-  wrk.headers["Content-Type"] = words[2]
+  wrk.headers["Content-Type"] = arguments[2]
   file:close()
 end
 

@@ -1,16 +1,14 @@
-"""`make reliability`: kill servers and trainers at random moments, and count what is lost.
+"""`make reliability`: kills servers and trainers at random moments, and counts the losses.
 
-The server is killed with its whole process group, the trainer with its own; after every kill the registry is verified
-in its database, and a new server must answer. At the end every run that was accepted must have ended, once.
+The server is killed with its whole process group, the trainer with its own. After every kill the registry is verified
+in its database, and a new server must answer. At the end every run that was accepted must have ended exactly once.
 """
 
 import argparse
 import os
 import random
 import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,8 +18,9 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks import processes
+from benchmarks.digits import make_digits, write_mnist
 from inkling.registry.registry import Registry
-from tests.support.digits import make_digits, write_mnist
 
 SERVES_WITHIN_S = 3.0
 WAITING_RUNS = 2
@@ -46,7 +45,6 @@ class Victim:
         self.data_dir = folder / "data"
         self._log = (folder / "log").open("ab")
         self._environment = {
-            **os.environ,
             "INKLING_DATA_DIR": str(self.data_dir),
             "INKLING_MNIST_DIR": str(mnist_dir),
             "INKLING_MAX_QUEUED_RUNS": "1000",
@@ -58,28 +56,26 @@ class Victim:
         return f"sqlite:///{self.data_dir / 'inkling.db'}"
 
     def start(self, image: bytes) -> float:
-        """Start the server; return the seconds until it answered a prediction."""
-        started = time.monotonic()
-        port = _free_port()
-        self.client.base_url = httpx.URL(f"http://127.0.0.1:{port}")
-        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
-        self.server = subprocess.Popen(
-            command, env=self._environment, start_new_session=True, stdout=self._log, stderr=self._log
-        )
+        """Start the server; return the seconds until it has answered a prediction."""
+        port = processes.free_port()
+        command = processes.serve_command(port, self.data_dir, trainer="process")
+        self.server = processes.start(command, port, self._environment, self._log)
+        self.client.base_url = httpx.URL(self.server.url)
+        try:
+            return self.server.wait_for(lambda: self._predicts(image))
+        except RuntimeError as error:
+            raise SystemExit(f"{error}; its log is {self._log.name!r}") from error
+
+    def _predicts(self, image: bytes) -> bool:
         headers = {"Content-Type": "application/octet-stream"}
-        while True:
-            try:
-                if self.client.post("/predict", content=image, headers=headers).status_code == 200:
-                    return time.monotonic() - started
-            except httpx.TransportError:
-                pass
-            if time.monotonic() - started > 60:
-                raise SystemExit(f"the server does not start, see {self._log.name!r}")
-            time.sleep(0.02)
+        try:
+            return self.client.post("/predict", content=image, headers=headers).status_code == 200
+        except httpx.TransportError:
+            return False
 
     def kill_server(self) -> None:
-        os.killpg(self.server.pid, signal.SIGKILL)
-        self.server.wait()
+        os.killpg(self.server.popen.pid, signal.SIGKILL)
+        self.server.popen.wait()
 
     def trainers(self) -> list[int]:
         """Return the trainer processes of this data directory."""
@@ -90,7 +86,7 @@ class Victim:
                 words = (process / "cmdline").read_bytes().split(b"\0")
                 if b"worker" in words and mark in (process / "environ").read_bytes().split(b"\0"):
                     found.append(int(process.name))
-            except OSError:  # it ended meanwhile
+            except OSError:  # it has ended
                 continue
         return found
 
@@ -105,12 +101,13 @@ class Victim:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=200, help="kills")
+    parser.add_argument("--count", type=int, default=200, help="number of kills")
     arguments = parser.parse_args()
+    dice = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         victim = Victim(Path(folder), write_mnist(Path(folder) / "mnist"))
         try:
-            tally = torture(victim, random.Random(arguments.seed), arguments.count)
+            tally = torture(victim, dice, arguments.count)
         finally:
             victim.kill_trainers()
             victim.kill_server()
@@ -126,7 +123,7 @@ def torture(victim: Victim, dice: random.Random, count: int) -> Tally:
         time.sleep(dice.uniform(0.1, 9.0))
         whom = dice.choice(["server", "trainer", "server and trainer"])
         running = Registry(victim.registry_url).runs.running()
-        tally.killed_while[f"step {'0' if not running.step else '> 0'}" if running else "nothing trained"] += 1
+        tally.killed_while[f"step {'0' if not running.step else '> 0'}" if running else "no run"] += 1
         if "trainer" in whom:
             victim.kill_trainers()
         if "server" in whom:
@@ -142,7 +139,7 @@ def torture(victim: Victim, dice: random.Random, count: int) -> Tally:
 
 
 def keep_busy(victim: Victim, tally: Tally) -> None:
-    """Have some runs wait; each is asked for twice with one key, as a client does that got no answer."""
+    """Keep some runs in the queue; each is requested twice with one key, as by a client that got no answer."""
     registry = Registry(victim.registry_url)
     while sum(run.state in ("queued", "running") for run in registry.runs.newest(limit=50)) < WAITING_RUNS:
         key = f"run {len(tally.accepted)}"
@@ -150,7 +147,7 @@ def keep_busy(victim: Victim, tally: Tally) -> None:
         answers = [victim.client.post("/train", json=body, headers={"Idempotency-Key": key}) for _ in range(2)]
         ids = {answer.json()["id"] for answer in answers}
         if len(ids) != 1:
-            tally.problems.append(f"{key} was asked for twice and made runs {ids}")
+            tally.problems.append(f"{key} was requested twice and created the runs {ids}")
         tally.accepted[ids.pop()] = key
     registry.close()
 
@@ -172,14 +169,14 @@ def wait_for_the_end(victim: Victim, tally: Tally) -> None:
         time.sleep(0.5)
     found = {run.id: run for run in registry.runs.newest(limit=10 * len(tally.accepted))}
     tally.problems += [f"run {run_id} was accepted and is lost" for run_id in tally.accepted.keys() - found.keys()]
-    tally.problems += [f"run {run_id} was never asked for" for run_id in found.keys() - tally.accepted.keys()]
+    tally.problems += [f"run {run_id} was never requested" for run_id in found.keys() - tally.accepted.keys()]
     states = Counter(f"{run.state} {run.error_type or ''}".strip() for run in found.values())
     tally.killed_while.update({f"run {state}": count for state, count in states.items()})
     for run in found.values():
         if run.state == "failed" and run.error_type != "trainer_died":
             tally.problems.append(f"run {run.id} failed: {run.error_type}: {run.error}")
         if run.state == "succeeded" and (steps := len(registry.runs.progress(run.id))) != run.total_steps // 20:
-            tally.problems.append(f"run {run.id} has {steps} lines of progress, expected {run.total_steps // 20}")
+            tally.problems.append(f"run {run.id} has {steps} progress records, expected {run.total_steps // 20}")
     registry.close()
 
 
@@ -198,13 +195,6 @@ def report(tally: Tally, arguments: argparse.Namespace) -> int:
     for problem in tally.problems[:20]:
         print(f"    {problem}")
     return 1 if late or tally.problems else 0
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

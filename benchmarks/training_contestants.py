@@ -1,4 +1,4 @@
-"""The tutorial's training, in five hands. Each takes the same steps from the raw images, and returns its network."""
+"""The tutorial's training in five implementations: each takes the same steps from the raw images to the network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def ours(recipe: Recipe, data: Dataset) -> Parameters:
 
 
 def eager(recipe: Recipe, data: Dataset) -> Parameters:
-    """Train as the tutorial publishes it, its display lines included."""
+    """Train as the tutorial publishes it, with its display lines."""
     weights, biases = initial_weights(recipe.seed), initial_biases()
     for step, (batch_x, batch_y) in enumerate(published_batches(recipe, data.train).take(recipe.training_steps), 1):
         run_published_step(batch_x, batch_y, weights, biases, recipe.learning_rate)
@@ -41,7 +41,7 @@ def eager(recipe: Recipe, data: Dataset) -> Parameters:
 
 
 def compiled_step(recipe: Recipe, data: Dataset) -> Parameters:
-    """Train as published, with `tf.function(jit_compile=True)` around the step: the usual advice."""
+    """Train as published, with the step in `tf.function(jit_compile=True)`: the usual advice."""
     weights, biases = initial_weights(recipe.seed), initial_biases()
 
     @tf.function(jit_compile=True)
@@ -57,7 +57,7 @@ def compiled_step(recipe: Recipe, data: Dataset) -> Parameters:
 
 
 def run_published_step(x: tf.Tensor, y: tf.Tensor, weights: Variables, biases: Variables, learning_rate: float) -> None:
-    """Take one step as the tutorial publishes it."""
+    """Take one step as the tutorial publishes it, in place."""
     with tf.GradientTape() as g:
         loss = cross_entropy(neural_net(x, weights, biases), y)
     trainable_variables = [*weights.values(), *biases.values()]
@@ -67,7 +67,7 @@ def run_published_step(x: tf.Tensor, y: tf.Tensor, weights: Variables, biases: V
 
 
 def keras_fit(recipe: Recipe, data: Dataset) -> Parameters:
-    """Train the same layers by Keras: `fit`, with one epoch a display step."""
+    """Train the same layers with Keras `fit`, one epoch per display step."""
     initial = keras.initializers.RandomNormal(stddev=0.05, seed=recipe.seed)
     layers = [
         keras.layers.Dense(128, "sigmoid", kernel_initializer=initial, name="1"),
@@ -84,7 +84,7 @@ def keras_fit(recipe: Recipe, data: Dataset) -> Parameters:
         published_batches(recipe, data.train),
         steps_per_epoch=recipe.display_step,
         epochs=recipe.training_steps // recipe.display_step,
-        shuffle=False,  # the pipeline does
+        shuffle=False,  # the pipeline shuffles
         verbose=0,
     )
     h1, b1, h2, b2, out, b_out = network.get_weights()
@@ -93,7 +93,7 @@ def keras_fit(recipe: Recipe, data: Dataset) -> Parameters:
 
 
 def numpy_by_hand(recipe: Recipe, data: Dataset) -> Parameters:
-    """Train in NumPy, the gradients by hand; each epoch in a new order."""
+    """Train in NumPy, with gradients by hand and a new permutation per epoch."""
     random = np.random.default_rng(recipe.seed)
     h1, h2, out = (random.normal(0, 0.05, shape).astype(np.float32) for shape in ((784, 128), (128, 256), (256, 10)))
     b1, b2, b_out = (np.zeros(size, np.float32) for size in (128, 256, 10))
@@ -129,14 +129,14 @@ def numpy_by_hand(recipe: Recipe, data: Dataset) -> Parameters:
     return {**weights, "biases/b1": b1, "biases/b2": b2, "biases/out": b_out}
 
 
-OURS = Training("ours: 100 compiled steps a call", ours)
+OURS = Training("ours: 100 compiled steps per call", ours)
 KERAS = Training("Keras `fit`", keras_fit)
-FAST = (Training("NumPy by hand", numpy_by_hand), Training("one compiled step a call", compiled_step), KERAS)
+FAST = (Training("NumPy by hand", numpy_by_hand), Training("one compiled step per call", compiled_step), KERAS)
 EAGER = Training("the eager loop, as published", eager)
 
 
 def published_batches(recipe: Recipe, split: Split) -> tf.data.Dataset:
-    """Return the tutorial's pipeline: float images, shuffled, in batches."""
+    """Return the tutorial's input pipeline: float images, shuffled, in batches."""
     x = np.array(split.images, np.float32).reshape(-1, 784) / np.float32(255)
     batches = tf.data.Dataset.from_tensor_slices((x, split.labels))
     return batches.repeat().shuffle(recipe.shuffle_buffer).batch(recipe.batch_size).prefetch(1)
@@ -154,4 +154,4 @@ def softmax(x: NDArray[np.floating[Any]]) -> Array:
 
 
 def ignore(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
-    """Take no notice."""
+    """Ignore the progress."""

@@ -1,14 +1,35 @@
-"""What the parts of `make bench` tell alike: ratios, and what was asked of them."""
+"""Progress lines, timings, ratios with their spread, and requirements with their results: shared by all benchmarks."""
 
 import statistics
+import sys
+import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 """Takes a line of progress."""
-Verdict = tuple[str, str, str, bool]
-"""What is measured, what is asked of it, what it came to, and whether that is enough."""
+
+
+class Verdict(NamedTuple):
+    """A requirement and its result."""
+
+    subject: str
+    required: str
+    measured: str
+    is_met: bool
+
+
+def log_to_stderr(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
 def spread(ratios: Sequence[float], unit: str = "x") -> str:
-    """Return the median of some rounds' ratios, and the least and the most."""
+    """Return the median of the rounds' ratios with their minimum and maximum."""
     return f"{statistics.median(ratios):.2f}{unit} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return the wall time of a call."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started

@@ -7,6 +7,7 @@ InklingError
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
 ├── CheckpointError            the file is not a checkpoint of this network
 ├── DatasetError               the data are missing or invalid
+├── MissingPackageError        an optional package is not installed
 └── RegistryError
     ├── UnknownRunError        there is no such run
     ├── UnknownVersionError    there is no such version
@@ -45,6 +46,10 @@ class CheckpointError(InklingError):
 
 class DatasetError(InklingError):
     """The data are missing or invalid; the message names the file and says what to do."""
+
+
+class MissingPackageError(InklingError):
+    """An optional package is not installed; the message says how to install it."""
 
 
 class RegistryError(InklingError):

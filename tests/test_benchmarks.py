@@ -1,22 +1,27 @@
-"""What the benchmarks read and promotion_decision: wrk's words, answers, and thresholds."""
+"""Tests of the benchmarks: wrk's output, checks of answers, thresholds, uploads and the chart."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from app.bodies.images import read_images
 from app.bodies.limits import UploadLimits
-from benchmarks import bulk, load, picture, serving, verdicts
+from benchmarks import bulk, chart, load, processes, serving, verdicts
+from benchmarks.digits import make_digits, write_mnist
 from benchmarks.load import Load
 from benchmarks.serving import Race
-from tests.support.digits import make_digits
+from inkling import mnist
+from inkling.network.classifier import Classifier
+from tests.support.processes import wait_until
 
 
 def race(rates: dict[str, list[float]]) -> Race:
-    """Return a race on raw bodies of these requests a second, round by round, at any number of connections."""
+    """Return a race on raw bodies with these requests per second, round by round, at any number of connections."""
     return Race(
         {
             ("raw", name, connections): [Load(rate, p50_ms=1.0, p99_ms=1e4 / rate) for rate in many]
@@ -26,37 +31,37 @@ def race(rates: dict[str, list[float]]) -> Race:
     )
 
 
-def test_words_of_wrk_are_read() -> None:
-    told = 'a warning\n{"requests": 500, "duration_us": 250000, "p50_us": 1500, "p99_us": 20000, "errors": 0}\n'
-    assert load.parse(told) == Load(requests_per_s=2000.0, p50_ms=1.5, p99_ms=20.0)
+def test_output_of_wrk_is_parsed() -> None:
+    output = 'a warning\n{"requests": 500, "duration_us": 250000, "p50_us": 1500, "p99_us": 20000, "errors": 0}\n'
+    assert load.parse(output) == Load(requests_per_s=2000.0, p50_ms=1.5, p99_ms=20.0)
 
 
 @pytest.mark.parametrize(("requests", "errors"), [(500, 1), (0, 0)])
 def test_load_with_errors_or_without_answers_is_no_measurement(requests: int, errors: int) -> None:
-    told = json.dumps({"requests": requests, "duration_us": 1, "p50_us": 1, "p99_us": 1, "errors": errors})
+    output = json.dumps({"requests": requests, "duration_us": 1, "p50_us": 1, "p99_us": 1, "errors": errors})
     with pytest.raises(RuntimeError, match=f"{errors} errors in {requests} requests"):
-        load.parse(told)
+        load.parse(output)
 
 
-def test_ratios_are_those_of_a_round() -> None:
+def test_ratios_are_taken_within_a_round() -> None:
     measured = race({"Inkling": [100.0, 300.0], "no-op FastAPI": [200.0, 300.0]})
     assert measured.ratios("raw", "no-op FastAPI") == [0.5, 1.0]
     assert verdicts.spread([0.5, 1.0, 0.7]) == "0.70x (0.50 to 1.00)"
 
 
-def test_threshold_is_judged_by_the_median() -> None:
+def test_threshold_is_compared_with_the_median() -> None:
     measured = race({"Inkling": [100.0, 300.0, 150.0], "no-op FastAPI": [200.0, 300.0, 200.0], "mosec": [100.0] * 3})
-    judged = {what: is_met for what, _, _, is_met in serving.verdicts(measured)}
-    assert judged == {"raw by no-op FastAPI": True, "raw by mosec": True, "p99, raw": True}
+    results = {verdict.subject: verdict.is_met for verdict in serving.verdicts(measured)}
+    assert results == {"raw: Inkling / no-op FastAPI": True, "raw: Inkling / mosec": True, "raw: p99": True}
 
 
-def test_who_is_absent_is_named_and_why() -> None:
+def test_missing_contestant_is_named_with_the_reason() -> None:
     measured = race({"Inkling": [100.0]})
     measured.absent["mosec"] = "not installed: make bench-peers"
     assert "Left out: mosec, not installed: make bench-peers." in serving.section(measured)
 
 
-def test_answer_of_another_digit_is_refused() -> None:
+def test_answer_with_a_wrong_digit_is_refused() -> None:
     expected: dict[str, object] = {"digit": 7, "probabilities": [0.0] * 7 + [1.0, 0.0, 0.0]}
     answer = {"predictions": [{"digit": 7, "confidence": 1.0, "probabilities": expected["probabilities"]}]}
     serving.check_answer(json.dumps(answer).encode(), expected)
@@ -65,7 +70,7 @@ def test_answer_of_another_digit_is_refused() -> None:
         serving.check_answer(json.dumps(answer).encode(), expected)
 
 
-def test_uploads_hold_the_digit_that_they_are_checked_by(tmp_path: Path) -> None:
+def test_uploads_hold_the_digit_of_the_expected_answer(tmp_path: Path) -> None:
     posts, expected = serving.uploads(tmp_path)
     with Image.open(tmp_path / "digit.png") as picture_file:
         pixels = np.asarray(picture_file)
@@ -82,10 +87,61 @@ def test_bulk_bodies_hold_the_same_images() -> None:
         np.testing.assert_array_equal(found, images)
 
 
-def test_picture_shows_every_contestant(tmp_path: Path) -> None:
+def test_synthetic_digits_are_legible_and_the_same_for_the_same_seed(classifier: Classifier) -> None:
+    images, labels = make_digits(200, seed=1)
+    assert images.shape == (200, 28, 28)
+    assert (classifier.probabilities(images).argmax(axis=1) == labels).mean() > 0.9
+    np.testing.assert_array_equal(images, make_digits(200, seed=1)[0])
+    assert (images != make_digits(200, seed=2)[0]).any()
+
+
+def test_synthetic_data_set_is_read_like_mnist(tmp_path: Path) -> None:
+    data = mnist.read_folder(write_mnist(tmp_path / "mnist", train=30, test=10))
+    assert (len(data.train), len(data.test)) == (30, 10)
+    np.testing.assert_array_equal(data.train.images, make_digits(30, seed=1)[0])
+
+
+def has_ended(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_memory_and_cpu_time_are_those_of_the_process_tree() -> None:
+    command = ["bash", "-c", "sleep 30 & wait"]
+    with processes.running(command, port=processes.free_port()) as process:
+        process.wait_for(lambda: len(process.tree()) == 2)
+        sizes = process.resident_mib()
+        assert len(sizes) == 2
+        assert 100 > sizes[0] >= sizes[1] > 0
+        assert 0 <= process.cpu_s() < 10
+        child = process.tree()[1]
+    assert process.popen.poll() is not None
+    assert wait_until(lambda: has_ended(child), "the child to end")
+
+
+def test_process_that_ends_is_reported_while_waiting() -> None:
+    port = processes.free_port()
+    with (
+        processes.running(["bash", "-c", "exit 3"], port) as process,
+        pytest.raises(RuntimeError, match="exit code 3"),
+    ):
+        process.wait_for(process.is_ready)
+
+
+def test_chart_shows_every_contestant_from_the_fastest_down() -> None:
+    figure = Figure()
+    panels = {"one": {"no-op FastAPI": 200.0, "Inkling": 100.0}, "two": {"Inkling": 50.0}}
+    chart.draw_panels(figure, panels)
+    names = [[label.get_text() for label in axes.get_yticklabels()] for axes in figure.axes]
+    assert names == [["no-op FastAPI", "Inkling"], ["Inkling"]]
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["200", "100"], ["50"]]
+    assert figure.axes[0].patches[0].get_facecolor() != figure.axes[0].patches[1].get_facecolor()
+
+
+def test_chart_file_grows_with_the_contestants(tmp_path: Path) -> None:
     heights = []
     for rates in ({"Inkling": [100.0]}, {"Inkling": [100.0], "no-op FastAPI": [200.0], "mosec": [50.0]}):
-        picture.draw(race(rates), tmp_path / "race.png")
-        with Image.open(tmp_path / "race.png") as drawn:
-            heights.append(drawn.height)
+        chart.write_chart(race(rates), tmp_path / "race.png")
+        with Image.open(io.BytesIO((tmp_path / "race.png").read_bytes())) as image:
+            heights.append(image.height)
     assert heights[0] < heights[1]

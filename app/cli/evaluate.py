@@ -68,9 +68,10 @@ def _print_scores(evaluation: Evaluation) -> None:
 
 
 def _prepare_report(path: Path) -> None:
-    """Find out before the measurements, which take ten minutes, that the card cannot be written."""
-    import inkling.model_card.card  # noqa: F401, PLC0415  the packages of the extra `report`
+    """Fail before the measurements, which take ten minutes, if the card cannot be written."""
+    from inkling.model_card.requirements import require_report_packages  # noqa: PLC0415  only --report needs it
 
+    require_report_packages()
     path.parent.mkdir(parents=True, exist_ok=True)
 
 
@@ -78,6 +79,6 @@ def _write_report(path: Path, measured: Checkpoint, compared: Checkpoint | None,
     from inkling.model_card.card import write_card  # noqa: PLC0415  only --report needs it
     from inkling.model_card.measurements import measure  # noqa: PLC0415
 
-    files = write_card(path, measure(measured, compared, test, tell=lambda line: print(line, file=sys.stderr)))
+    files = write_card(path, measure(measured, compared, test, log=lambda line: print(line, file=sys.stderr)))
     size = sum(file.stat().st_size for file in files)
     print(f"{path}: the model card and {len(files) - 1} pictures, {size} bytes")

@@ -1,4 +1,4 @@
-"""BentoML: one worker; the file comes as a form field, as its own clients send images."""
+"""BentoML: one worker; the file is a form field, as BentoML's own clients send images."""
 
 import os
 import sys

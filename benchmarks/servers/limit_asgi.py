@@ -1,4 +1,4 @@
-"""The limit below the limit: bare ASGI under uvicorn. It takes the bytes of the body, and parses nothing."""
+"""A no-op server, bare ASGI under uvicorn: it receives the bytes of the body and parses nothing."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The limit: FastAPI handlers that read the upload and answer a constant, in bytes that are ready to send."""
+"""A no-op server, FastAPI: its handlers receive the upload and return a constant, already encoded answer."""
 
 import sys
 from typing import Annotated

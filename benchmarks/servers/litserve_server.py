@@ -1,4 +1,4 @@
-"""LitServe: one API process, one worker, as its quick start has it, without batching."""
+"""LitServe: one API process and one worker, as in its quick start, without batching."""
 
 import sys
 from typing import Any

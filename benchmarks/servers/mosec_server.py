@@ -1,4 +1,4 @@
-"""mosec: its Rust front end takes the raw body, and one Python worker reads it, without batching."""
+"""mosec: its Rust front end receives the raw body, one Python worker predicts, without batching."""
 
 import json
 import sys

@@ -1,26 +1,25 @@
-"""The network that ships, as a careful user reads a digit with it: Pillow, NumPy, and nothing of ours."""
+"""The shipped network as a careful user would apply it: Pillow and NumPy; only the checkpoint is Inkling's."""
 
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
 from PIL import Image
 
-CHECKPOINT = Path(__file__).parents[2] / "inkling" / "network" / "pretrained.safetensors"
+from inkling.network.pretrained import PRETRAINED
 
 CONSTANT = (
     b'{"version":1,"predictions":[{"digit":7,"confidence":0.9998,"probabilities":'
     b"[0.00001,0.00001,0.00001,0.00001,0.00001,0.00001,0.00001,0.9998,0.00001,0.00001]}]}"
 )
-"""What those answer that read nothing: nearly as long as an answer."""
+"""The answer of the no-op servers: nearly as long as a prediction."""
 
 
 def parameters() -> tuple[dict[str, Any], float]:
-    """Return the tensors by their names, and the temperature."""
-    content = CHECKPOINT.read_bytes()
+    """Return the tensors by name, and the temperature."""
+    content = PRETRAINED.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     temperature = json.loads(header["__metadata__"]["inkling"])["temperature"]
     return safetensors.numpy.load(content), float(temperature)
@@ -36,7 +35,7 @@ def pixels(image: Image.Image) -> Any:
 
 
 def answer(probabilities: Any) -> dict[str, Any]:
-    """Return what every contestant answers to probabilities (10,)."""
+    """Return the answer of every contestant for probabilities (10,)."""
     digit = int(probabilities.argmax())
     prediction = {
         "digit": digit,
@@ -47,7 +46,7 @@ def answer(probabilities: Any) -> dict[str, Any]:
 
 
 class Network:
-    """The forward pass in NumPy, as it is written down."""
+    """The forward pass in NumPy, in its plain form."""
 
     def __init__(self) -> None:
         self._p, self._temperature = parameters()

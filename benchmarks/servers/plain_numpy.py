@@ -1,4 +1,4 @@
-"""FastAPI around NumPy, as a careful user writes it: weights loaded once, no thread, Pillow."""
+"""FastAPI around NumPy, as a careful user would write it: weights loaded once, no thread, Pillow."""
 
 import sys
 from typing import Annotated, Any

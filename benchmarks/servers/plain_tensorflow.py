@@ -1,4 +1,4 @@
-"""FastAPI around TensorFlow, as a careful user writes it: constants made once, one compiled function, Pillow."""
+"""FastAPI around TensorFlow, as a careful user would write it: constants, one compiled function, Pillow."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""The model card: what is measured of a checkpoint, and how it is told. Only the command line imports it."""
+"""The model card: measurements of a checkpoint, and their presentation. Only the command line imports it."""

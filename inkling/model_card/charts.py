@@ -1,151 +1,100 @@
-"""The model card's pictures: a confusion matrix, a reliability diagram, and sheets of small pictures with captions."""
+"""The charts of the model card: a confusion matrix and a reliability diagram, drawn by matplotlib.
+
+They are drawn on figures of their own, by the Agg renderer and matplotlib's default style: no global state, no settings
+of the user, and no date or version in the file. So the same numbers give the same bytes.
+"""
 
 import io
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import matplotlib.style
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-from inkling.digit import NUM_CLASSES, Gray
-from inkling.network.evaluation import CALIBRATION_BINS
+from inkling.digit import NUM_CLASSES, Floats
+from inkling.network.evaluation import CALIBRATION_BINS, confidence_bins
 
-Color = tuple[int, int, int]
+BLUE, ORANGE, GRAY = "#1f61a5", "#e06c14", "#737373"
+DPI = 120
+STYLE = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.edgecolor": "#4d4d4d",
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#e3e3e3",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+}
 
-WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (190, 190, 190)
-BLUE, ORANGE = (31, 97, 165), (224, 108, 20)
 
-CELL, GUTTER = 48, 64
-PLOT, PANEL = 260, 360
-TEXT = 14
-GREYS = 16
-"""Levels of gray of a sheet: as many as small pictures need, and half of the bytes."""
-
-
-def png(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True)
+def chart_png(draw: Callable[[Figure], None], width: float, height: float) -> bytes:
+    """Return the PNG file of a new figure, in inches, that `draw` fills."""
+    with matplotlib.style.context(["default", STYLE]):
+        figure = Figure((width, height), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+        FigureCanvasAgg(figure)
+        draw(figure)
+        file = io.BytesIO()
+        figure.savefig(file, format="png", metadata={"Software": None})  # else matplotlib's version
     return file.getvalue()
 
 
-def confusion_picture(matrix: Sequence[Sequence[int]]) -> Image.Image:
-    """Return [true digit][digit read] -> images as a table: right ones in blue, mistakes in orange by their number."""
-    side = GUTTER + NUM_CLASSES * CELL
-    picture = Image.new("RGB", (side + 16, side + 16), WHITE)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=TEXT)
-    worst = max([1, *(matrix[i][j] for i, j in np.ndindex(NUM_CLASSES, NUM_CLASSES) if i != j)])
-    for i in range(NUM_CLASSES):
-        middle = GUTTER + (i + 0.5) * CELL
-        draw.text((middle, GUTTER - 12), str(i), fill=BLACK, font=font, anchor="mm")
-        draw.text((GUTTER - 12, middle), str(i), fill=BLACK, font=font, anchor="mm")
-        for j in range(NUM_CLASSES):
-            left, top, count = GUTTER + j * CELL, GUTTER + i * CELL, matrix[i][j]
-            share = 1.0 if i == j else math.sqrt(count / worst) * 0.85
-            color = _mix(WHITE, BLUE if i == j else ORANGE, share if count else 0)
-            draw.rectangle((left, top, left + CELL, top + CELL), fill=color, outline=GREY)
-            if count:
-                text = WHITE if i == j else BLACK
-                draw.text((left + CELL / 2, top + CELL / 2), str(count), fill=text, font=font, anchor="mm")
-    draw.text((GUTTER + NUM_CLASSES * CELL / 2, 20), "digit read", fill=BLACK, font=font, anchor="mm")
-    _text_upwards(picture, (20, GUTTER + NUM_CLASSES * CELL // 2), "true digit")
-    return picture.quantize(64)
+def draw_confusion(figure: Figure, matrix: Sequence[Sequence[int]]) -> None:
+    """Draw [true digit][predicted digit] -> images: correct ones in blue, mistakes in orange by their number."""
+    counts = np.array(matrix)
+    is_correct = np.eye(NUM_CLASSES, dtype=np.bool_)
+    most = max(1, counts[~is_correct].max())
+    opacity = np.where(is_correct, counts > 0, 0.85 * np.sqrt(counts / most))[..., np.newaxis]  # (10, 10, 1)
+    colors = np.where(is_correct[..., np.newaxis], to_rgb(BLUE), to_rgb(ORANGE))  # (10, 10, 3)
+    axes = figure.subplots()
+    axes.imshow(1 - opacity * (1 - colors))
+    for (i, j), count in np.ndenumerate(counts):
+        if count:
+            axes.text(j, i, f"{count:,}", ha="center", va="center", color="white" if i == j else "black")
+    axes.set(xlabel="Predicted digit", ylabel="True digit", xticks=range(NUM_CLASSES), yticks=range(NUM_CLASSES))
+    axes.xaxis.set_label_position("top")
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    edges = np.arange(NUM_CLASSES + 1) - 0.5
+    axes.hlines(edges, -0.5, NUM_CLASSES - 0.5, color="#c8c8c8", linewidth=0.8)
+    axes.vlines(edges, -0.5, NUM_CLASSES - 0.5, color="#c8c8c8", linewidth=0.8)
 
 
-def reliability_picture(
-    panels: Sequence[tuple[str, NDArray[np.float32], NDArray[np.uint8]]],
-) -> Image.Image:
-    """Return a reliability diagram (Guo et al. 2017, figure 1) for each title, probabilities (n, 10) and labels (n,).
+def draw_reliability(figure: Figure, panels: Sequence[tuple[str, Floats, NDArray[np.uint8]]]) -> None:
+    """Draw a reliability diagram (Guo et al. 2017, figure 1) for each title, probabilities (n, 10) and labels (n,).
 
-    A bar is the accuracy of the images of one bin of confidence, above it their number; where confidence means what it
-    says, bars reach the dashed line.
+    A bar is the accuracy of the images in one bin of confidence, the number above it counts them. With perfect
+    calibration the bars would reach the dashed line.
     """
-    picture = Image.new("RGB", (PANEL * len(panels), PLOT + 120), WHITE)
-    draw = ImageDraw.Draw(picture)
-    font, small = ImageFont.load_default(size=TEXT), ImageFont.load_default(size=9)
-    for k, (title, probabilities, labels) in enumerate(panels):
-        left, top = k * PANEL + 70, 50
-        counts, right = _bins(probabilities, labels)
-        draw.text((left + PLOT / 2, 22), title, fill=BLACK, font=font, anchor="mm")
-        width = PLOT / CALIBRATION_BINS
-        bars = [
-            (left + width * i, top + PLOT * (1 - correct / count), count)
-            for i, (count, correct) in enumerate(zip(counts, right, strict=True))
-            if count
-        ]
-        for x, y, _ in bars:
-            draw.rectangle((x + 1, y, x + width - 1, top + PLOT), fill=BLUE)
-        for i in range(0, PLOT, 8):
-            draw.line((left + i, top + PLOT - i, left + i + 4, top + PLOT - i - 4), fill=ORANGE, width=2)
-        draw.rectangle((left, top, left + PLOT, top + PLOT), outline=BLACK)
-        for x, y, count in bars:
-            draw.text((x + width / 2, y - 3), str(count), fill=BLACK, font=small, anchor="mb")
-        for i in range(6):
-            draw.text((left + PLOT * i / 5, top + PLOT + 14), f"{i / 5:.1f}", fill=BLACK, font=font, anchor="mm")
-            draw.text((left - 8, top + PLOT * (1 - i / 5)), f"{i / 5:.1f}", fill=BLACK, font=font, anchor="rm")
-        draw.text((left + PLOT / 2, top + PLOT + 40), "confidence", fill=BLACK, font=font, anchor="mm")
-        _text_upwards(picture, (left - 50, top + PLOT // 2), "accuracy")
-    return picture.quantize(64)
+    columns = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, probabilities, labels) in zip(columns, panels, strict=True):
+        _draw_bins(axes, probabilities, labels)
+        axes.set(xlabel="Confidence", ylabel="Accuracy", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        axes.set_title(title, pad=18)  # above the counts of full bars
+        axes.grid()
+    figure.legend(*columns[0].get_legend_handles_labels(), loc="outside lower center", frameon=False)
 
 
-def sheet(
-    pictures: Sequence[Gray], captions: Sequence[str], columns: int, tile: int, row_titles: Sequence[str] = ()
-) -> Image.Image:
-    """Return pictures (h, w), 0 black to 255 white, each fitted into a square of `tile` pixels above its caption.
-
-    Args:
-        pictures: at least one, of any sizes.
-        captions: one a picture; where all are empty, no room is left for them.
-        columns: pictures a row.
-        tile: the square's side, in pixels.
-        row_titles: to the left of each row; none leave no room for them.
-    """
-    columns = min(columns, len(pictures))
-    rows = math.ceil(len(pictures) / columns)
-    margin, caption = 6, TEXT if any(captions) else 0
-    indent = 8 * max(map(len, row_titles)) if row_titles else 0
-    width, height = tile + margin, tile + caption + margin
-    result = Image.new("L", (indent + margin + columns * width, margin + rows * height), 255)
-    draw, font = ImageDraw.Draw(result), ImageFont.load_default(size=11)
-    for i, (picture, text) in enumerate(zip(pictures, captions, strict=True)):
-        left, top = indent + margin + i % columns * width, margin + i // columns * height
-        small = _fit_tile(Image.fromarray(picture), tile)
-        result.paste(small, (left + (tile - small.width) // 2, top + (tile - small.height) // 2))
-        draw.rectangle((left - 1, top - 1, left + tile, top + tile), outline=190)
-        draw.text((left + tile / 2, top + tile + 2), text, fill=0, font=font, anchor="ma")
-    for i, title in enumerate(row_titles):
-        draw.text((margin, margin + i * height + tile / 2), title, fill=0, font=font, anchor="lm")
-    step = 255 / (GREYS - 1)
-    return result.point([round(round(value / step) * step) for value in range(256)]).quantize(GREYS)
-
-
-def _fit_tile(picture: Image.Image, tile: int) -> Image.Image:
-    """Return a picture enlarged by a whole number, so that its pixels stay squares, or reduced, to fit a tile."""
-    longer = max(picture.size)
-    if longer <= tile:
-        factor = tile // longer
-        return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    size = (max(1, picture.width * tile // longer), max(1, picture.height * tile // longer))
-    return picture.resize(size, Image.Resampling.BOX)
-
-
-def _bins(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> tuple[list[int], list[int]]:
-    """Return how many images each bin of confidence holds, and how many of them are read right."""
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    is_right = probabilities.argmax(axis=1) == labels
-    bin_of = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-    counts = np.bincount(bin_of, minlength=CALIBRATION_BINS)
-    right = np.bincount(bin_of[is_right], minlength=CALIBRATION_BINS)
-    return counts.tolist(), right.tolist()
-
-
-def _mix(ground: Color, color: Color, share: float) -> Color:
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(ground, color, strict=True))
-    return red, green, blue
-
-
-def _text_upwards(picture: Image.Image, center: tuple[int, int], text: str) -> None:
-    strip = Image.new("RGB", (100, 20), WHITE)
-    ImageDraw.Draw(strip).text((50, 10), text, fill=BLACK, font=ImageFont.load_default(size=TEXT), anchor="mm")
-    upright = strip.transpose(Image.Transpose.ROTATE_90)
-    picture.paste(upright, (center[0] - upright.width // 2, center[1] - upright.height // 2))
+def _draw_bins(axes: Axes, probabilities: Floats, labels: NDArray[np.uint8]) -> None:
+    bins = confidence_bins(probabilities, labels)
+    places = np.flatnonzero(bins.counts)
+    centers = (places + 0.5) / CALIBRATION_BINS
+    accuracies = bins.correct[places] / bins.counts[places]
+    axes.bar(centers, accuracies, width=0.9 / CALIBRATION_BINS, color=BLUE)
+    axes.plot([0, 1], [0, 1], color=ORANGE, linestyle="--", label="Perfect calibration")
+    for x, y, count in zip(centers, accuracies, bins.counts[places], strict=True):
+        axes.annotate(
+            f"{count:,}",
+            (x, y),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.6},
+        )

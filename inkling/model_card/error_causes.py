@@ -1,37 +1,39 @@
-"""Why drawn digits are misread: which of the brush and the hand has to be another for the network to read them."""
+"""Causes of errors on drawn digits: the width of the brush, the handwriting, both, or the stroke template itself."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from inkling.digit import Mask
 from inkling.model_card.drawings import Drawing, draw_digit
-from inkling.model_card.readings import fit, read_fitted
+from inkling.model_card.predictions import normalize_or_refuse, predict_normalized
 from inkling.network.classifier import Classifier
 
-USUAL_BRUSH = 0.1
-"""Of the height of the digit's ink: as wide as MNIST's own strokes."""
+STANDARD_BRUSH = 0.1
+"""As a share of the digit's height: the width of MNIST's own strokes."""
 
-CAUSES = {
-    (True, False): f"the brush: read with one of {USUAL_BRUSH}, drawn by the same hand",
-    (False, True): "the hand: read with the same brush, drawn as the shape is taught",
-    (True, True): "both together: read when either is another",
-    (False, False): "the shape: read neither way",
+ERROR_CAUSES = {
+    (True, False): f"the brush: correct with a brush of {STANDARD_BRUSH} and the same handwriting",
+    (False, True): "the handwriting: correct with the same brush and the template as it is",
+    (True, True): "both together: correct after either change",
+    (False, False): "the template: wrong after each change",
 }
-"""By whether another brush, and whether another hand, makes a misread digit read right."""
+"""By whether a standard brush, and whether standard handwriting, makes the prediction correct."""
 
 
-def causes_of(classifier: Classifier, misread: list[Drawing]) -> Counter[str]:
-    """Return how many misread drawings each of CAUSES explains."""
+def count_error_causes(classifier: Classifier, misread: list[Drawing]) -> Counter[str]:
+    """Return how many misread drawings each of ERROR_CAUSES explains."""
     labels = np.array([drawing.label for drawing in misread])
 
-    def is_read(drawings: Iterable[Drawing]) -> NDArray[np.bool_]:
-        digits = read_fitted(classifier, fit(drawing.picture for drawing in drawings)).digits
-        return np.asarray(digits == labels)
+    def is_correct(drawings: Iterable[Drawing]) -> Mask:
+        normalized = normalize_or_refuse(drawing.picture for drawing in drawings)
+        return np.asarray(predict_normalized(classifier, normalized).digits == labels)
 
     if not misread:
         return Counter()
-    by_brush = is_read(draw_digit(d.label, USUAL_BRUSH, d.seed) for d in misread)
-    by_hand = is_read(draw_digit(d.label, d.brush, d.seed, is_varied=False) for d in misread)
-    return Counter(CAUSES[bool(brush), bool(hand)] for brush, hand in zip(by_brush, by_hand, strict=True))
+    with_brush = is_correct(draw_digit(d.label, STANDARD_BRUSH, d.seed) for d in misread)
+    with_template = is_correct(draw_digit(d.label, d.brush, d.seed, is_varied=False) for d in misread)
+    return Counter(
+        ERROR_CAUSES[bool(brush), bool(template)] for brush, template in zip(with_brush, with_template, strict=True)
+    )

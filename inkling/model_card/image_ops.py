@@ -1,4 +1,4 @@
-"""Arithmetic on stacks of small pictures, float32 (n, h, w) from 0 ground to 1 ink: what the changes are made of."""
+"""Arithmetic on stacks of small pictures, float32 (n, h, w), 0 background to 1 foreground, for the corruptions."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,12 @@ def to_bytes(pictures: NDArray[np.floating]) -> Gray:
 
 
 def per_picture(values: NDArray[np.floating]) -> Floats:
-    """Return values (n,) as (n, 1, 1), to be applied to a picture each."""
+    """Return values (n,) as (n, 1, 1), to apply one value per picture."""
     return np.asarray(values, np.float32)[:, np.newaxis, np.newaxis]
 
 
 def convolve(pictures: Floats, kernels: Floats) -> Floats:
-    """Return pictures (n, h, w), each convolved with its own kernel (n, k, k), k odd; beyond the edge is ground."""
+    """Return pictures (n, h, w), each convolved with its own kernel (n, k, k), k odd, zero-padded."""
     _, height, width = pictures.shape
     radius = kernels.shape[1] // 2
     padded = np.pad(pictures, ((0, 0), (radius, radius), (radius, radius)))
@@ -33,7 +33,7 @@ def convolve(pictures: Floats, kernels: Floats) -> Floats:
 
 
 def blur(pictures: Floats, sigmas: NDArray[np.floating]) -> Floats:
-    """Return pictures blurred by Gaussians of standard deviations (n,), in pixels."""
+    """Return pictures (n, h, w), each blurred by a Gaussian of its standard deviation (n,), in pixels."""
     radius = int(np.ceil(3 * np.max(sigmas)))
     offsets = np.arange(-radius, radius + 1)
     row = np.exp(-0.5 * (offsets / np.asarray(sigmas)[:, np.newaxis]) ** 2)  # (n, k)
@@ -42,9 +42,9 @@ def blur(pictures: Floats, sigmas: NDArray[np.floating]) -> Floats:
 
 
 def warp(pictures: Floats, matrices: NDArray[np.floating]) -> Floats:
-    """Return pictures (n, h, w), each under its linear map (n, 2, 2) about the center; bilinear, ground beyond.
+    """Return pictures (n, h, w), each under its linear map (n, 2, 2) about the center: bilinear, zero-padded.
 
-    A map leads from a pixel's (x, y) in the result to where it comes from, as in Pillow's `Image.transform`.
+    A map takes (x, y) of a pixel in the result to its source in the picture, as in Pillow's `Image.transform`.
     """
     count, height, width = pictures.shape
     y, x = np.indices((height, width)).reshape(2, -1)  # (h * w,)
@@ -63,7 +63,7 @@ def warp(pictures: Floats, matrices: NDArray[np.floating]) -> Floats:
 
 
 def max_filter(pictures: Floats, radius: int) -> Floats:
-    """Return the max_filter value within `radius` pixels of each, along the rows and the columns."""
+    """Return the maximum over a square window of 2 * radius + 1 pixels around each pixel."""
     _, height, width = pictures.shape
     padded = np.pad(pictures, ((0, 0), (radius, radius), (radius, radius)))
     columns = np.max([padded[:, i : i + height] for i in range(2 * radius + 1)], axis=0)
@@ -72,7 +72,7 @@ def max_filter(pictures: Floats, radius: int) -> Floats:
 
 
 def smooth_noise(random: np.random.Generator, count: int, cells: int, side: int = SIDE) -> Floats:
-    """Return pictures (count, side, side) of values 0 to 1 that vary smoothly over `cells` by `cells` random ones."""
+    """Return pictures (count, side, side) of values 0 to 1 interpolated between `cells` by `cells` random ones."""
     knots = random.random((count, cells + 1, cells + 1), np.float32)
     position = np.linspace(0, cells, side, endpoint=False, dtype=np.float32)
     cell = position.astype(np.intp)
@@ -86,12 +86,12 @@ def smooth_noise(random: np.random.Generator, count: int, cells: int, side: int 
 def distance_to_segment(
     starts: NDArray[np.floating], ends: NDArray[np.floating], side: int = SIDE
 ) -> tuple[Floats, Floats]:
-    """Return, for every pixel, how far along a segment its nearest point lies, and how far from it, in pixels.
+    """Return, for every pixel, the position of the nearest point along a segment and the distance to it, in pixels.
 
     Args:
-        starts: (x, y) of a segment's start for each picture, (n, 2).
-        ends: of its end, (n, 2).
-        side: of the pictures; the result is twice (n, side, side).
+        starts: (x, y) of the segment's start in each picture, (n, 2).
+        ends: (x, y) of its end, (n, 2).
+        side: of the pictures; both results are (n, side, side).
     """
     y, x = np.indices((side, side), np.float32)
     direction = ends - starts
@@ -102,7 +102,7 @@ def distance_to_segment(
     return along, np.hypot(dx - along * unit_x, dy - along * unit_y)
 
 
-def ink_within(distance: Floats, radius: NDArray[np.floating]) -> Floats:
-    """Return the ink 0 to 1 of what lies within `radius` (n,) pixels: anti-aliased over one pixel."""
-    ink: Floats = np.clip(per_picture(radius) + np.float32(0.5) - distance, 0, 1)
-    return ink
+def coverage_within(distance: Floats, radius: NDArray[np.floating]) -> Floats:
+    """Return 1 where the distance is within `radius` (n,) pixels and 0 elsewhere, anti-aliased over one pixel."""
+    coverage: Floats = np.clip(per_picture(radius) + np.float32(0.5) - distance, 0, 1)
+    return coverage

@@ -1,4 +1,4 @@
-"""Pieces of Markdown."""
+"""Markdown paragraphs, tables and phrases."""
 
 import textwrap
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ WIDTH = 120
 
 
 def paragraph(text: str) -> str:
-    """Return text as one paragraph, its lines broken anew at WIDTH."""
+    """Return text as one paragraph, wrapped at WIDTH."""
     return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; columns of figures are set to the right."""
-    is_figure = [all(row[i].strip("*").replace(",", "")[:1].isdigit() for row in rows) for i in range(len(header))]
-    rule = ["---:" if right else "---" for right in is_figure]
+    """Return a table; columns of numbers are right-aligned."""
+    is_numeric = [all(row[i].strip("*").replace(",", "")[:1].isdigit() for row in rows) for i in range(len(header))]
+    rule = ["---:" if is_right else "---" for is_right in is_numeric]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
 
 
@@ -31,7 +31,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def confusions(labels: NDArray[np.integer], digits: NDArray[np.integer]) -> str:
-    """Return the five commonest confusions in words, commonest first."""
+    """Return the five most frequent confusions in words, most frequent first."""
     pairs, counts = np.unique(np.stack([labels, digits]).astype(np.int64), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:5]
     return ", ".join(f"{pairs[0, i]} as {pairs[1, i]} ({counts[i]})" for i in order) or "nothing"

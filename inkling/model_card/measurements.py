@@ -1,4 +1,4 @@
-"""Everything that the model card tells of a checkpoint, measured."""
+"""The measurements of a checkpoint that the model card reports."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,29 +7,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inkling.digit import Floats
 from inkling.mnist import Split
-from inkling.model_card.corruptions import CHANGES, changed
+from inkling.model_card.corruptions import CORRUPTIONS, corrupted
 from inkling.model_card.drawings import Drawing, draw_digits
-from inkling.model_card.error_causes import causes_of
-from inkling.model_card.file_variants import FILES, kept
-from inkling.model_card.non_digits import NonDigit, draw_non_digits
-from inkling.model_card.readings import Fitted, Readings, fit, read, read_fitted
+from inkling.model_card.error_causes import count_error_causes
+from inkling.model_card.file_variants import FILE_VARIANTS, file_variants
+from inkling.model_card.out_of_distribution import OutOfDistribution, draw_out_of_distribution
+from inkling.model_card.predictions import (
+    NormalizedPictures,
+    TopPredictions,
+    normalize_or_refuse,
+    predict_normalized,
+    predict_strict,
+)
 from inkling.network.checkpoint import Checkpoint, save
 from inkling.network.classifier import Classifier
 from inkling.network.evaluation import Evaluation, evaluate
 from inkling.vision.image_files import decode_picture
 
-UNCHANGED = "none"
-MAX_PIXELS = 1_000_000
+UNCORRUPTED = "none"
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
+"""Takes a line of progress."""
 
 
 @dataclass(frozen=True)
 class Scored:
     """A network's probabilities for the test images, and their scores."""
 
-    probabilities: NDArray[np.float32]  # (n, 10)
+    probabilities: Floats  # (n, 10)
     evaluation: Evaluation
 
     @classmethod
@@ -39,35 +46,35 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class ChangeScore:
-    """How many test images are read right under a change: as they are, and through `fit=mnist`."""
+class CorruptionScore:
+    """Numbers of test images under one corruption."""
 
     name: str
-    raw: int
-    fitted: int
-    refused: int  # by `fit=mnist`; none of them is right
-    compared_raw: int | None  # by the network compared with
-    compared_fitted: int | None
+    strict: int  # correct as they are
+    normalized: int  # correct through `fit=mnist`
+    refused: int  # by `fit=mnist`; none of them is correct
+    compared_strict: int | None  # the same of the network compared with
+    compared_normalized: int | None
 
 
 @dataclass(frozen=True)
 class FileScore:
-    """Of test images that are read right as they are, how many still are when a file keeps them in some way."""
+    """Numbers of test images stored in one variant of files, and sent through `fit=mnist`."""
 
     name: str
     images: int
-    right: int
-    kept: int
+    correct: int  # as they are, before they became files
+    still_correct: int  # of these, as files
     refused: int
 
 
 @dataclass(frozen=True)
-class Strokes:
+class DrawingResults:
     drawings: list[Drawing]
-    fitted: Fitted
-    readings: Readings
-    compared: Readings | None
-    causes: Counter[str]  # of the misread and refused ones, as in CAUSES
+    normalized: NormalizedPictures
+    predictions: TopPredictions
+    compared: TopPredictions | None
+    causes: Counter[str]  # of the misread and refused ones, as in ERROR_CAUSES
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -79,9 +86,9 @@ class Strokes:
 
 
 @dataclass(frozen=True)
-class NonDigits:
-    pictures: list[NonDigit]
-    readings: Readings
+class OutOfDistributionResults:
+    pictures: list[OutOfDistribution]
+    predictions: TopPredictions
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,11 @@ class Measurements:
     compared: Checkpoint | None
     test: Split
     scored: Scored
-    untempered: Scored  # with temperature 1
-    changes: list[ChangeScore]  # the first is UNCHANGED
+    uncalibrated: Scored  # with temperature 1
+    corruptions: list[CorruptionScore]  # the first is UNCORRUPTED
     files: list[FileScore]
-    strokes: Strokes
-    non_digits: NonDigits
+    drawings: DrawingResults
+    out_of_distribution: OutOfDistributionResults
 
 
 def measure(
@@ -102,86 +109,90 @@ def measure(
     compared: Checkpoint | None,
     test: Split,
     *,
-    tell: Tell,
+    log: Log,
     in_files: int = 1000,
     drawings: int = 3000,
-    non_digits_each: int = 20,
+    out_of_distribution_each: int = 20,
 ) -> Measurements:
-    """Measure a checkpoint, and another one beside it.
+    """Measure a checkpoint, and compare it with another one.
 
     Args:
-        checkpoint: the one that the card is about.
-        compared: another one, whose robustness is told beside it.
-        test: the test images; every change is made on all of them.
-        tell: is called with a line before each phase; together they take minutes.
-        in_files: how many test images are kept in each kind of file.
-        drawings: how many digits are drawn as strokes.
-        non_digits_each: how many pictures of each kind hold no digit.
+        checkpoint: the subject of the card.
+        compared: a second checkpoint, whose robustness the card shows beside it.
+        test: the test images; every corruption is applied to all of them.
+        log: is called with a line before each phase; together they take minutes.
+        in_files: number of test images that are stored in each variant of files.
+        drawings: number of drawn digits.
+        out_of_distribution_each: number of out-of-distribution pictures per kind.
     """
     classifier = Classifier(checkpoint, version=0)
     other = Classifier(compared, version=0) if compared else None
-    untempered = save(checkpoint.parameters, checkpoint.card.model_copy(update={"temperature": 1.0}))
-    tell(f"reading {len(test)} test images")
+    uncalibrated = save(checkpoint.parameters, checkpoint.card.model_copy(update={"temperature": 1.0}))
+    log(f"scoring {len(test)} test images")
     return Measurements(
         checkpoint=checkpoint,
         compared=compared,
         test=test,
         scored=Scored.of(classifier, test),
-        untempered=Scored.of(Classifier(untempered, version=0), test),
-        changes=_changes(classifier, other, test, tell),
-        files=_files(classifier, test[:in_files], tell),
-        strokes=_strokes(classifier, other, drawings, tell),
-        non_digits=_non_digits(classifier, test, non_digits_each, tell),
+        uncalibrated=Scored.of(Classifier(uncalibrated, version=0), test),
+        corruptions=_score_corruptions(classifier, other, test, log),
+        files=_score_files(classifier, test[:in_files], log),
+        drawings=_score_drawings(classifier, other, drawings, log),
+        out_of_distribution=_score_out_of_distribution(classifier, test, out_of_distribution_each, log),
     )
 
 
-def _changes(classifier: Classifier, other: Classifier | None, test: Split, tell: Tell) -> list[ChangeScore]:
+def _score_corruptions(
+    classifier: Classifier, other: Classifier | None, test: Split, log: Log
+) -> list[CorruptionScore]:
     scores = []
-    for i, name in enumerate([UNCHANGED, *CHANGES]):
-        tell(f"change {i} of {len(CHANGES)}: {name}")
-        images = test.images if name == UNCHANGED else changed(name, test.images)
-        fitted = fit(images)
-        readings = read_fitted(classifier, fitted)
+    for i, name in enumerate([UNCORRUPTED, *CORRUPTIONS]):
+        log(f"corruption {i} of {len(CORRUPTIONS)}: {name}")
+        images = test.images if name == UNCORRUPTED else corrupted(name, test.images)
+        normalized = normalize_or_refuse(images)
+        predictions = predict_normalized(classifier, normalized)
         scores.append(
-            ChangeScore(
+            CorruptionScore(
                 name=name,
-                raw=read(classifier, images).right(test.labels),
-                fitted=readings.right(test.labels),
-                refused=readings.refused,
-                compared_raw=read(other, images).right(test.labels) if other else None,
-                compared_fitted=read_fitted(other, fitted).right(test.labels) if other else None,
+                strict=predict_strict(classifier, images).correct(test.labels),
+                normalized=predictions.correct(test.labels),
+                refused=predictions.refused,
+                compared_strict=predict_strict(other, images).correct(test.labels) if other else None,
+                compared_normalized=predict_normalized(other, normalized).correct(test.labels) if other else None,
             )
         )
     return scores
 
 
-def _files(classifier: Classifier, test: Split, tell: Tell) -> list[FileScore]:
-    tell(f"keeping {len(test)} test images in {len(FILES)} kinds of files")
-    is_right = read(classifier, test.images).digits == test.labels
+def _score_files(classifier: Classifier, test: Split, log: Log) -> list[FileScore]:
+    log(f"storing {len(test)} test images in {len(FILE_VARIANTS)} variants of files")
+    is_correct = predict_strict(classifier, test.images).digits == test.labels
     scores = []
-    for name in FILES:
-        readings = read_fitted(classifier, fit(decode_picture(file, MAX_PIXELS) for file in kept(name, test.images)))
-        still = int((is_right & (readings.digits == test.labels)).sum())
-        scores.append(FileScore(name, len(test), right=int(is_right.sum()), kept=still, refused=readings.refused))
+    for name in FILE_VARIANTS:
+        normalized = normalize_or_refuse(decode_picture(file) for file in file_variants(name, test.images))
+        predictions = predict_normalized(classifier, normalized)
+        still_correct = int((is_correct & (predictions.digits == test.labels)).sum())
+        scores.append(FileScore(name, len(test), int(is_correct.sum()), still_correct, predictions.refused))
     return scores
 
 
-def _strokes(classifier: Classifier, other: Classifier | None, count: int, tell: Tell) -> Strokes:
-    tell(f"drawing {count} digits as strokes")
+def _score_drawings(classifier: Classifier, other: Classifier | None, count: int, log: Log) -> DrawingResults:
+    log(f"drawing {count} digits as strokes")
     drawings = list(draw_digits(count))
-    fitted = fit(drawing.picture for drawing in drawings)
-    readings = read_fitted(classifier, fitted)
-    wrong = [drawing for drawing, digit in zip(drawings, readings.digits, strict=True) if drawing.label != digit]
-    return Strokes(
+    normalized = normalize_or_refuse(drawing.picture for drawing in drawings)
+    predictions = predict_normalized(classifier, normalized)
+    wrong = [drawing for drawing, digit in zip(drawings, predictions.digits, strict=True) if drawing.label != digit]
+    return DrawingResults(
         drawings=drawings,
-        fitted=fitted,
-        readings=readings,
-        compared=read_fitted(other, fitted) if other else None,
-        causes=causes_of(classifier, wrong),
+        normalized=normalized,
+        predictions=predictions,
+        compared=predict_normalized(other, normalized) if other else None,
+        causes=count_error_causes(classifier, wrong),
     )
 
 
-def _non_digits(classifier: Classifier, test: Split, each: int, tell: Tell) -> NonDigits:
-    tell("drawing pictures that hold no digit")
-    pictures = list(draw_non_digits(test.images, each))
-    return NonDigits(pictures, read_fitted(classifier, fit(item.picture for item in pictures)))
+def _score_out_of_distribution(classifier: Classifier, test: Split, each: int, log: Log) -> OutOfDistributionResults:
+    log("drawing pictures that hold no digit")
+    pictures = list(draw_out_of_distribution(test.images, each))
+    normalized = normalize_or_refuse(item.picture for item in pictures)
+    return OutOfDistributionResults(pictures, predict_normalized(classifier, normalized))

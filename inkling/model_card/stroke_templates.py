@@ -1,8 +1,8 @@
-"""The shapes of digits that hands commonly make, as strokes of a pen.
+"""Stroke templates: common ways to write each digit, as strokes of a pen.
 
-They follow what is taught in schools and seen on forms on both sides of the Atlantic: a 1 that is a bare stroke, has a
-flag, or a flag and a foot; a 7 with and without a bar; an open and a closed 4; a 2 with and without a loop; a 9 that
-ends straight or curls. They were chosen by what people do, before any network had read one.
+They follow what schools teach and what forms show on both sides of the Atlantic: a 1 that is a bare stroke, has a flag,
+or a flag and a foot; a 7 with and without a bar; an open and a closed 4; a 2 with and without a loop; a 9 that ends
+straight or curls. They were chosen for how people write, before any network had read one.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
 
-SHAPES: dict[int, dict[str, str]] = {
+STROKE_TEMPLATES: dict[int, dict[str, str]] = {
     0: {
         "round": "50,0 22,10 4,50 20,90 50,100 80,88 96,50 78,8 50,0",
         "with crossing ends": "60,2 30,6 8,45 14,88 40,100 72,84 88,40 74,6 52,0 40,8",
@@ -76,28 +76,29 @@ SHAPES: dict[int, dict[str, str]] = {
         "slim": "74,24 50,2 22,16 22,42 48,48 72,28 78,4 78,4 70,54 52,100",
     },
 }
-"""Shapes of each digit by name: strokes parted by |, each of points x,y in percent of the digit's height, y downwards.
+"""The templates of each digit by name: strokes separated by |, each of points x,y in percent of the digit's height,
+y downward.
 
 A stroke runs smoothly through its points, and turns sharply at a point that is given twice.
 """
 
 
-def strokes(shape: str) -> list[list[Points]]:
-    """Return the strokes of a shape, each as its smooth pieces: points (n, 2), x and y in heights of the digit."""
-    result = []
-    for stroke in shape.split(" | "):
+def parse_strokes(template: str) -> list[list[Points]]:
+    """Return the strokes of a template, each as its smooth pieces: points (n, 2) in heights of the digit."""
+    strokes = []
+    for stroke in template.split(" | "):
         points = [[float(number) / 100 for number in pair.split(",")] for pair in stroke.split()]
         pieces: list[list[list[float]]] = [[]]
         for point in points:
             if pieces[-1] and pieces[-1][-1] == point:
                 pieces.append([])
             pieces[-1].append(point)
-        result.append([np.array(piece) for piece in pieces if len(piece) > 1])
-    return result
+        strokes.append([np.array(piece) for piece in pieces if len(piece) > 1])
+    return strokes
 
 
 def smooth(pieces: list[Points], steps: int = 10) -> Points:
-    """Return a stroke's path (m, 2): through its pieces' points by Catmull-Rom splines, `steps` a point.
+    """Return the path (m, 2) of a stroke: Catmull-Rom splines through the points of its pieces, `steps` per point.
 
     Uniform Catmull-Rom (Catmull and Rom 1974): between p1 and p2 the tangents are half of p2 - p0 and of p3 - p1.
     """

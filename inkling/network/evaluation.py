@@ -1,6 +1,7 @@
 """The evaluation of a network: scores from probabilities and labels."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,17 @@ class Evaluation(BaseModel):
     )
     digits: list[DigitScore]
     confusion_matrix: list[list[int]] = Field(description="[true digit][digit read] -> images")
+
+
+class ConfidenceBins(NamedTuple):
+    """Sums over the images of each bin of confidence, each (bins,)."""
+
+    counts: NDArray[np.int64]
+    """Images."""
+    correct: NDArray[np.int64]
+    """Images whose prediction is correct."""
+    gaps: NDArray[np.float64]
+    """Sum of 1 or 0, for correct or wrong, minus the confidence."""
 
 
 def evaluate(
@@ -74,11 +86,21 @@ def expected_calibration_error(
     probabilities: NDArray[np.float32], labels: NDArray[np.uint8], bins: int = CALIBRATION_BINS
 ) -> float:
     """Return the mean gap between confidence and accuracy over equal bins (Guo et al. 2017, equation 3)."""
+    return float(np.abs(confidence_bins(probabilities, labels, bins).gaps).sum() / len(labels))
+
+
+def confidence_bins(
+    probabilities: NDArray[np.float32], labels: NDArray[np.uint8], bins: int = CALIBRATION_BINS
+) -> ConfidenceBins:
+    """Group images by the confidence of their predictions, in equal bins from 0 to 1."""
     confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == labels
+    is_correct = probabilities.argmax(axis=1) == labels
     bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    return ConfidenceBins(
+        counts=np.bincount(bin_of, minlength=bins),
+        correct=np.bincount(bin_of[is_correct], minlength=bins),
+        gaps=np.asarray(np.bincount(bin_of, weights=is_correct - confidence, minlength=bins), np.float64),
+    )
 
 
 def _digit_scores(confusion: NDArray[np.int64]) -> list[DigitScore]:

@@ -1,22 +1,20 @@
-"""The tutorial's last cell as a picture: each image with the digit that the network read."""
+"""The plot of the tutorial's last cell: each image with its prediction."""
 
 import math
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from inkling.digit import SIDE
+from inkling.digit import SIDE, Images
 
 TILE = 168
-"""Pixels of an enlarged digit: 28 times 6, so that every pixel stays a square."""
+"""Pixels of a side of an enlarged digit: 28 times 6, so that every pixel stays a square."""
 MARGIN, CAPTION = 14, 30
 COLUMNS = 5
 
 
-def plot_predictions(images: NDArray[np.uint8], captions: Sequence[str]) -> Image.Image:
-    """Return a grid of images (n, 28, 28), dark ink on white as the tutorial shows them, each above its caption."""
+def plot_predictions(images: Images, captions: Sequence[str]) -> Image.Image:
+    """Return a grid of images (n, 28, 28), dark on white as in the tutorial, each above its caption."""
     columns = min(COLUMNS, len(images))
     rows = math.ceil(len(images) / columns)
     width, height = TILE + MARGIN, TILE + CAPTION + MARGIN

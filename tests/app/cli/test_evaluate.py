@@ -41,7 +41,9 @@ def test_evaluate_writes_the_model_card(
 ) -> None:
     # given: few images, and few drawings
     mnist = write_mnist(tmp_path / "mnist", train=20, test=20)
-    monkeypatch.setattr("inkling.model_card.measurements.measure", partial(measure, drawings=10, non_digits_each=1))
+    monkeypatch.setattr(
+        "inkling.model_card.measurements.measure", partial(measure, drawings=10, out_of_distribution_each=1)
+    )
     (tmp_path / "other.safetensors").write_bytes(shipped.content)
     # when
     words = ("--report", tmp_path / "docs" / "card.md", "--compare", tmp_path / "other.safetensors")
@@ -49,7 +51,7 @@ def test_evaluate_writes_the_model_card(
     # then
     assert result.returncode == 0
     assert re.search(r"card\.md: the model card and \d pictures, \d+ bytes$", result.stdout.strip())
-    assert result.stderr.startswith("reading 20 test images\nchange 0 of 21: none\n")
+    assert result.stderr.startswith("scoring 20 test images\ncorruption 0 of 21: none\n")
     assert shipped.digest in (tmp_path / "docs" / "card.md").read_text()
     assert (tmp_path / "docs" / "card" / "confusion.png").is_file()
 

@@ -8,13 +8,19 @@ import pytest
 
 from inkling.mnist import Split
 from inkling.model_card.card import card, write_card
-from inkling.model_card.corruptions import CHANGES
-from inkling.model_card.error_causes import CAUSES
-from inkling.model_card.figures import figures
+from inkling.model_card.card_charts import card_charts
+from inkling.model_card.corruptions import CORRUPTIONS
+from inkling.model_card.error_causes import ERROR_CAUSES
 from inkling.model_card.markdown import counted, paragraph, table
 from inkling.model_card.measurements import Measurements, measure
-from inkling.model_card.non_digits import KINDS
-from inkling.model_card.readings import REFUSED, Readings, fit, read, read_fitted
+from inkling.model_card.out_of_distribution import KINDS
+from inkling.model_card.predictions import (
+    REFUSED,
+    TopPredictions,
+    normalize_or_refuse,
+    predict_normalized,
+    predict_strict,
+)
 from inkling.network.checkpoint import Checkpoint, save
 from inkling.network.classifier import Classifier
 from inkling.network.recipe import TUTORIAL
@@ -38,7 +44,8 @@ SECTIONS = [
 
 
 @pytest.fixture(scope="module")
-def told() -> list[str]:
+def log() -> list[str]:
+    """The lines of progress of `measured`."""
     return []
 
 
@@ -49,9 +56,9 @@ def tempered(shipped: Checkpoint) -> Checkpoint:
 
 
 @pytest.fixture(scope="module")
-def measured(shipped: Checkpoint, tempered: Checkpoint, told: list[str]) -> Measurements:
+def measured(shipped: Checkpoint, tempered: Checkpoint, log: list[str]) -> Measurements:
     test = Split(*make_digits(40, seed=7))
-    return measure(tempered, shipped, test, tell=told.append, in_files=20, drawings=60, non_digits_each=2)
+    return measure(tempered, shipped, test, log=log.append, in_files=20, drawings=60, out_of_distribution_each=2)
 
 
 def rows(text: str, title: str) -> list[list[str]]:
@@ -70,9 +77,9 @@ def test_card_holds_every_section_in_its_order(measured: Measurements) -> None:
     assert max(len(line) for line in text.splitlines() if not line.startswith(("|", "!"))) <= 120
 
 
-def test_card_and_its_pictures_are_written_beside_each_other(measured: Measurements, tmp_path: Path) -> None:
-    readings = replace(measured.strokes.readings, digits=(measured.strokes.labels + 1) % 10)
-    misreading = replace(measured, strokes=replace(measured.strokes, readings=readings))
+def test_card_and_its_charts_are_written_beside_each_other(measured: Measurements, tmp_path: Path) -> None:
+    predictions = replace(measured.drawings.predictions, digits=(measured.drawings.labels + 1) % 10)
+    misreading = replace(measured, drawings=replace(measured.drawings, predictions=predictions))
     files = write_card(tmp_path / "docs" / "card.md", misreading)
     text = (tmp_path / "docs" / "card.md").read_text()
     linked = [tmp_path / "docs" / link for link in re.findall(r"\]\((card/[^)]*)\)", text)]
@@ -86,44 +93,45 @@ def test_same_checkpoint_makes_the_same_card_byte_for_byte(
     measured: Measurements, shipped: Checkpoint, tempered: Checkpoint, tmp_path: Path
 ) -> None:
     again = measure(
-        tempered, shipped, measured.test, tell=lambda line: None, in_files=20, drawings=60, non_digits_each=2
+        tempered, shipped, measured.test, log=lambda line: None, in_files=20, drawings=60, out_of_distribution_each=2
     )
     one, other = write_card(tmp_path / "1" / "card.md", measured), write_card(tmp_path / "2" / "card.md", again)
     assert [file.read_bytes() for file in one] == [file.read_bytes() for file in other]
 
 
-def test_card_tells_the_checkpoints_facts(measured: Measurements) -> None:
+def test_card_states_the_facts_of_the_checkpoint(measured: Measurements) -> None:
     text, checkpoint = card(measured, "x", []), measured.checkpoint
     evaluation = measured.scored.evaluation
     assert checkpoint.digest in text
     assert measured.compared
     assert measured.compared.digest in text
     assert checkpoint.card.dataset_digest in text
-    assert f"{evaluation.correct} right" in text
+    assert f"{evaluation.correct} correct" in text
     assert f"| after | 1.5000 | {evaluation.calibration_error:.4f} |" in text
-    assert f"| before | 1.0000 | {measured.untempered.evaluation.calibration_error:.4f} |" in text
+    assert f"| before | 1.0000 | {measured.uncalibrated.evaluation.calibration_error:.4f} |" in text
     assert f"make train RECIPE={checkpoint.card.recipe.name}" in text
     assert f"| `learning_rate` | `{checkpoint.card.recipe.learning_rate}` |" in text
 
 
-def test_robustness_table_has_a_row_for_every_change_and_their_mean(measured: Measurements) -> None:
-    name, *changes, mean = rows(card(measured, "x", []), "Pictures that are not clean")
+def test_robustness_table_has_a_row_for_every_corruption_and_their_mean(measured: Measurements) -> None:
+    name, *corruptions, mean = rows(card(measured, "x", []), "Pictures that are not clean")
     assert name[0].strip() == "none"
-    assert [row[0].strip() for row in changes] == list(CHANGES)
+    assert [row[0].strip() for row in corruptions] == list(CORRUPTIONS)
     for column in range(1, 6):
-        assert float(mean[column]) == pytest.approx(np.mean([float(row[column]) for row in changes]), abs=1e-4)
+        assert float(mean[column]) == pytest.approx(np.mean([float(row[column]) for row in corruptions]), abs=1e-4)
 
 
-def test_robustness_is_what_the_classifier_reads_right(measured: Measurements) -> None:
-    unchanged = measured.changes[0]
-    assert unchanged.raw == measured.scored.evaluation.correct
-    assert unchanged.compared_raw == unchanged.raw  # a temperature changes no answer
-    fitted = fit(measured.test.images)
-    readings = read_fitted(Classifier(measured.checkpoint, 1), fitted)
-    assert (unchanged.fitted, unchanged.refused) == (readings.right(measured.test.labels), readings.refused)
+def test_robustness_is_the_accuracy_of_the_classifier(measured: Measurements) -> None:
+    uncorrupted = measured.corruptions[0]
+    assert uncorrupted.strict == measured.scored.evaluation.correct
+    assert uncorrupted.compared_strict == uncorrupted.strict  # a temperature changes no answer
+    normalized = normalize_or_refuse(measured.test.images)
+    predictions = predict_normalized(Classifier(measured.checkpoint, 1), normalized)
+    assert uncorrupted.normalized == predictions.correct(measured.test.labels)
+    assert uncorrupted.refused == predictions.refused
 
 
-def test_strokes_are_told_by_brush_and_by_digit(measured: Measurements) -> None:
+def test_drawings_are_scored_by_brush_and_by_digit(measured: Measurements) -> None:
     *parts, everything = rows(card(measured, "x", []), "Digits that people draw")
     assert len(parts) == 6 + 10
     assert [int(row[1]) for row in parts] == [10] * 6 + [6] * 10
@@ -131,29 +139,29 @@ def test_strokes_are_told_by_brush_and_by_digit(measured: Measurements) -> None:
     assert float(everything[2]) == pytest.approx(np.mean([float(row[2]) for row in parts[:6]]), abs=1e-4)
 
 
-def test_causes_of_drawn_failures_are_told_each_once(measured: Measurements) -> None:
-    causes = Counter({cause: 3 + i for i, cause in enumerate(CAUSES.values())})
-    text = card(replace(measured, strokes=replace(measured.strokes, causes=causes)), "x", [])
-    told = rows(text, "Known failures")
-    assert [(row[0].strip(), int(row[1])) for row in told] == list(causes.items())
+def test_causes_of_drawn_failures_are_listed_once_each(measured: Measurements) -> None:
+    causes = Counter({cause: 3 + i for i, cause in enumerate(ERROR_CAUSES.values())})
+    text = card(replace(measured, drawings=replace(measured.drawings, causes=causes)), "x", [])
+    table_rows = rows(text, "Known failures")
+    assert [(row[0].strip(), int(row[1])) for row in table_rows] == list(causes.items())
 
 
 def test_every_misread_drawing_has_a_cause(shipped: Checkpoint) -> None:
     bias = shipped.parameters["biases/out"] + np.where(np.arange(10) == 7, np.float32(8), np.float32(0))
     sees_sevens = save({**shipped.parameters, "biases/out": bias}, shipped.card)
     test = Split(*make_digits(10, seed=7))
-    strokes = measure(sees_sevens, None, test, tell=print, in_files=2, drawings=60, non_digits_each=1).strokes
-    assert 0 < strokes.causes.total() == 60 - strokes.readings.right(strokes.labels)
+    results = measure(sees_sevens, None, test, log=print, in_files=2, drawings=60, out_of_distribution_each=1).drawings
+    assert 0 < results.causes.total() == 60 - results.predictions.correct(results.labels)
 
 
-@pytest.mark.parametrize("drawn", [0.0, 0.5])
-def test_drawn_digits_among_what_was_learned_are_told(measured: Measurements, drawn: float) -> None:
+@pytest.mark.parametrize("synthetic", [0.0, 0.5])
+def test_synthetic_digits_in_the_training_are_mentioned(measured: Measurements, synthetic: float) -> None:
     shipped = measured.checkpoint
-    changes = {"recipe": shipped.card.recipe.with_overrides({"synthetic": drawn}), "dataset": "mnist"}
-    checkpoint = save(shipped.parameters, shipped.card.model_copy(update=changes))
+    update = {"recipe": shipped.card.recipe.with_overrides({"synthetic": synthetic}), "dataset": "mnist"}
+    checkpoint = save(shipped.parameters, shipped.card.model_copy(update=update))
     text = " ".join(card(replace(measured, checkpoint=checkpoint), "x", []).split())
-    assert ("and on digits drawn as strokes, 50 % as many" in text) == bool(drawn)
-    assert ("are another generator's" in text) == bool(drawn)
+    assert ("and on synthetic digits, drawn as strokes: 50% as many. The last" in text) == bool(synthetic)
+    assert ("came from another generator" in text) == bool(synthetic)
 
 
 def test_pictures_without_a_digit_are_all_counted_once(measured: Measurements) -> None:
@@ -169,65 +177,75 @@ def test_without_a_comparison_its_columns_are_left_out(measured: Measurements) -
     alone = replace(
         measured,
         compared=None,
-        changes=[replace(change, compared_raw=None, compared_fitted=None) for change in measured.changes],
-        strokes=replace(measured.strokes, compared=None),
+        corruptions=[replace(s, compared_strict=None, compared_normalized=None) for s in measured.corruptions],
+        drawings=replace(measured.drawings, compared=None),
     )
     text = card(alone, "x", [])
     assert len(rows(text, "Pictures that are not clean")[0]) == 4
     assert len(rows(text, "Digits that people draw")[0]) == 5
 
 
-def test_where_nothing_fails_there_are_no_pictures_of_failures(measured: Measurements) -> None:
+def test_card_without_failures_has_no_sheets_of_failures(measured: Measurements) -> None:
     labels = measured.scored.probabilities.argmax(axis=1).astype(np.uint8)
-    refused = Readings(np.full(20, REFUSED), np.zeros(20, np.float32))
-    right = Readings(measured.strokes.labels, np.ones(60, np.float32))
+    refused = TopPredictions(np.full(20, REFUSED), np.zeros(20, np.float32))
+    correct = TopPredictions(measured.drawings.labels, np.ones(60, np.float32))
     perfect = replace(
         measured,
         test=replace(measured.test, labels=labels),
-        strokes=replace(measured.strokes, readings=right, causes=Counter()),
-        non_digits=replace(measured.non_digits, readings=refused),
+        drawings=replace(measured.drawings, predictions=correct, causes=Counter()),
+        out_of_distribution=replace(measured.out_of_distribution, predictions=refused),
     )
-    assert set(figures(perfect)) == {"confusion", "reliability", "changes", "strokes"}
+    assert set(card_charts(perfect)) == {"confusion", "reliability", "corruptions", "drawings"}
     text = card(perfect, "x", ["confusion"])
-    assert "misreads 0 test images" in text
+    assert "misreads 0 of 40 test images" in text
+    assert "To find the cause" not in text
+    assert "\n\n\n" not in text
     assert re.findall(r"!\[", text) == ["!["]
 
 
-def test_recipe_of_ones_own_is_told_as_a_command(measured: Measurements, shipped: Checkpoint) -> None:
+def test_own_recipe_is_shown_as_a_command(measured: Measurements, shipped: Checkpoint) -> None:
     recipe = TUTORIAL.with_overrides({"learning_rate": 0.002, "seed": 5})
-    changes = {"recipe": recipe, "dataset": "custom", "temperature": 1.0}
-    own = save(shipped.parameters, shipped.card.model_copy(update=changes))
+    update = {"recipe": recipe, "dataset": "custom", "temperature": 1.0}
+    own = save(shipped.parameters, shipped.card.model_copy(update=update))
     text = card(replace(measured, checkpoint=own), "x", [])
     assert "inkling train --recipe tutorial --set learning_rate=0.002 --set seed=5 --out FILE" in text
     assert "No temperature was fitted" in text
     assert "MNIST](http" not in text.split("## How it was trained")[0]
 
 
-def test_phases_are_told_as_they_begin(measured: Measurements, told: list[str]) -> None:
-    assert told[0] == "reading 40 test images"
-    assert [line.split(": ")[1] for line in told if line.startswith("change")] == ["none", *CHANGES]
-    assert told[-1] == "drawing pictures that hold no digit"
+def test_card_links_nothing_outside_its_folder(measured: Measurements) -> None:
+    links = re.findall(r"\]\(([^)]*)\)", card(measured, "x", ["confusion", "misread"]))
+    assert [link for link in links if not link.startswith("https://") and "yann.lecun.com" not in link] == [
+        "x/confusion.png",
+        "x/misread.png",
+    ]
 
 
-def test_what_fit_refuses_is_no_digit_and_not_right(measured: Measurements) -> None:
+def test_each_phase_is_logged_as_it_begins(measured: Measurements, log: list[str]) -> None:
+    assert log[0] == "scoring 40 test images"
+    assert [line.split(": ")[1] for line in log if line.startswith("corruption")] == ["none", *CORRUPTIONS]
+    assert log[-1] == "drawing pictures that hold no digit"
+
+
+def test_refused_picture_is_no_digit_and_not_correct(measured: Measurements) -> None:
     digit = make_digits(1, seed=8)[0][0]
-    fitted = fit([np.zeros((50, 60), np.uint8), digit])
-    assert fitted.is_refused.tolist() == [True, False]
-    np.testing.assert_array_equal(fitted.images[1], digit)  # it looks like MNIST already
+    normalized = normalize_or_refuse([np.zeros((50, 60), np.uint8), digit])
+    assert normalized.is_refused.tolist() == [True, False]
+    np.testing.assert_array_equal(normalized.images[1], digit)  # it looks like MNIST already
     classifier = Classifier(measured.checkpoint, 1)
-    readings = read_fitted(classifier, fitted)
-    assert readings.digits.tolist() == [REFUSED, int(read(classifier, digit[np.newaxis]).digits[0])]
-    assert readings.confidences[0] == 0
-    assert readings.right(readings.digits.clip(0)) == 1
+    predictions = predict_normalized(classifier, normalized)
+    assert predictions.digits.tolist() == [REFUSED, int(predict_strict(classifier, digit[np.newaxis]).digits[0])]
+    assert predictions.confidences[0] == 0
+    assert predictions.correct(predictions.digits.clip(0)) == 1
 
 
-def test_paragraph_breaks_lines_anew() -> None:
+def test_paragraph_is_wrapped() -> None:
     text = paragraph("  some words\n   " + "and more " * 30)
     assert text.startswith("some words and more")
     assert max(map(len, text.splitlines())) <= 120
 
 
-def test_table_sets_figures_to_the_right() -> None:
+def test_table_aligns_numbers_to_the_right() -> None:
     text = table(["", "count"], [["some", "1,000"], ["**all**", "**2,000**"]])
     assert text.splitlines()[1] == "| --- | ---: |"
     assert (counted(1, "picture"), counted(1200, "picture")) == ("1 picture", "1,200 pictures")

@@ -3,11 +3,11 @@ import pytest
 from numpy.typing import NDArray
 
 from inkling.model_card.drawings import BRUSHES, CANVASES, Drawing, draw_digit, draw_digits, render, vary
-from inkling.model_card.readings import fit, read_fitted
-from inkling.model_card.stroke_templates import SHAPES, smooth, strokes
+from inkling.model_card.predictions import normalize_or_refuse, predict_normalized
+from inkling.model_card.stroke_templates import STROKE_TEMPLATES, parse_strokes, smooth
 from inkling.network.classifier import Classifier
 
-EVERY_SHAPE = [(digit, name) for digit, shapes in SHAPES.items() for name in shapes]
+EVERY_TEMPLATE = [(digit, name) for digit, templates in STROKE_TEMPLATES.items() for name in templates]
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +15,13 @@ def drawings() -> list[Drawing]:
     return list(draw_digits(240, seed=1))
 
 
-def ink(drawing: Drawing) -> NDArray[np.uint8]:
+def strokes_of(drawing: Drawing) -> NDArray[np.uint8]:
+    """Return the drawing as light strokes on black."""
     return drawing.picture if drawing.is_inverted else 255 - drawing.picture
 
 
 def box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Return left, top, right, bottom of what is mostly ink."""
+    """Return left, top, right, bottom of what is mostly foreground."""
     rows, columns = np.nonzero(pixels > 127)
     return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
 
@@ -37,25 +38,25 @@ def test_digits_and_brushes_are_balanced(drawings: list[Drawing]) -> None:
     assert set(counts) == {4}
 
 
-def test_canvases_polarities_and_shapes_vary(drawings: list[Drawing]) -> None:
+def test_canvases_polarities_and_templates_vary(drawings: list[Drawing]) -> None:
     assert {(d.picture.shape[1], d.picture.shape[0]) for d in drawings} == set(CANVASES)
     assert 0.4 < np.mean([d.is_inverted for d in drawings]) < 0.6
-    assert {(d.label, d.shape) for d in drawings} == set(EVERY_SHAPE)
+    assert {(d.label, d.template) for d in drawings} == set(EVERY_TEMPLATE)
 
 
-def test_ink_lies_on_plain_ground_and_does_not_touch_the_edge(drawings: list[Drawing]) -> None:
+def test_strokes_lie_on_an_even_background_and_do_not_touch_the_edge(drawings: list[Drawing]) -> None:
     for drawing in drawings:
-        pixels = ink(drawing)
+        pixels = strokes_of(drawing)
         edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
         assert edge.max() == 0
         assert pixels.max() == 255
         assert 0.005 < (pixels > 127).mean() < 0.5
 
 
-def test_size_of_the_ink_is_a_third_to_most_of_the_canvas(drawings: list[Drawing]) -> None:
+def test_digit_fills_a_third_to_most_of_the_canvas(drawings: list[Drawing]) -> None:
     shares = []
     for drawing in drawings:
-        left, top, right, bottom = box(ink(drawing))
+        left, top, right, bottom = box(strokes_of(drawing))
         height, width = drawing.picture.shape
         shares.append(max((right - left) / width, (bottom - top) / height))
     assert 0.32 < min(shares) < 0.4
@@ -67,22 +68,22 @@ def test_brush_is_its_share_of_the_digits_height(brush: float) -> None:
     widths = []
     for seed in range(30):
         drawing = draw_digit(1, brush, (0, seed))
-        if drawing.shape.startswith("bare"):
-            left, top, right, bottom = box(ink(drawing))
-            across = (ink(drawing)[(top + bottom) // 2] > 127).sum()
-            slope = (right - left) / (bottom - top)  # a slanted stroke is cut aslant
+        if drawing.template.startswith("bare"):
+            left, top, right, bottom = box(strokes_of(drawing))
+            across = (strokes_of(drawing)[(top + bottom) // 2] > 127).sum()
+            slope = (right - left) / (bottom - top)  # a row crosses a slanted stroke obliquely
             widths.append(across / (bottom - top) / np.hypot(1, slope))
     assert np.median(widths) == pytest.approx(brush, rel=0.25)
 
 
-def test_network_that_ships_reads_drawn_digits_as_well_as_scanned_ones(classifier: Classifier) -> None:
-    # of the scanned ones, MNIST's, it reads 0.994; with 900 drawn ones, 0.985 is three standard deviations less
+def test_shipped_network_reads_drawn_digits_as_well_as_scanned_ones(classifier: Classifier) -> None:
+    # accuracy on the scanned ones, MNIST's: 0.994; with 900 drawn ones, 0.985 is three standard deviations less
     drawings = list(draw_digits(900, seed=3))
-    readings = read_fitted(classifier, fit(drawing.picture for drawing in drawings))
-    is_right = readings.digits == [drawing.label for drawing in drawings]
-    assert is_right.mean() >= 0.985
+    predictions = predict_normalized(classifier, normalize_or_refuse(drawing.picture for drawing in drawings))
+    is_correct = predictions.digits == [drawing.label for drawing in drawings]
+    assert is_correct.mean() >= 0.985
     for brush in BRUSHES:
-        assert is_right[[drawing.brush == brush for drawing in drawings]].mean() >= 0.96
+        assert is_correct[[drawing.brush == brush for drawing in drawings]].mean() >= 0.96
 
 
 def test_stroke_ends_round() -> None:
@@ -93,23 +94,23 @@ def test_stroke_ends_round() -> None:
     assert 0 < ((dot > 0) & (dot < 255)).sum() < 300  # anti-aliased
 
 
-@pytest.mark.parametrize(("digit", "name"), EVERY_SHAPE)
-def test_shape_is_as_high_as_a_digit_and_not_wider(digit: int, name: str) -> None:
-    points = np.concatenate([smooth(stroke) for stroke in strokes(SHAPES[digit][name])])
+@pytest.mark.parametrize(("digit", "name"), EVERY_TEMPLATE)
+def test_template_is_as_high_as_a_digit_and_not_wider(digit: int, name: str) -> None:
+    points = np.concatenate([smooth(stroke) for stroke in parse_strokes(STROKE_TEMPLATES[digit][name])])
     assert np.ptp(points[:, 1]) == pytest.approx(1, abs=0.1)
     assert np.ptp(points[:, 0]) < 1
 
 
-def test_path_runs_through_its_points_and_turns_where_one_is_given_twice() -> None:
-    (stroke,) = strokes("0,0 50,50 50,50 0,100")
+def test_path_runs_through_its_points_and_turns_at_a_repeated_one() -> None:
+    (stroke,) = parse_strokes("0,0 50,50 50,50 0,100")
     assert [len(piece) for piece in stroke] == [2, 2]
     path = smooth(stroke, steps=4)
     np.testing.assert_allclose(path[[0, 4, -1]], np.array([[0, 0], [0.5, 0.5], [0, 1]]))
     np.testing.assert_allclose(path[:5, 0], path[:5, 1])  # straight until it turns
 
 
-def test_no_two_hands_draw_alike() -> None:
-    path = smooth(strokes(SHAPES[2]["with a loop"])[0])
+def test_random_handwriting_differs_by_seed() -> None:
+    path = smooth(parse_strokes(STROKE_TEMPLATES[2]["with a loop"])[0])
     one, other = (vary([path], np.random.default_rng(seed))[0] for seed in (1, 2))
-    middle = [hand[len(hand) // 2] - hand.mean(axis=0) for hand in (one, other)]
+    middle = [points[len(points) // 2] - points.mean(axis=0) for points in (one, other)]
     assert np.abs(middle[0] - middle[1]).max() > 0.005

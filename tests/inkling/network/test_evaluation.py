@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from inkling.network.evaluation import evaluate, expected_calibration_error, wilson_interval
+from inkling.network.evaluation import confidence_bins, evaluate, expected_calibration_error, wilson_interval
 
 Z = 1.959964
 
@@ -152,3 +152,20 @@ def test_calibration_error_is_the_published_sum(case: tuple[NDArray[np.float32],
         ]
         expected += abs(sum(right for _, right in members) - sum(confidence for confidence, _ in members))
     assert expected_calibration_error(probabilities, digits) == pytest.approx(expected / len(digits), abs=1e-9)
+
+
+@given(scored())
+def test_confidence_bins_count_every_image_once(given: tuple[NDArray[np.float32], NDArray[np.uint8]]) -> None:
+    probabilities, true = given
+    bins = confidence_bins(probabilities, true)
+    assert bins.counts.shape == bins.correct.shape == bins.gaps.shape == (15,)
+    assert bins.counts.sum() == len(true)
+    assert bins.correct.sum() == (probabilities.argmax(axis=1) == true).sum()
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    assert bins.gaps.sum() == pytest.approx(bins.correct.sum() - confidence.sum(), abs=1e-6)
+    assert expected_calibration_error(probabilities, true) == np.abs(bins.gaps).sum() / len(true)
+
+
+def test_full_confidence_falls_into_the_last_bin() -> None:
+    bins = confidence_bins(one_hot(3, 4), labels(3, 5))
+    assert (bins.counts[-1], bins.correct[-1], bins.gaps[-1]) == (2, 1, -1.0)

@@ -22,8 +22,8 @@ def tile(pixels: Gray) -> Gray:
     return pixels[MARGIN : MARGIN + TILE, MARGIN : MARGIN + TILE]
 
 
-def of_pixel(pixels: Gray, row: int, column: int) -> list[int]:
-    """Return the color of the middle of an enlarged pixel."""
+def color_of(pixels: Gray, row: int, column: int) -> list[int]:
+    """Return the color at the center of an enlarged pixel."""
     side = TILE // 28
     color: list[int] = tile(pixels)[row * side + side // 2, column * side + side // 2].tolist()
     return color
@@ -31,16 +31,16 @@ def of_pixel(pixels: Gray, row: int, column: int) -> list[int]:
 
 @pytest.fixture
 def contributions() -> NDArray[np.float64]:
-    """Contributions (28, 28) of which four are not 0: the most and half as much, for and against."""
+    """Contributions (28, 28), four of them not 0: the maximum and half of it, for and against."""
     contributions = np.zeros((28, 28))
     contributions[5, 6:10] = [0.8, 0.4, -0.4, -0.8]
     return contributions
 
 
-def test_ink_for_the_digit_is_red_and_against_it_blue(contributions: NDArray[np.float64]) -> None:
+def test_contributions_for_the_digit_are_red_and_against_it_blue(contributions: NDArray[np.float64]) -> None:
     pixels = draw(np.zeros((28, 28), np.uint8), contributions)
     blue, pale_blue, white, pale_red, red = (list(color) for color in COLORS)
-    assert [of_pixel(pixels, 5, column) for column in range(6, 11)] == [red, pale_red, pale_blue, blue, white]
+    assert [color_of(pixels, 5, column) for column in range(6, 11)] == [red, pale_red, pale_blue, blue, white]
     assert red[0] > 2 * red[2]
     assert blue[2] > 2 * blue[0]
 
@@ -86,7 +86,7 @@ def test_contributions_of_any_size_are_drawn_within_the_picture(
     assert (pixels[:, -1] == 255).all()
 
 
-def test_caption_says_what_is_explained_and_what_was_read() -> None:
+def test_caption_names_the_digit_explained_and_the_digit_read() -> None:
     probabilities = np.full(10, 0.001, np.float32)
     probabilities[7] = 0.991
     assert caption(7, probabilities) == "why 7 (0.991)"

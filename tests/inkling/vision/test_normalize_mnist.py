@@ -11,9 +11,9 @@ from PIL import Image
 from inkling.digit import Gray
 from inkling.errors import NoDigitError
 from inkling.mnist import Split, read_folder
-from inkling.model_card.corruptions import CHANGES, changed
-from inkling.model_card.file_variants import FILES, kept
-from inkling.model_card.readings import fit, read, read_fitted
+from inkling.model_card.corruptions import CORRUPTIONS, corrupted
+from inkling.model_card.file_variants import FILE_VARIANTS, file_variants
+from inkling.model_card.predictions import normalize_or_refuse, predict_normalized, predict_strict
 from inkling.network.classifier import Classifier
 from inkling.vision.image_files import decode_picture
 from inkling.vision.normalize import normalize
@@ -48,20 +48,20 @@ def mnist(real_mnist_dir: Path) -> Split:
     return read_test(real_mnist_dir)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", FILE_VARIANTS)
 def test_digit_stays_right_in_any_file(classifier: Classifier, mnist: Split, name: str) -> None:
     some = mnist[:100]
-    is_right = read(classifier, some.images).digits == some.labels
-    pictures = (decode_picture(file, 100_000) for file in kept(name, some.images))
-    still = read_fitted(classifier, fit(pictures)).digits == some.labels
+    is_right = predict_strict(classifier, some.images).digits == some.labels
+    pictures = (decode_picture(file, 100_000) for file in file_variants(name, some.images))
+    still = predict_normalized(classifier, normalize_or_refuse(pictures)).digits == some.labels
     assert (is_right & still).sum() >= 0.975 * is_right.sum()
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_changed_digits_are_mostly_read(classifier: Classifier, mnist: Split, name: str) -> None:
     some = mnist[5000:5100]
-    readings = read_fitted(classifier, fit(changed(name, some.images)))
-    assert readings.right(some.labels) >= 0.8 * len(some)
+    predictions = predict_normalized(classifier, normalize_or_refuse(corrupted(name, some.images)))
+    assert predictions.correct(some.labels) >= 0.8 * len(some)
 
 
 def test_every_test_image_passes_untouched(mnist: Split) -> None:
