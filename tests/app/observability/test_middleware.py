@@ -215,7 +215,7 @@ async def test_answer_that_the_application_makes_keeps_its_headers(app: FastAPI,
 
 @pytest.mark.parametrize("is_on", [False, True])
 def test_server_logs_requests_only_when_asked_to(tmp_path: Path, is_on: bool) -> None:
-    arguments = ("--trainer", "external", *(["--access-log", "true"] if is_on else []))
+    arguments = ("--trainer", "external", *(["--access-log"] if is_on else []))
     with start_server(tmp_path / "data", *arguments) as server, server.client() as client:
         client.get("/livez", headers={"X-Request-ID": "this-request"})
     lines = [line for line in server.log if "GET /livez 200" in line and line.endswith(" this-request")]
