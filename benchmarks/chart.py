@@ -18,7 +18,7 @@ NO_OP_GRAY = "#bfbfbf"
 
 def write_chart(race: Race, path: Path) -> None:
     """Write the PNG file of the medians, the largest first; no-ops, which read no digit, are light gray."""
-    panels = {title: _rates(race, upload) for upload, title in TITLES.items()}
+    panels = {title: _rates(race, upload) for upload, title in TITLES.items() if race.names(upload)}
     height = sum(PANEL + BAR * len(rates) for rates in panels.values())
     path.write_bytes(chart_png(partial(draw_panels, panels=panels), WIDTH, height))
 

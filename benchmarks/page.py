@@ -76,7 +76,7 @@ def draw_everywhere(page: Page) -> Iterator[str]:
     for digit, place, size in product(TEMPLATES, PLACES, SIZES):
         page.keyboard.press("c")  # clears the pad
         draw(page, placed(digit, place, size))
-        expect(page.locator(".place")).to_have_attribute("data-state", "read")
+        expect(page.locator(".view")).to_have_attribute("data-state", "read")
         found = page.locator(".answer").inner_text()
         if found != str(digit):
             yield f"{size} {digit} at {place}: {found}"
