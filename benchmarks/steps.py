@@ -130,7 +130,7 @@ def verdicts(steps: Steps) -> list[Verdict]:
 def _against_the_limit(data: Dataset) -> tuple[list[float], list[float], list[float], list[float]]:
     """Return the limits, the rates of the products, the milliseconds of a step, and the shares that it waits."""
     split, _ = data.hold_out(RECIPE.validation_size)
-    tensors, trainer = loop._flat(split), Trainer(RECIPE)
+    tensors, trainer = loop.to_tensors(split), Trainer(RECIPE)
     batches = shuffled_batches(RECIPE.with_overrides({"training_steps": 100_000}), len(split))
     trainer.run_steps(next(batches), 0, *tensors)  # compilation
     square = _matrix(SQUARE, SQUARE)
@@ -160,7 +160,7 @@ def _against_the_limit(data: Dataset) -> tuple[list[float], list[float], list[fl
 def _accurate(data: Dataset) -> dict[str, list[float]]:
     """Return the milliseconds of a step, round by round: of the recipe, and of the recipe without some of it."""
     split, _ = data.hold_out(ACCURATE.validation_size)
-    tensors = loop._flat(split)
+    tensors = loop.to_tensors(split)
     size = (ACCURATE.display_step, ACCURATE.batch_size)
     indices = np.random.default_rng(0).integers(0, len(split), size, dtype=np.int32)
     learners = {name: Trainer(ACCURATE.with_overrides(without)) for name, without in ACCURATE_WITHOUT.items()}

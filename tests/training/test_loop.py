@@ -321,7 +321,7 @@ def test_predictions_are_those_of_the_formulas(data: Dataset) -> None:
 def test_checkpoint_is_of_the_parameters_and_scored_on_the_test_images(data: Dataset, trained: Trained) -> None:
     from training import loop
 
-    checkpoint = loop.checkpoint_of(trained.parameters, SMALL, data)
+    checkpoint = loop.build_checkpoint(trained.parameters, SMALL, data)
     card = load(checkpoint.content).card
     assert_same_bytes(checkpoint.parameters, trained.parameters)
     assert (card.recipe, card.dataset, card.dataset_digest) == (SMALL, "custom", data.digest)
@@ -340,7 +340,7 @@ def test_temperature_makes_the_held_out_labels_most_likely(data: Dataset, traine
     def loss(temperature: float) -> float:
         return evaluate(loop.predict(held_out.images, trained.parameters, temperature), held_out.labels).loss
 
-    fitted = loop.checkpoint_of(trained.parameters, SMALL, data).card.temperature
+    fitted = loop.build_checkpoint(trained.parameters, SMALL, data).card.temperature
     assert loss(fitted) < min(loss(fitted * 0.9), loss(fitted * 1.1), loss(1.0))
 
 
@@ -348,13 +348,13 @@ def test_without_held_out_images_the_temperature_is_one(data: Dataset, trained: 
     from training import loop
 
     recipe = SMALL.with_overrides({"validation_size": 0})
-    assert loop.checkpoint_of(trained.parameters, recipe, data).card.temperature == 1.0
+    assert loop.build_checkpoint(trained.parameters, recipe, data).card.temperature == 1.0
 
 
 def test_score_of_a_network_that_reads_one_digit_is_that_digits_share(data: Dataset) -> None:
     from training import loop
 
-    checkpoint = loop.checkpoint_of(parameters_that_read(3), SMALL, data)
+    checkpoint = loop.build_checkpoint(parameters_that_read(3), SMALL, data)
     assert checkpoint.card.evaluation.accuracy == 0.1
 
 
@@ -364,7 +364,7 @@ def test_network_that_is_not_finite_makes_no_checkpoint(data: Dataset) -> None:
     parameters = random_parameters()
     parameters["weights/out"][0, 0] = np.inf
     with pytest.raises(CheckpointError, match="weights/out holds values that are not finite"):
-        loop.checkpoint_of(parameters, SMALL, data)
+        loop.build_checkpoint(parameters, SMALL, data)
 
 
 # the real data
