@@ -32,9 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in (*COMMANDS, "-h", "--help"):
         words.insert(0, "train")
+    command = get_command(app)
     try:
-        exit_code: int | None = get_command(app).main(words, prog_name="inkling", standalone_mode=False)
-    except (StopRequested, KeyboardInterrupt, typer.Abort):
+        with command.make_context("inkling", words) as context:
+            exit_code: int | None = command.invoke(context)
+        return exit_code or 0
+    except typer.Exit as end:  # after --help
+        return end.exit_code
+    except (StopRequested, KeyboardInterrupt):
         print("stopped", file=sys.stderr)
     except typer.TyperException as error:
         print(f"error: {_describe(error)}", file=sys.stderr)
@@ -43,8 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}. To train, run pip install '.[train]' in the project's folder", file=sys.stderr)
     except (InklingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-    else:
-        return exit_code or 0
     return 1
 
 

@@ -70,5 +70,10 @@ def execute(store: StoreSettings, statement: str) -> None:
         connection.execute(statement)
 
 
+def store_flags(store: StoreSettings) -> list[str]:
+    """Return the arguments of `train` and `worker` that name the folders of a store."""
+    return ["--data-dir", str(store.data_dir), "--mnist-dir", str(store.mnist_dir)]
+
+
 def worker_arguments(store: StoreSettings) -> list[str]:
-    return ["worker", "--data-dir", str(store.data_dir), "--mnist-dir", str(store.mnist_dir)]
+    return ["worker", *store_flags(store)]
