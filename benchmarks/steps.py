@@ -15,10 +15,11 @@ from benchmarks.digits import mnist_dir
 from benchmarks.training import RECIPE
 from benchmarks.verdicts import Log, Verdict, log_to_stderr, seconds, spread
 from inkling import mnist
-from inkling.digit import NUM_PIXELS, Floats
-from inkling.mnist import Dataset, Split
+from inkling.digit import Floats
+from inkling.mnist import Dataset
 from inkling.model_card.markdown import paragraph, table
 from inkling.network.recipe import ACCURATE, Recipe
+from training import loop
 from training.data.shuffling import shuffled_batches
 from training.trainer import Trainer
 
@@ -128,7 +129,7 @@ def verdicts(steps: Steps) -> list[Verdict]:
 def _against_the_limit(data: Dataset) -> tuple[list[float], list[float], list[float], list[float]]:
     """Return the limits, the rates of the products, the milliseconds of a step, and the shares of waiting."""
     split, _ = data.hold_out(RECIPE.validation_size)
-    tensors, trainer = _tensors(split), Trainer(RECIPE)
+    tensors, trainer = loop.to_tensors(split), Trainer(RECIPE)
     batches = shuffled_batches(RECIPE.with_overrides({"training_steps": 100_000}), len(split))
     trainer.run_steps(next(batches), 0, *tensors)  # compilation
     square = _matrix(SQUARE, SQUARE)
@@ -158,7 +159,7 @@ def _against_the_limit(data: Dataset) -> tuple[list[float], list[float], list[fl
 def _accurate(data: Dataset) -> dict[str, list[float]]:
     """Return the milliseconds of a step, round by round: of the recipe, and of the recipe without parts of it."""
     split, _ = data.hold_out(ACCURATE.validation_size)
-    tensors = _tensors(split)
+    tensors = loop.to_tensors(split)
     size = (ACCURATE.display_step, ACCURATE.batch_size)
     indices = np.random.default_rng(0).integers(0, len(split), size, dtype=np.int32)
     trainers = {name: Trainer(ACCURATE.with_overrides(without)) for name, without in ACCURATE_WITHOUT.items()}
@@ -197,11 +198,6 @@ def _matrix(rows: int, columns: int) -> Floats:
 
 def _best(call: Call) -> float:
     return min(seconds(call) for _ in range(10))
-
-
-def _tensors(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return images (n, 784) and labels (n,), as a trainer takes them."""
-    return tf.constant(split.images.reshape(-1, NUM_PIXELS)), tf.constant(split.labels, tf.int32)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The temperature: one number that makes a network's confidence mean what it says."""
+"""The calibration temperature: one number that makes a network's confidence match its accuracy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,11 +7,11 @@ COLDEST, HOTTEST = 0.1, 10.0
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
-    """Return the temperature, COLDEST to HOTTEST, that divides logits (n, 10) so that labels (n,) are most likely.
+    """Return the temperature, COLDEST to HOTTEST, for which logits (n, 10) divided by it make labels (n,) most likely.
 
     Guo et al. 2017, "On calibration of modern neural networks" (https://arxiv.org/abs/1706.04599), section 4.2. The
-    mean negative log-likelihood is convex in the inverse temperature, so its slope is bisected: 60 times, to the end
-    of float64.
+    mean negative log-likelihood is convex in the inverse temperature, so bisection finds where its slope is 0; 60
+    halvings exhaust the precision of float64.
     """
     z = logits.astype(np.float64)
     true = z[np.arange(len(labels)), labels]  # (n,)

@@ -1,4 +1,4 @@
-"""The training loop: the tutorial's steps, compiled, many to a call."""
+"""The training loop: the tutorial's steps, compiled, with many steps per call."""
 
 import math
 import time
@@ -25,7 +25,7 @@ from training.trainer import Trainer, scale
 
 
 class DivergedError(Exception):
-    """The loss is no longer a finite number, or has run away."""
+    """The loss is not finite, or so large that training cannot recover."""
 
 
 def train(
@@ -33,26 +33,34 @@ def train(
     dataset: Dataset,
     on_progress: Callable[[Progress, Callable[[], TrainingState]], None],
     resume: TrainingState | None = None,
+    on_drawn: Callable[[int, int], None] = lambda drawn, total: None,
 ) -> Parameters:
-    """Train a new network, or go on from a state, and return its parameters, named as in the checkpoint file.
+    """Train a new network, or resume from a state, and return its parameters, named as in the checkpoint file.
 
-    Calls `on_progress` after every `recipe.display_step` steps, with what they showed and with a function that copies
-    the state to go on from; what it raises ends the training. A resumed training ends with the same parameters, bit
-    for bit, as one that was not interrupted, on the same machine with as many threads.
+    A resumed training ends with the same parameters, bit for bit, as an uninterrupted one, on the same machine with
+    the same number of threads.
+
+    Args:
+        recipe: the hyperparameters.
+        dataset: the images to train and to evaluate on.
+        on_progress: called after every `recipe.display_step` steps, with their progress and with a function that
+            copies the state to resume from. An exception that it raises ends the training.
+        resume: the state to resume from.
+        on_drawn: called with the number of synthetic digits drawn so far, from 0, and with their total.
 
     Raises:
-        DatasetError: nothing would be left to train on.
-        DivergedError: the loss is not finite, or runs away.
+        DatasetError: no image would be left to train on.
+        DivergedError: the loss is not finite, or too large.
     """
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
-    train_split = add_synthetic_digits(train_split, recipe.synthetic, recipe.seed)
+    train_split = add_synthetic_digits(train_split, recipe.synthetic, recipe.seed, on_drawn)
     trainer = Trainer(recipe)
     step, elapsed_s = 0, 0.0
     if resume:
         step, elapsed_s = resume.step, resume.elapsed_s
         trainer.restore(resume)
-    images, labels = _flat(train_split)
-    held_out = _flat(validation_split) if len(validation_split) else None
+    images, labels = to_tensors(train_split)
+    held_out = to_tensors(validation_split) if len(validation_split) else None
     started = time.perf_counter() - elapsed_s
     for indices in shuffled_batches(recipe, len(train_split), skip=step):
         loss, batch_accuracy = trainer.run_steps(indices, step, images, labels)
@@ -71,13 +79,13 @@ def train(
     return trainer.result()
 
 
-def checkpoint_of(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> Checkpoint:
+def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> Checkpoint:
     """Calibrate a trained network on the held-out images, evaluate it on the test images, and return its checkpoint.
 
     Raises:
         CheckpointError: a parameter is not finite.
     """
-    verify(parameters)  # before the evaluation, which cannot score what is not a number
+    verify(parameters)  # before the evaluation, which cannot score NaN
     _, validation = dataset.hold_out(recipe.validation_size)
     temperature = 1.0
     if len(validation):
@@ -97,13 +105,13 @@ def checkpoint_of(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> C
 
 
 def predict(images: NDArray[np.uint8], parameters: Parameters, temperature: float = 1.0) -> NDArray[np.float32]:
-    """Return the probabilities (n, 10) that the network gives images (n, 28, 28)."""
+    """Return the probabilities (n, 10) for images (n, 28, 28)."""
     probabilities: NDArray[np.float32] = tf.nn.softmax(predict_logits(images, parameters) / temperature).numpy()
     return probabilities
 
 
 def predict_logits(images: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.float32]:
-    """Return the logits (n, 10), before the temperature, that the network gives images (n, 28, 28)."""
+    """Return the logits (n, 10), before the temperature, for images (n, 28, 28)."""
     weights = {name: tf.constant(parameters[f"weights/{name}"]) for name in ("h1", "h2", "out")}
     biases = {name: tf.constant(parameters[f"biases/{name}"]) for name in ("b1", "b2", "out")}
     x = scale(tf.reshape(images, [-1, NUM_PIXELS]))
@@ -112,15 +120,19 @@ def predict_logits(images: NDArray[np.uint8], parameters: Parameters) -> NDArray
 
 
 def _check_loss(loss: float, step: int, recipe: Recipe) -> None:
-    """Raise DivergedError when training can lead nowhere any more.
+    """Check that training can recover from the loss of a step.
 
-    A network that guesses has a loss of ln(10) an image; after a display step no sound training is at four times that.
+    A network that guesses has a loss of ln(10) per image. After a display step a working training is far below that;
+    the limit is four times as much.
+
+    Raises:
+        DivergedError: the loss is above the limit or not a number.
     """
     limit = 4 * math.log(NUM_CLASSES) * recipe.batch_size
-    if not loss <= limit:  # NaN is neither more nor less
+    if not loss <= limit:  # true for NaN, too
         raise DivergedError(
-            f"the loss is {loss:g} after step {step}, and {limit:g} is the most that training can recover from: "
-            f"the learning rate {recipe.learning_rate:g} is too high for batches of {recipe.batch_size}"
+            f"the loss is {loss:g} after step {step}, and training cannot recover from more than {limit:g}: "
+            f"the learning rate {recipe.learning_rate:g} is too high for batches of {recipe.batch_size}; lower it"
         )
 
 
@@ -131,5 +143,6 @@ def _held_out_accuracy(held_out: tuple[tf.Tensor, tf.Tensor] | None, parameters:
     return float(accuracy(predict(images, parameters), labels))
 
 
-def _flat(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
+def to_tensors(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return flattened images, uint8 (n, 784), and labels, int32 (n,), as `Trainer.run_steps` takes them."""
     return tf.constant(split.images.reshape(-1, NUM_PIXELS)), tf.constant(split.labels, tf.int32)

@@ -1,6 +1,7 @@
-"""The network: two hidden layers of sigmoids on raw `tf.Variable`s, after the "neural network, raw" tutorial.
+"""The network: two hidden layers of sigmoids on raw `tf.Variable`s, as the "neural network, raw" tutorial has it.
 
-Source: Aymeric Damien, TensorFlow-Examples, tensorflow_v2/notebooks/3_NeuralNetworks/neural_network_raw.ipynb.
+Source: Aymeric Damien, TensorFlow-Examples, tensorflow_v2/notebooks/3_NeuralNetworks/neural_network_raw.ipynb. The
+names, the arithmetic and the initial values are the tutorial's; `tutorial` is its training, `trainer` the compiled one.
 """
 
 import tensorflow as tf
@@ -36,7 +37,7 @@ def initial_biases() -> Variables:
 
 
 def named(weights: Variables, biases: Variables) -> Variables:
-    """Return all variables, by their names in the checkpoint file."""
+    """Return all variables by their names in the checkpoint file."""
     return {
         f"{kind}/{name}": variable
         for kind, variables in (("weights", weights), ("biases", biases))
@@ -48,7 +49,7 @@ def neural_net(x: tf.Tensor, weights: Variables, biases: Variables) -> tf.Tensor
     """Return class probabilities, float32 (batch, 10), each row summing to 1.
 
     Args:
-        x: flattened images, float32 (batch, 784), 0 ground to 1 ink.
+        x: flattened images, float32 (batch, 784), 0 background to 1 foreground.
         weights: h1 (784, 128), h2 (128, 256), out (256, 10).
         biases: b1 (128,), b2 (256,), out (10,).
     """
@@ -56,7 +57,7 @@ def neural_net(x: tf.Tensor, weights: Variables, biases: Variables) -> tf.Tensor
 
 
 def logits(x: tf.Tensor, weights: Variables, biases: Variables) -> tf.Tensor:
-    """Return what `neural_net` takes the softmax of, float32 (batch, 10), in nats."""
+    """Return the logits, float32 (batch, 10): the input of the softmax in `neural_net`, with the same arguments."""
     layer_1 = tf.add(tf.matmul(x, weights["h1"]), biases["b1"])  # (batch, 128)
     layer_1 = tf.nn.sigmoid(layer_1)
     layer_2 = tf.add(tf.matmul(layer_1, weights["h2"]), biases["b2"])  # (batch, 256)
@@ -78,34 +79,27 @@ def cross_entropy(y_pred: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_sum(y_true * tf.math.log(y_pred))  # ()
 
 
-def cross_entropy_of_logits(y_logits: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
-    """Return the cross-entropy summed over the batch, in nats, of logits (batch, 10): exact however sure they are."""
-    return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(y_true, y_logits))  # ()
-
-
 def accuracy(y_pred: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
     """Return the share of rows of `y_pred` (batch, 10) whose largest entry is at `y_true` (batch,), 0 to 1."""
     correct_prediction = tf.equal(tf.argmax(y_pred, 1), tf.cast(y_true, tf.int64))  # (batch,)
     return tf.reduce_mean(tf.cast(correct_prediction, tf.float32))  # ()
 
 
-def run_optimization(x: tf.Tensor, y: tf.Tensor, weights: Variables, biases: Variables, learning_rate: float) -> None:
-    """Take one step of plain stochastic gradient descent, in place.
+def run_optimization(
+    x: tf.Tensor, y: tf.Tensor, weights: Variables, biases: Variables, optimizer: tf.optimizers.Optimizer
+) -> None:
+    """Take one optimization step, in place.
 
-    The tutorial's step, but that the loss, a sum, is taken in two halves: compiled, they are two chains of products
-    that meet once a step, and keep two cores busier than one chain in which each product is divided. And the output
-    layer's weights are turned and turned back: XLA multiplies 10 rows by 256 columns far faster than 256 by 10, and so
-    comes to compute their gradient.
+    Args:
+        x: flattened images, float32 (batch, 784), 0 background to 1 foreground.
+        y: digit labels, integer (batch,), 0 to 9.
+        weights: the weights to update.
+        biases: the biases to update.
+        optimizer: the tutorial's is `tf.optimizers.SGD(learning_rate)`: variable -= learning_rate * gradient.
     """
-    half = x.shape[0] // 2
     with tf.GradientTape() as g:
-        turned = tf.transpose(weights["out"])  # (10, 256)
-        losses = [
-            cross_entropy(neural_net(x[rows], {**weights, "out": tf.transpose(turned)}, biases), y[rows])
-            for rows in (slice(half), slice(half, None))
-        ]
-        loss = tf.add_n(losses)
-    trainable_variables = [*weights.values(), *biases.values()]
+        pred = neural_net(x, weights, biases)
+        loss = cross_entropy(pred, y)
+    trainable_variables = list(weights.values()) + list(biases.values())
     gradients = g.gradient(loss, trainable_variables)
-    for variable, gradient in zip(trainable_variables, gradients, strict=True):
-        variable.assign_sub(learning_rate * gradient)
+    optimizer.apply_gradients(zip(gradients, trainable_variables, strict=True))

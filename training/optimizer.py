@@ -1,4 +1,4 @@
-"""How the weights move: the step size over time, Adam, Muon, weight decay, and the moving average of the weights."""
+"""The optimizers: the learning rate schedule, Adam, Muon, weight decay, and the moving average of the weights."""
 
 import functools
 import math
@@ -15,13 +15,14 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Muon's published values."""
 
 Gradients = dict[str, tf.Tensor]
-"""Named as the variables."""
+"""By the names of the variables."""
 
 
 def learning_rate_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """Return the step size of step number `step`, float32 (), from 0: warm-up (Goyal et al. 2017), then cosine decay.
+    """Return the step size at step `step`, float32 () counted from 0: a linear warm-up, then cosine decay.
 
-    Cosine decay: Loshchilov and Hutter 2017, "SGDR" (https://arxiv.org/abs/1608.03983), equation 5, without restarts.
+    Warm-up: Goyal et al. 2017 (https://arxiv.org/abs/1706.02677), section 2.2. Cosine decay: Loshchilov and Hutter
+    2017, "SGDR" (https://arxiv.org/abs/1608.03983), equation 5, without restarts.
     """
     rate = tf.constant(recipe.learning_rate)
     if recipe.warmup_steps:
@@ -41,7 +42,7 @@ class Adam:
 
     def update(self, gradients: Gradients, step: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Move the variables, in place, by their gradients of step number `step`, float32 () from 0."""
-        bias_correction_1 = 1 - tf.pow(BETA_1, step + 1)  # of the moments, what does not come from their start at 0
+        bias_correction_1 = 1 - tf.pow(BETA_1, step + 1)  # the moments start at 0
         bias_correction_2 = 1 - tf.pow(BETA_2, step + 1)
         for name, variable in self.variables.items():
             first, second, gradient = self.first_moments[name], self.second_moments[name], gradients[name]
@@ -54,10 +55,10 @@ class Adam:
 class Muon:
     """Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) for the hidden layers' weights; else Adam.
 
-    Adam measures a change pixel by pixel and unit by unit. Muon takes the layer for what it is, a linear map: it makes
-    all singular values of the momentum nearly equal, so that rare directions are learned as fast as common ones. The
-    change is scaled to the size of Adam's (Liu et al. 2025, https://arxiv.org/abs/2502.16982, equation 4), so that one
-    learning rate serves both.
+    Adam scales the change of each weight by itself. Muon treats a layer as a linear map: it makes all singular values
+    of the momentum nearly equal, so that rare directions are learned as fast as common ones. The change is scaled to
+    the size of Adam's (Liu et al. 2025, https://arxiv.org/abs/2502.16982, equation 4), so that both can share one
+    learning rate.
     """
 
     def __init__(self, variables: Variables) -> None:
@@ -73,16 +74,17 @@ class Muon:
         for name, variable in self.hidden.items():
             gradient, momentum = gradients[name], self.momenta[name]
             momentum.assign(MOMENTUM * momentum + (1 - MOMENTUM) * gradient)
-            ahead = MOMENTUM * momentum + (1 - MOMENTUM) * gradient  # Nesterov's
+            nesterov = MOMENTUM * momentum + (1 - MOMENTUM) * gradient
             scale = ADAM_SIZE * math.sqrt(max(variable.shape))
-            variable.assign_sub(learning_rate * scale * orthogonalized(ahead))
+            variable.assign_sub(learning_rate * scale * orthogonalized(nesterov))
 
 
 def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:
-    """Return a matrix with the same singular vectors and singular values between 0.7 and 1.2, but for tiny ones.
+    """Return a matrix with the same singular vectors and with singular values of 0.7 to 1.2, except for tiny ones.
 
-    Five Newton-Schulz iterations with Muon's coefficients: s becomes a s + b s^3 + c s^5. Each multiplies the matrix by
-    a polynomial of its square, and these commute; so they are multiplied first, and are as small as the shorter side.
+    Five Newton-Schulz iterations with Muon's coefficients map each singular value s to a s + b s^3 + c s^5. Each
+    multiplies the matrix by a polynomial of its square. These polynomials commute, so they are multiplied with each
+    other first: they are square matrices of the shorter side.
     """
     matrix /= tf.norm(matrix) + 1e-7
     rows, columns = matrix.shape
@@ -98,7 +100,7 @@ def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:
 
 
 def decay_weights(weights: Variables, rate: tf.Tensor) -> None:
-    """Shrink the weights by a share of themselves, in place: decoupled weight decay, which spares the biases.
+    """Subtract a share of each weight, in place: decoupled weight decay, not applied to the biases.
 
     Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101.
     """
@@ -107,7 +109,7 @@ def decay_weights(weights: Variables, rate: tf.Tensor) -> None:
 
 
 def update_averages(averages: Variables, variables: Variables, step: tf.Tensor, decay: float) -> None:
-    """Move each average towards its variable, in place: an exponential moving average, quicker in the first steps.
+    """Move each average towards its variable, in place: an exponential moving average, faster in the first steps.
 
     Polyak and Juditsky 1992; the ramp (1 + step) / (10 + step) is that of TensorFlow 1's ExponentialMovingAverage.
     """

@@ -1,4 +1,4 @@
-"""The state of an unfinished training: what it needs to go on as if nothing had happened."""
+"""The state of an unfinished training, from which it resumes exactly."""
 
 from dataclasses import dataclass, field
 
@@ -17,16 +17,13 @@ SLOTS = ("first_moments/", "second_moments/", "averages/")
 
 @dataclass(frozen=True)
 class TrainingState:
-    """After `step` steps. The order of the images follows from the recipe's seed and the step, so it is not kept.
-
-    `slots` is what moves beside the parameters, the optimizer's moments and the averages: `first_moments/weights/h1`
-    and so on, each of its parameter's shape.
-    """
+    """The state after `step` steps. The order of the images follows from the recipe's seed and the step."""
 
     step: int
     elapsed_s: float
     parameters: Parameters
     slots: Parameters = field(default_factory=dict)
+    """The optimizer's moments and the averages, `first_moments/weights/h1` and so on, each shaped as its parameter."""
 
     def to_snapshot(self) -> Snapshot:
         tensors = {**self.parameters, **self.slots, "elapsed_s": np.array(self.elapsed_s)}
@@ -37,7 +34,7 @@ class TrainingState:
         """Read a snapshot.
 
         Raises:
-            CheckpointError: it is not one, or not of this network.
+            CheckpointError: it is damaged, or belongs to another network.
         """
         tensors = checkpoint.read_tensors(snapshot.state)
         elapsed_s = tensors.pop("elapsed_s", None)

@@ -1,4 +1,4 @@
-"""Real `python -m training` processes for tests, and waiting for what they do."""
+"""Real `python -m training` processes for tests, and a way to wait for them."""
 
 import os
 import subprocess
@@ -12,25 +12,25 @@ from typing import TypeVar
 
 T = TypeVar("T")
 DEADLINE_S = 120
-"""TensorFlow alone takes 5 seconds to import, and much longer where the processors are busy."""
+"""TensorFlow alone takes 5 seconds to import, and much longer while the CPU is busy."""
 
 
 def wait_until(look: Callable[[], T], what: str) -> T:
-    """Call `look` until it answers with something true, and return that.
+    """Call `look` until it returns something true, and return that.
 
     Raises:
-        TimeoutError: it did not in time.
+        TimeoutError: it did not within DEADLINE_S.
     """
     deadline = time.monotonic() + DEADLINE_S
     while not (seen := look()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {DEADLINE_S} s in vain until {what}")
+            raise TimeoutError(f"waited {DEADLINE_S} s until {what}")
         time.sleep(0.02)
     return seen
 
 
 def run_training(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m training` to its end."""
+    """Run `python -m training` and wait until it ends."""
     return subprocess.run(
         [sys.executable, "-m", "training", *arguments],
         env={**os.environ, **environment},
@@ -48,17 +48,17 @@ class Started:
 
     @property
     def log(self) -> str:
-        """What it has written on standard error so far."""
+        """Its output so far."""
         return self.log_file.read_text()
 
     def end(self) -> int:
-        """Wait until it ends by itself; return its exit code, negative for the signal that killed it."""
+        """Wait until it ends; return its exit code, negative for the signal that killed it."""
         return self.process.wait(DEADLINE_S)
 
 
 @contextmanager
 def start_training(folder: Path, *arguments: str, **environment: str) -> Iterator[Started]:
-    """Start `python -m training`, with its log in `folder`; at the end it is killed if it still runs."""
+    """Start `python -m training`, with its log in `folder`; kill it at the end if it still runs."""
     log_file = folder / f"trainer-{time.monotonic_ns()}.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
@@ -76,7 +76,7 @@ def start_training(folder: Path, *arguments: str, **environment: str) -> Iterato
 
 
 def without_module(folder: Path, name: str) -> dict[str, str]:
-    """Return the environment of a process in which `name` is not installed."""
+    """Return environment variables for a process in which the module `name` cannot be imported."""
     package = folder / "missing" / name
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(

@@ -1,4 +1,4 @@
-"""The network in NumPy, in double precision: the formulas that the TensorFlow code is held against.
+"""The network in NumPy, in double precision: the formulas that tests compare the TensorFlow code with.
 
 Sources: the tutorial's text for the forward pass; Bishop, Pattern Recognition and Machine Learning, section 5.3, for
 the gradients of a network of sigmoids under softmax and cross-entropy.
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 SMALLEST = 1e-9
-"""Probabilities are clipped here; below it the loss is flat, so that its gradient is zero."""
+"""Probabilities are clipped at this value; below it the loss is constant, so its gradient is 0."""
 
 
 def sigmoid(x: Array) -> Array:
@@ -18,8 +18,8 @@ def sigmoid(x: Array) -> Array:
 
 def softmax(logits: Array) -> Array:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Array = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+    probabilities: Array = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def layers(x: Array, p: dict[str, Array]) -> tuple[Array, Array, Array]:
@@ -35,7 +35,7 @@ def loss(probabilities: Array, y: NDArray[np.int64]) -> float:
 
 
 def gradients(x: Array, y: NDArray[np.int64], p: dict[str, Array]) -> dict[str, Array]:
-    """Return the loss's gradient by every parameter, summed over the batch."""
+    """Return the gradient of the loss for every parameter, summed over the batch."""
     layer_1, layer_2, probabilities = layers(x, p)
     is_clipped = probabilities[np.arange(len(y)), y] < SMALLEST
     d_out = probabilities - np.eye(10)[y]  # (batch, 10)

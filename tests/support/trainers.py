@@ -1,21 +1,24 @@
-"""`python -m tests.support.trainers`: starts trainers, some of which kill themselves at a named point.
+"""`python -m tests.support.trainers`: starts trainers, some of which kill themselves at a given point.
 
 TensorFlow takes 5 seconds to import. This process imports it once, and forks a trainer for each line of JSON that it
-reads; it answers with the trainer's exit code, negative for the signal that killed it.
+reads; it prints the exit code of the trainer, negative for the signal that killed it.
 """
 
 import json
+import logging.config
 import os
 import re
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from inkling.logging_config import LOGGING
 from inkling.settings import StoreSettings
 
 Moment = Literal["before statement", "after statement", "before commit", "after commit"]
@@ -23,15 +26,15 @@ Moment = Literal["before statement", "after statement", "before commit", "after 
 
 @dataclass(frozen=True)
 class Point:
-    """Where a trainer kills itself with SIGKILL."""
+    """The point at which a trainer kills itself with SIGKILL."""
 
     name: str
     statement: str
-    """A pattern of the SQL statement."""
+    """A pattern that the SQL statement matches."""
     moment: Moment
-    """Of that statement, or of its transaction."""
+    """The moment of that statement or of its transaction."""
     count: int = 1
-    """The first time, the second ..."""
+    """Which of the matching statements, counted from 1."""
 
     def __str__(self) -> str:
         return f"{self.name}, {self.moment}"
@@ -39,16 +42,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Orders:
-    arguments: list[str]
-    environment: dict[str, str] = field(default_factory=dict)
-    log: str = os.devnull
+    settings: dict[str, str]
+    log: str
     point: Point | None = None
     max_file_bytes: int | None = None
-    """As on a disk on which no file can grow further."""
+    """The size at which no file can grow further, as on a full disk."""
 
 
 class Trainers:
-    """Has trainers started, one at a time."""
+    """Starts trainers, one at a time."""
 
     def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
         self._process = process
@@ -56,20 +58,22 @@ class Trainers:
 
     @property
     def pid(self) -> int:
-        """The process id of the one that works now."""
+        """The process id of the current trainer."""
         return int((self.log_file.parent / "log.pid").read_text())
 
     @property
     def log(self) -> str:
-        """What the last one wrote on standard error."""
+        """The standard error of the last trainer."""
         return self.log_file.read_text()
 
     def work(self, store: StoreSettings, point: Point | None = None, max_file_bytes: int | None = None) -> int:
-        """Have a trainer work until nothing waits any more, or until it dies; return its exit code."""
-        arguments = ["worker", "--data-dir", str(store.data_dir), "--mnist-dir", str(store.mnist_dir)]
-        environment = {"INKLING_DATABASE_URL": store.registry_url}
-        arguments += ["--idle-exit", "0.5"]
-        orders = Orders(arguments, environment, str(self.log_file), point, max_file_bytes)
+        """Start a trainer that trains until no run is queued, or until it dies; return its exit code."""
+        settings = {
+            "data_dir": str(store.data_dir),
+            "mnist_dir": str(store.mnist_dir),
+            "database_url": store.registry_url,
+        }
+        orders = Orders(settings, str(self.log_file), point, max_file_bytes)
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(asdict(orders)) + "\n")
@@ -98,7 +102,7 @@ def start_trainers(folder: Path) -> Iterator[Trainers]:
 
 
 def kill_at(point: Point) -> None:
-    """Have this process kill itself at a point."""
+    """Let this process kill itself at a point."""
     from sqlalchemy import Connection, Engine, Pool, event
 
     pattern, passed, has_matched, has_committed = re.compile(point.statement, re.DOTALL), 0, False, False
@@ -134,19 +138,15 @@ def kill_at(point: Point) -> None:
     event.listen(Pool, "checkin", checkin)
 
 
-def train(orders: Orders) -> int:
-    """Be a trainer, with a snapshot at every display step."""
-    from training import worker
-    from training.__main__ import main
+def train(orders: Orders) -> None:
+    """Train the queued runs, with a snapshot at every display step."""
+    from training.worker import Timings, work
 
-    os.environ.update(orders.environment)
     log = os.open(orders.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for stream in (1, 2):
         os.dup2(log, stream)
     Path(f"{orders.log}.pid").write_text(str(os.getpid()))
-    worker.SNAPSHOT_S = 0
-    worker.RETRY_S = 1.0
-    worker.POLL_S = 0.1
+    logging.config.dictConfig(LOGGING)
     if orders.max_file_bytes is not None:
         import resource
 
@@ -154,7 +154,8 @@ def train(orders: Orders) -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (orders.max_file_bytes, resource.RLIM_INFINITY))
     if orders.point:
         kill_at(orders.point)
-    return main(orders.arguments)
+    settings = StoreSettings.model_validate(orders.settings)
+    work(settings, idle_exit_s=0.5, timings=Timings(snapshot_s=0, retry_s=1.0, poll_s=0.1))
 
 
 def main() -> None:
@@ -166,9 +167,12 @@ def main() -> None:
         orders = Orders(**read, point=point)
         pid = os.fork()
         if pid == 0:
-            code = 70
+            code = 0
             try:
-                code = train(orders)
+                train(orders)
+            except BaseException:
+                traceback.print_exc()
+                code = 70
             finally:
                 os._exit(code)
         _, status = os.waitpid(pid, 0)

@@ -5,7 +5,7 @@ import pytest
 
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
-from tests.support.runs import Undisturbed, queue, told
+from tests.support.runs import Outcome, queue, without_times
 from tests.support.trainers import Trainers, start_trainers
 
 
@@ -23,12 +23,12 @@ def trainers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainers]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(trainers: Trainers, tmp_path_factory: pytest.TempPathFactory, small_mnist_dir: Path) -> Undisturbed:
-    """What a run comes to that no trainer died of."""
-    store = StoreSettings(data_dir=tmp_path_factory.mktemp("undisturbed"), mnist_dir=small_mnist_dir)
+def expected(trainers: Trainers, tmp_path_factory: pytest.TempPathFactory, small_mnist_dir: Path) -> Outcome:
+    """The outcome of an uninterrupted run of SHORT."""
+    store = StoreSettings(data_dir=tmp_path_factory.mktemp("uninterrupted"), mnist_dir=small_mnist_dir)
     registry = Registry(store.registry_url)
     run = queue(registry)
-    assert trainers.work(store) == 0
-    ended = Undisturbed(registry.versions.get(1).digest, told(registry.runs.progress(run.id)))
+    assert trainers.work(store) == 0, trainers.log
+    outcome = Outcome(registry.versions.get(1).digest, without_times(registry.runs.progress(run.id)))
     registry.close()
-    return ended
+    return outcome

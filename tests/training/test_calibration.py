@@ -9,12 +9,12 @@ from training.calibration import COLDEST, HOTTEST, fit_temperature
 
 
 def labels_of(probabilities: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return labels drawn with these probabilities: a network that gives them is calibrated by construction."""
+    """Return labels sampled with these probabilities, so that a network that predicts them is calibrated."""
     return (probabilities.cumsum(axis=1) > random.random((len(probabilities), 1))).argmax(axis=1).astype(np.uint8)
 
 
 @pytest.mark.parametrize("true", [0.5, 1.0, 2.5])
-def test_fit_finds_the_temperature_that_the_labels_were_drawn_at(true: float) -> None:
+def test_fit_finds_the_temperature_from_which_the_labels_were_sampled(true: float) -> None:
     random = np.random.default_rng(0)
     logits = random.normal(0, 3, (20_000, 10)).astype(np.float32)
     labels = labels_of(softmax(logits.astype(np.float64) / true), random)
@@ -32,7 +32,7 @@ def test_fit_calibrates() -> None:
     assert after < 0.02
 
 
-def test_network_that_is_always_right_gets_the_coldest_and_one_that_guesses_the_hottest() -> None:
+def test_network_that_is_always_right_gets_the_lowest_temperature_and_one_that_is_always_wrong_the_highest() -> None:
     labels = (np.arange(100) % 10).astype(np.uint8)
     sure = np.eye(10, dtype=np.float32)[labels]
     assert fit_temperature(sure, labels) == pytest.approx(COLDEST)

@@ -1,4 +1,4 @@
-"""Trainers killed at named points of what they write, and how their runs end."""
+"""Runs whose trainers are killed at each point of their writes to the registry."""
 
 import signal
 
@@ -8,13 +8,13 @@ from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint
 from tests.support.postgres import BACKENDS
-from tests.support.runs import Undisturbed, queue, take_for_dead, told
+from tests.support.runs import Outcome, expire_leases, queue, without_times
 from tests.support.trainers import Point, Trainers
 
 pytestmark = pytest.mark.train
 
 CLAIM, PROGRESS = r"UPDATE runs SET .*attempt=\(runs\.attempt \+", "INSERT INTO run_progress"
-FORGET, SNAPSHOT = "DELETE FROM run_snapshots", "INSERT INTO run_snapshots"
+DELETE_SNAPSHOT, SNAPSHOT = "DELETE FROM run_snapshots", "INSERT INTO run_snapshots"
 VERSION, END, DECISION = "INSERT INTO versions", r"UPDATE runs SET .*[, ]version=", "INSERT INTO promotions"
 POINTS = [
     Point("claim", CLAIM, "before statement"),
@@ -22,7 +22,7 @@ POINTS = [
     Point("claim", CLAIM, "after commit"),
     Point("progress", PROGRESS, "before commit", count=2),
     Point("progress", PROGRESS, "after commit", count=2),
-    Point("snapshot forgotten", FORGET, "after statement", count=2),
+    Point("snapshot deleted", DELETE_SNAPSHOT, "after statement", count=2),
     Point("snapshot", SNAPSHOT, "before commit"),
     Point("snapshot", SNAPSHOT, "after commit", count=2),
     Point("publish version", VERSION, "before statement"),
@@ -35,8 +35,8 @@ POINTS = [
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("point", POINTS, ids=str)
-def test_run_of_a_trainer_killed_at_any_point_ends_as_if_it_had_not_been(
-    registry: Registry, store: StoreSettings, trainers: Trainers, undisturbed: Undisturbed, point: Point
+def test_run_of_a_trainer_killed_at_any_point_ends_like_an_uninterrupted_one(
+    registry: Registry, store: StoreSettings, trainers: Trainers, expected: Outcome, point: Point
 ) -> None:
     # given: a served version, and a run
     registry.versions.add_first(make_checkpoint())
@@ -45,18 +45,18 @@ def test_run_of_a_trainer_killed_at_any_point_ends_as_if_it_had_not_been(
     assert trainers.work(store, point) == -signal.SIGKILL, trainers.log
     # then
     assert registry.verify() == []
-    # when: another trainer comes
-    take_for_dead(registry, store)
+    # when: another trainer starts
+    expire_leases(registry, store)
     assert registry.verify() == []
     assert trainers.work(store) == 0
     # then
     ended = registry.runs.get(run.id)
     assert ended.state == "succeeded", trainers.log
-    made = [version for version in registry.versions.newest(10) if version.origin == "run"]
-    assert [(version.run_id, version.version, version.digest) for version in made] == [
-        (run.id, ended.version, undisturbed.digest)
+    published = [version for version in registry.versions.newest(10) if version.origin == "run"]
+    assert [(version.run_id, version.version, version.digest) for version in published] == [
+        (run.id, ended.version, expected.digest)
     ]
-    assert told(registry.runs.progress(run.id)) == undisturbed.lines
+    assert without_times(registry.runs.progress(run.id)) == expected.lines
     assert [promotion.version for promotion in registry.versions.promotions(10)] == [ended.version, 1]
     assert registry.runs.snapshot(run.id) is None
     assert registry.verify() == []

@@ -1,5 +1,4 @@
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 from inkling.network.checkpoint import SHAPES
 from tests.support import reference
 from tests.support.networks import Parameters, random_parameters
+from tests.support.trainings import random_batch, values_of, variables_of
 
 pytestmark = pytest.mark.train
 
@@ -15,37 +15,23 @@ TOLERANCE = 1e-4
 
 
 def network(scale: float = 1.0) -> Parameters:
-    """Return a seeded network; a larger scale makes it surer."""
+    """Return a seeded network; a larger scale makes it more confident."""
     return {name: array * np.float32(scale) for name, array in random_parameters(seed=5).items()}
-
-
-def batch(size: int = 64) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    random = np.random.default_rng(11)
-    return random.random((size, 784), np.float32), random.integers(0, 10, size)
 
 
 def in_double(parameters: Parameters) -> dict[str, reference.Array]:
     return {name: array.astype(np.float64) for name, array in parameters.items()}
 
 
-def variables(parameters: Parameters) -> tuple[Any, Any]:
-    """Return weights and biases as the TensorFlow code takes them."""
-    import tensorflow as tf
-
-    weights = {name: tf.Variable(parameters[f"weights/{name}"]) for name in ("h1", "h2", "out")}
-    biases = {name: tf.Variable(parameters[f"biases/{name}"]) for name in ("b1", "b2", "out")}
-    return weights, biases
-
-
 def probabilities_and_loss(
     x: NDArray[np.float32], y: NDArray[np.int64], parameters: Parameters
 ) -> tuple[NDArray[np.float32], float]:
-    """Return what the TensorFlow code makes of a batch."""
+    """Return the probabilities and the loss that the TensorFlow code computes."""
     import tensorflow as tf
 
     from training.model import cross_entropy, neural_net
 
-    weights, biases = variables(parameters)
+    weights, biases = variables_of(parameters)
     pred = neural_net(tf.constant(x), weights, biases)
     return pred.numpy(), float(cross_entropy(pred, tf.constant(y)))
 
@@ -56,7 +42,7 @@ def gradients(x: NDArray[np.float32], y: NDArray[np.int64], parameters: Paramete
 
     from training.model import cross_entropy, neural_net
 
-    weights, biases = variables(parameters)
+    weights, biases = variables_of(parameters)
     with tf.GradientTape() as tape:
         loss = cross_entropy(neural_net(tf.constant(x), weights, biases), tf.constant(y))
     named = {f"weights/{name}": variable for name, variable in weights.items()}
@@ -72,10 +58,9 @@ def after_one_step(
 
     from training.model import run_optimization
 
-    weights, biases = variables(parameters)
-    run_optimization(tf.constant(x), tf.constant(y), weights, biases, learning_rate)
-    stepped = {f"weights/{name}": variable.numpy() for name, variable in weights.items()}
-    return stepped | {f"biases/{name}": variable.numpy() for name, variable in biases.items()}
+    weights, biases = variables_of(parameters)
+    run_optimization(tf.constant(x), tf.constant(y), weights, biases, tf.optimizers.SGD(learning_rate))
+    return values_of(weights, biases)
 
 
 def assert_close(actual: NDArray[np.float32], expected: reference.Array) -> None:
@@ -85,7 +70,7 @@ def assert_close(actual: NDArray[np.float32], expected: reference.Array) -> None
 
 @pytest.mark.parametrize("scale", [1.0, 10.0])
 def test_probabilities_and_loss_are_those_of_the_formulas(scale: float) -> None:
-    x, y = batch()
+    x, y = random_batch()
     pred, loss = probabilities_and_loss(x, y, network(scale))
     _, _, expected = reference.layers(x.astype(np.float64), in_double(network(scale)))
     assert pred.shape == (64, 10)
@@ -97,7 +82,7 @@ def test_probabilities_and_loss_are_those_of_the_formulas(scale: float) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 10.0])
 def test_every_gradient_is_that_of_the_formulas(scale: float) -> None:
-    x, y = batch()
+    x, y = random_batch()
     expected = reference.gradients(x.astype(np.float64), y, in_double(network(scale)))
     actual = gradients(x, y, network(scale))
     assert actual.keys() == expected.keys() == SHAPES.keys()
@@ -106,8 +91,8 @@ def test_every_gradient_is_that_of_the_formulas(scale: float) -> None:
 
 
 def test_reference_gradients_are_the_slopes_of_the_reference_loss() -> None:
-    # given: the reference itself, held against central differences
-    x, y = batch(8)
+    # given: the reference itself, compared with central differences
+    x, y = random_batch(8)
     parameters = in_double(network())
     analytic = reference.gradients(x.astype(np.float64), y, parameters)
     for name, array in parameters.items():
@@ -120,9 +105,9 @@ def test_reference_gradients_are_the_slopes_of_the_reference_loss() -> None:
         assert (losses[0] - losses[1]) / 2e-5 == pytest.approx(analytic[name][index], rel=1e-5)
 
 
-def sure_and_wrong() -> tuple[NDArray[np.float32], NDArray[np.int64], Parameters]:
+def confident_and_wrong() -> tuple[NDArray[np.float32], NDArray[np.int64], Parameters]:
     """Return a batch and a network that gives the label of every second image a probability far below the clip."""
-    x, _ = batch(8)
+    x, _ = random_batch(8)
     parameters = network()
     parameters["biases/out"][:] = 0
     parameters["biases/out"][3] = 60.0  # e^-60 is 1e-26
@@ -130,7 +115,7 @@ def sure_and_wrong() -> tuple[NDArray[np.float32], NDArray[np.int64], Parameters
 
 
 def test_probabilities_are_clipped_at_a_billionth() -> None:
-    x, y, parameters = sure_and_wrong()
+    x, y, parameters = confident_and_wrong()
     pred, loss = probabilities_and_loss(x, y, parameters)
     assert pred[1, 4] < 1e-9
     assert loss == pytest.approx(4 * -math.log(1e-9), rel=TOLERANCE)
@@ -138,8 +123,8 @@ def test_probabilities_are_clipped_at_a_billionth() -> None:
 
 def test_clipped_image_has_no_gradient() -> None:
     # given: of two images one is clipped, the other not
-    x, y, parameters = sure_and_wrong()
-    parameters["biases/out"][3] = 5.0  # sure, but above the clip
+    x, y, parameters = confident_and_wrong()
+    parameters["biases/out"][3] = 5.0  # confident, but above the clip
     parameters["biases/out"][4] = -60.0
     expected = reference.gradients(x.astype(np.float64), y, in_double(parameters))
     only_others = reference.gradients(x[::2].astype(np.float64), y[::2], in_double(parameters))
@@ -159,22 +144,22 @@ def test_loss_of_a_label_with_probability_zero_is_finite() -> None:
     assert float(cross_entropy(pred, tf.constant([3]))) == 0
 
 
-def test_loss_is_summed_over_the_batch() -> None:
-    x, y = batch(16)
+def test_loss_is_summed_over_the_random_batch() -> None:
+    x, y = random_batch(16)
     _, once = probabilities_and_loss(x, y, network())
     _, twice = probabilities_and_loss(np.concatenate([x, x]), np.concatenate([y, y]), network())
     assert twice == pytest.approx(2 * once, rel=1e-5)
 
 
-def test_loss_of_a_network_that_knows_nothing_is_the_logarithm_of_ten() -> None:
-    x, y = batch(16)
+def test_loss_of_a_network_that_guesses_is_the_logarithm_of_ten() -> None:
+    x, y = random_batch(16)
     _, loss = probabilities_and_loss(x, y, {name: array * 0 for name, array in network().items()})
     assert loss == pytest.approx(16 * math.log(10), rel=1e-6)
 
 
 @pytest.mark.parametrize(("learning_rate", "images"), [(0.001, 64), (0.1, 64), (0.1, 33), (0.1, 1)])
 def test_one_step_goes_down_the_gradient_of_all_images(learning_rate: float, images: int) -> None:
-    x, y = batch(images)
+    x, y = random_batch(images)
     before = network()
     expected = reference.gradients(x.astype(np.float64), y, in_double(before))
     for name, array in after_one_step(x, y, before, learning_rate).items():
@@ -208,7 +193,7 @@ def test_new_network_has_the_tutorials_weights_and_biases() -> None:
     assert all((variable.numpy() == 0).all() for variable in biases.values())
 
 
-def test_seed_decides_on_the_initial_weights() -> None:
+def test_seed_determines_the_initial_weights() -> None:
     from training.model import initial_weights
 
     first, again, other = (

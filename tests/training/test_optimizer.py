@@ -35,7 +35,7 @@ def test_tutorial_keeps_its_step_size() -> None:
     }
 
 
-def test_step_size_warms_up_and_falls_as_a_cosine_to_nothing() -> None:
+def test_step_size_warms_up_and_then_falls_to_zero_along_a_cosine() -> None:
     recipe = {"learning_rate": 0.01, "warmup_steps": 100, "training_steps": 10_000, "display_step": 100}
     assert rate(0, **recipe) == pytest.approx(0.0001, rel=1e-5)
     assert rate(49, **recipe) == pytest.approx(0.005, rel=1e-4)
@@ -71,7 +71,7 @@ def test_adam_takes_the_steps_of_its_paper() -> None:
 
 
 def test_muon_takes_the_steps_of_its_authors() -> None:
-    """Jordan's zeropower_via_newtonschulz5, scaled as by Liu et al., in float64; Adam for what is no hidden layer."""
+    """Jordan's zeropower_via_newtonschulz5 in float64, scaled as by Liu et al., and Adam outside the hidden layers."""
     import tensorflow as tf
 
     from training.optimizer import Adam, Muon
@@ -100,8 +100,8 @@ def test_muon_takes_the_steps_of_its_authors() -> None:
         # then
         for name, momentum in momenta.items():
             momentum[:] = 0.95 * momentum + 0.05 * gradients[name]
-            ahead = 0.95 * momentum + 0.05 * gradients[name]
-            step = 0.2 * math.sqrt(max(momentum.shape)) * zeropower(ahead)
+            nesterov = 0.95 * momentum + 0.05 * gradients[name]
+            step = 0.2 * math.sqrt(max(momentum.shape)) * zeropower(nesterov)
             parameters[name] = parameters[name] - 0.01 * step
             np.testing.assert_allclose(variables[name].numpy(), parameters[name], rtol=0, atol=1e-4, err_msg=name)
         for name in parameters.keys() - momenta.keys():
@@ -109,7 +109,7 @@ def test_muon_takes_the_steps_of_its_authors() -> None:
 
 
 @pytest.mark.parametrize("shape", [(784, 128), (128, 256), (5, 5)])
-def test_orthogonalized_matrix_stretches_all_directions_alike(shape: tuple[int, int]) -> None:
+def test_orthogonalized_matrix_has_nearly_equal_singular_values(shape: tuple[int, int]) -> None:
     import tensorflow as tf
 
     from training.optimizer import orthogonalized
@@ -121,7 +121,7 @@ def test_orthogonalized_matrix_stretches_all_directions_alike(shape: tuple[int, 
     assert 0.6 < values.min() < values.max() < 1.3
 
 
-def test_weight_decay_takes_a_share_of_the_weights() -> None:
+def test_weight_decay_subtracts_a_share_of_the_weights() -> None:
     import tensorflow as tf
 
     from training.optimizer import decay_weights
@@ -131,7 +131,7 @@ def test_weight_decay_takes_a_share_of_the_weights() -> None:
     assert weights["h1"].numpy().tolist() == [0.75, -1.5]
 
 
-def test_average_follows_quickly_at_first_and_slowly_later() -> None:
+def test_average_follows_its_variable_fast_at_first_and_slowly_later() -> None:
     import tensorflow as tf
 
     from training.optimizer import update_averages

@@ -1,4 +1,4 @@
-"""Runs whose trainer, database or disk is lost for a while, or for good."""
+"""Runs whose trainer, database or disk fails, for a while or permanently."""
 
 import os
 import signal
@@ -14,30 +14,26 @@ from inkling.settings import StoreSettings
 from tests.support.networks import random_parameters
 from tests.support.postgres import BACKENDS, Postgres
 from tests.support.processes import DEADLINE_S, start_training, wait_until
-from tests.support.runs import SHORT, Undisturbed, queue, take_for_dead, told
+from tests.support.runs import LONG_S, OWNER, SHORT, Outcome, expire_leases, queue, without_times, worker_arguments
 from tests.support.trainers import Point, Trainers
 from training.snapshot import TrainingState
 
 pytestmark = pytest.mark.train
 
 LONGER = SHORT.with_overrides({"training_steps": 6000, "display_step": 20})
-"""Long enough for what happens to it: three hundred lines of progress, and as many snapshots."""
-
-
-def arguments(store: StoreSettings) -> list[str]:
-    return ["worker", "--data-dir", str(store.data_dir), "--mnist-dir", str(store.mnist_dir)]
+"""Long enough to be interrupted: 300 lines of progress, and as many snapshots."""
 
 
 # the trainer
 
 
-def test_run_killed_in_the_middle_ends_with_the_same_file(
+def test_run_killed_in_the_middle_ends_with_the_same_checkpoint(
     registry: Registry, store: StoreSettings, trainers: Trainers
 ) -> None:
-    # given: the run as it ends undisturbed
-    undisturbed = queue(registry, LONGER)
+    # given: an uninterrupted run
+    uninterrupted = queue(registry, LONGER)
     assert trainers.work(store) == 0, trainers.log
-    # when: a trainer of the same recipe is killed after its first snapshot, wherever it is then
+    # when: a trainer of the same recipe is killed at some moment after its first snapshot
     run = queue(registry, LONGER)
     codes: list[int] = []
     trainer = threading.Thread(target=lambda: codes.append(trainers.work(store)))
@@ -52,22 +48,20 @@ def test_run_killed_in_the_middle_ends_with_the_same_file(
     assert 0 < snapshot.step < LONGER.training_steps
     assert registry.verify() == []
     # when
-    take_for_dead(registry, store)
+    expire_leases(registry, store)
     assert trainers.work(store) == 0
     # then
-    assert f"run {run.id}: going on from step {snapshot.step}" in trainers.log
+    assert f"run {run.id}: resumes from step {snapshot.step}" in trainers.log
     assert registry.runs.get(run.id).attempt == 2
     assert registry.versions.get(2).digest == registry.versions.get(1).digest
-    assert told(registry.runs.progress(run.id)) == told(registry.runs.progress(undisturbed.id))
+    assert without_times(registry.runs.progress(run.id)) == without_times(registry.runs.progress(uninterrupted.id))
     times = [line.elapsed_s for line in registry.runs.progress(run.id)]
     assert times == sorted(times)
     assert registry.verify() == []
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_run_that_two_trainers_died_of_is_given_up(
-    registry: Registry, store: StoreSettings, trainers: Trainers
-) -> None:
+def test_run_whose_trainer_dies_twice_fails(registry: Registry, store: StoreSettings, trainers: Trainers) -> None:
     # given
     run, next_run = queue(registry), queue(registry)
     at_second_snapshot = Point("snapshot", "INSERT INTO run_snapshots", "after commit", count=2)
@@ -75,7 +69,7 @@ def test_run_that_two_trainers_died_of_is_given_up(
     # when
     for point in (at_second_snapshot, at_next_snapshot):
         assert trainers.work(store, point) == -signal.SIGKILL
-        take_for_dead(registry, store)
+        expire_leases(registry, store)
     assert trainers.work(store) == 0
     # then
     failed = registry.runs.get(run.id)
@@ -97,23 +91,23 @@ def damaged(kind: str) -> Snapshot:
     return Snapshot(40, safetensors.numpy.save({"elapsed_s": random_parameters()["biases/out"]}))
 
 
-@pytest.mark.parametrize("kind", ["truncated", "not finite", "of something else"])
-def test_run_whose_snapshot_cannot_be_read_begins_anew(
-    registry: Registry, store: StoreSettings, trainers: Trainers, undisturbed: Undisturbed, kind: str
+@pytest.mark.parametrize("kind", ["truncated", "not finite", "other tensors"])
+def test_run_whose_snapshot_cannot_be_read_starts_over(
+    registry: Registry, store: StoreSettings, trainers: Trainers, expected: Outcome, kind: str
 ) -> None:
-    # given: a run with a snapshot that is damaged, given back
+    # given: a run in the queue with a damaged snapshot
     run = queue(registry)
-    claim = registry.runs.claim(600, "tests")
-    assert claim is not None
-    registry.runs.save_snapshot(claim, damaged(kind))
-    registry.runs.release(claim)
+    lease = registry.runs.claim(LONG_S, OWNER)
+    assert lease is not None
+    registry.runs.save_snapshot(lease, damaged(kind))
+    registry.runs.release(lease)
     assert registry.runs.get(run.id).step == 40
     # when
     assert trainers.work(store) == 0
     # then
-    assert f"run {run.id}: its snapshot cannot be used, training anew: " in trainers.log
-    assert registry.versions.get(1).digest == undisturbed.digest
-    assert told(registry.runs.progress(run.id)) == undisturbed.lines
+    assert f"run {run.id}: cannot read its snapshot, starting over: " in trainers.log
+    assert registry.versions.get(1).digest == expected.digest
+    assert without_times(registry.runs.progress(run.id)) == expected.lines
     assert registry.verify() == []
 
 
@@ -124,14 +118,14 @@ def test_run_with_a_learning_rate_that_is_too_high_fails_and_publishes_nothing(
     assert trainers.work(store) == 0
     failed = registry.runs.get(run.id)
     assert (failed.state, failed.error_type) == ("failed", "diverged")
-    assert "is the most that training can recover from: the learning rate 1 is too high" in (failed.error or "")
+    assert "training cannot recover from more than 294.731: the learning rate 1 is too high" in (failed.error or "")
     assert (registry.versions.newest(10), registry.runs.snapshot(run.id)) == ([], None)
     assert registry.verify() == []
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_two_trainers_train_every_run_once(
-    registry: Registry, store: StoreSettings, undisturbed: Undisturbed, tmp_path: Path
+    registry: Registry, store: StoreSettings, expected: Outcome, tmp_path: Path
 ) -> None:
     # given
     runs = [queue(registry) for _ in range(6)]
@@ -142,8 +136,8 @@ def test_two_trainers_train_every_run_once(
 
     # when
     with (
-        start_training(tmp_path, *arguments(store), **environment) as one,
-        start_training(tmp_path, *arguments(store), **environment) as other,
+        start_training(tmp_path, *worker_arguments(store), **environment) as one,
+        start_training(tmp_path, *worker_arguments(store), **environment) as other,
     ):
         wait_until(have_ended, "every run has ended")
         for trainer in (one, other):
@@ -153,32 +147,32 @@ def test_two_trainers_train_every_run_once(
     ended = [registry.runs.get(run.id) for run in runs]
     assert [(run.state, run.attempt) for run in ended] == [("succeeded", 1)] * 6
     assert sorted(run.version or 0 for run in ended) == [1, 2, 3, 4, 5, 6]
-    assert {version.digest for version in registry.versions.newest(10)} == {undisturbed.digest}
-    assert all(told(registry.runs.progress(run.id)) == undisturbed.lines for run in runs)
+    assert {version.digest for version in registry.versions.newest(10)} == {expected.digest}
+    assert all(without_times(registry.runs.progress(run.id)) == expected.lines for run in runs)
     assert registry.verify() == []
 
 
 # the disk
 
 
-def test_run_on_a_full_disk_fails_and_says_so(
-    registry: Registry, store: StoreSettings, trainers: Trainers, undisturbed: Undisturbed
+def test_run_on_a_full_disk_fails_with_that_reason(
+    registry: Registry, store: StoreSettings, trainers: Trainers, expected: Outcome
 ) -> None:
-    # given: a disk that takes lines of progress, but not half a megabyte more
+    # given: a disk with room for lines of progress, but not for half a megabyte
     run, next_run = queue(registry), queue(registry)
     registry.close()
-    # when: every file of the trainer may grow to so much
+    # when: no file of the trainer can grow beyond 400,000 bytes
     assert trainers.work(store, max_file_bytes=400_000) == 0
     # then
     for failed in (registry.runs.get(run.id), registry.runs.get(next_run.id)):
         assert (failed.state, failed.error_type) == ("failed", "disk_full"), trainers.log
-        assert "takes no more" in (failed.error or "")
+        assert "is full" in (failed.error or "")
     assert (registry.verify(), registry.versions.newest(10)) == ([], [])
-    # when: there is room again
+    # when: the disk has room again
     again = queue(registry)
     assert trainers.work(store) == 0
     # then
-    assert registry.versions.get(registry.runs.get(again.id).version or 0).digest == undisturbed.digest
+    assert registry.versions.get(registry.runs.get(again.id).version or 0).digest == expected.digest
     assert registry.verify() == []
 
 
@@ -190,13 +184,13 @@ def test_run_survives_a_restart_of_the_database(
     registry: Registry, store: StoreSettings, postgres: Postgres, tmp_path: Path
 ) -> None:
     run = queue(registry, LONGER)
-    with start_training(tmp_path, *arguments(store), INKLING_DATABASE_URL=store.registry_url) as trainer:
+    with start_training(tmp_path, *worker_arguments(store), INKLING_DATABASE_URL=store.registry_url) as trainer:
         # given
         wait_until(lambda: registry.runs.get(run.id).step, "the run has made its first steps")
         # when
         postgres.stop("immediate")
         try:
-            wait_until(lambda: "does not take a write, trying again" in trainer.log, "the trainer complains")
+            wait_until(lambda: "cannot write to the registry, will retry" in trainer.log, "the trainer logs a warning")
         finally:
             postgres.start()
         # then
@@ -212,7 +206,7 @@ def test_run_survives_a_restart_of_the_database(
 def test_run_whose_database_is_lost_for_longer_is_resumed(
     registry: Registry, store: StoreSettings, postgres: Postgres, trainers: Trainers
 ) -> None:
-    # given: a trainer that waits a second for its database
+    # given: a trainer that retries for a second
     run = queue(registry, LONGER)
     trainer = threading.Thread(target=trainers.work, args=(store,))
     trainer.start()
@@ -225,11 +219,11 @@ def test_run_whose_database_is_lost_for_longer_is_resumed(
         postgres.start()
     # then
     assert not trainer.is_alive()
-    assert f"run {run.id}: its failure cannot be recorded" in trainers.log
+    assert f"run {run.id}: cannot record its failure" in trainers.log
     assert "Traceback" not in trainers.log
     assert registry.verify() == []
     # when
-    take_for_dead(registry, store)
+    expire_leases(registry, store)
     assert trainers.work(store) == 0
     # then
     ended = registry.runs.get(run.id)

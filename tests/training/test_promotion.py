@@ -20,13 +20,13 @@ LABELS: NDArray[np.uint8] = (np.arange(200) % 10).astype(np.uint8)
 
 
 def evenly(correct: int) -> NDArray[np.bool_]:
-    """Return a reading of LABELS that is right so many times, of each digit as often as of another."""
-    right: NDArray[np.bool_] = np.arange(200) < correct
-    return right
+    """Return whether each of LABELS is read correctly: so many of them, evenly over the digits."""
+    is_correct: NDArray[np.bool_] = np.arange(200) < correct
+    return is_correct
 
 
 def decide_between(candidate: NDArray[np.bool_], served: NDArray[np.bool_]) -> Decision:
-    """Return the decision between two readings of LABELS."""
+    """Return the decision between two versions that read LABELS."""
     from training.promotion import compare, decide_on
 
     return decide_on(compare(candidate, served, LABELS))
@@ -40,7 +40,7 @@ def validation() -> Split:
 
 
 def decide(policy: PromotePolicy, reads: int, served_reads: int | None, validation: Split) -> Decision:
-    """Return the decision on a network that reads one digit everywhere, against a served one that reads another."""
+    """Return the decision on a network that reads one digit in every image; the served one reads `served_reads`."""
     from training.promotion import promotion_decision
 
     served = None if served_reads is None else make_checkpoint(parameters_that_read(served_reads)).content
@@ -48,13 +48,12 @@ def decide(policy: PromotePolicy, reads: int, served_reads: int | None, validati
 
 
 def test_better_version_is_promoted() -> None:
-    # given: of 200 held-out images the candidate reads 110 right, the served version 60, and no digit suffers
-    right = evenly(110), evenly(60)
-    decision = decide_between(*right)
+    # given: of 200 held-out images the candidate reads 110 correctly, the served version 60, and no digit is read worse
+    decision = decide_between(evenly(110), evenly(60))
     # then
     assert decision.is_promoted
     assert decision.reason.startswith(
-        "better: 110 of 200 held-out images right, the served version 60 (McNemar's p is "
+        "significantly better: 110 of 200 held-out images correct, 60 by the served version (McNemar's p "
     )
 
 
@@ -62,26 +61,26 @@ def test_worse_version_is_not_promoted(validation: Split) -> None:
     decision = decide("if_better", FOURS, THREES, validation)
     assert not decision.is_promoted
     assert decision.reason == (
-        "not better: 3 of 10 held-out images right, the served version 7 "
-        "(McNemar's p is 0.945, needed is less than 0.05)"
+        "not significantly better: 3 of 10 held-out images correct, 7 by the served version "
+        "(McNemar's p 0.945, must be below 0.05)"
     )
 
 
 def test_version_that_is_better_by_chance_only_is_not_promoted(validation: Split) -> None:
     decision = decide("if_better", THREES, FOURS, validation)
     assert not decision.is_promoted
-    assert "(McNemar's p is 0.172, needed is less than 0.05)" in decision.reason
+    assert "(McNemar's p 0.172, must be below 0.05)" in decision.reason
 
 
-def test_version_that_forgot_a_digit_is_not_promoted_however_much_better_it_is_over_all() -> None:
-    # given: the candidate reads every digit but the 7, the served version nothing but the 7
+def test_version_that_misreads_a_digit_is_not_promoted_however_much_better_it_is_overall() -> None:
+    # given: the candidate reads every digit but 7, the served version only 7
     candidate, served = LABELS != 7, LABELS == 7
     decision = decide_between(candidate, served)
     # then
     assert not decision.is_promoted
     assert decision.reason == (
-        "better over all, but not on the digit 7: 180 of 200 held-out images right, the served version 20, "
-        "and its recall falls by 1.000, allowed is 0.03"
+        "better overall, but worse on digit 7: 180 of 200 held-out images correct, 20 by the served version, "
+        "but recall of 7 falls by 1.000, the limit is 0.03"
     )
     assert decision.comparison is not None
     assert (decision.comparison.worst_digit, decision.comparison.worst_digit_change) == (7, -1.0)
@@ -89,7 +88,7 @@ def test_version_that_forgot_a_digit_is_not_promoted_however_much_better_it_is_o
 
 @pytest.mark.parametrize(("lost", "is_promoted"), [(3, True), (4, False)])
 def test_recall_of_a_digit_may_fall_by_three_in_a_hundred_at_most(lost: int, is_promoted: bool) -> None:
-    # given: 100 images of each digit, of which the served version reads the 7s only; the candidate loses some of them
+    # given: 100 images of each digit; the served version reads only the 7s, and the candidate misreads some of them
     labels = (np.arange(1000) % 10).astype(np.uint8)
     candidate = np.ones(1000, np.bool_)
     candidate[np.flatnonzero(labels == 7)[:lost]] = False
@@ -133,7 +132,7 @@ def test_p_value_is_mcnemars_exact_one(candidate_only_correct: int, served_only_
 
 
 @pytest.mark.parametrize(("candidate_only_correct", "is_promoted"), [(4, False), (5, True)])
-def test_chance_of_one_in_twenty_is_the_limit(candidate_only_correct: int, is_promoted: bool) -> None:
+def test_p_value_of_one_in_twenty_is_the_limit(candidate_only_correct: int, is_promoted: bool) -> None:
     from training.promotion import compare, decide_on
 
     candidate = np.ones(20, np.bool_)
@@ -142,7 +141,7 @@ def test_chance_of_one_in_twenty_is_the_limit(candidate_only_correct: int, is_pr
 
 
 def test_p_value_of_thousands_of_images_is_a_number() -> None:
-    # given: 2,000 images on which two versions differ, 1,060 of them for the candidate
+    # given: 2,000 discordant images, 1,060 of them read correctly by the candidate
     from training.promotion import compare
 
     candidate = np.arange(2000) < 1060
@@ -151,7 +150,7 @@ def test_p_value_of_thousands_of_images_is_a_number() -> None:
     assert compared.p_value == pytest.approx(math.erfc(deviations / math.sqrt(2)) / 2, rel=0.01)
 
 
-def test_digit_that_is_not_held_out_does_not_count() -> None:
+def test_digit_without_held_out_images_does_not_count() -> None:
     from training.promotion import compare
 
     compared = compare(np.ones(4, np.bool_), np.zeros(4, np.bool_), np.array([1, 1, 2, 2], np.uint8))
@@ -162,10 +161,10 @@ def test_digit_that_is_not_held_out_does_not_count() -> None:
     ("candidate_reads", "policy", "is_promoted"),
     [(THREES, "if_better", True), (FOURS, "if_better", False), (FOURS, "never", False), (FOURS, "always", True)],
 )
-def test_ledger_tells_of_refusals_too(
+def test_ledger_records_refusals_too(
     registry: Registry, candidate_reads: int, policy: PromotePolicy, is_promoted: bool
 ) -> None:
-    # given: a served version that reads nothing of what is held out, and a run
+    # given: a served version that reads no held-out image correctly, and a run
     from training.promotion import promotion_decision
 
     registry.versions.add_first(make_checkpoint(parameters_that_read(0)))
@@ -191,17 +190,17 @@ def test_ledger_tells_of_refusals_too(
     assert served.version == (2 if is_promoted else 1)
 
 
-def test_version_that_is_just_as_good_is_not_promoted(validation: Split) -> None:
+def test_equally_good_version_is_not_promoted(validation: Split) -> None:
     assert not decide("if_better", THREES, THREES, validation).is_promoted
 
 
 def test_first_version_is_promoted(validation: Split) -> None:
-    assert decide("if_better", FOURS, None, validation) == Decision(True, "nothing was served")
+    assert decide("if_better", FOURS, None, validation) == Decision(True, "no version was served")
 
 
-def test_without_held_out_images_nothing_counts_as_better(validation: Split) -> None:
+def test_without_held_out_images_no_version_counts_as_better(validation: Split) -> None:
     decision = decide("if_better", THREES, FOURS, validation[:0])
-    assert decision == Decision(False, "if_better compares on held-out images, and validation_size is 0")
+    assert decision == Decision(False, "cannot compare: the recipe holds out no images (validation_size is 0)")
     assert decide("if_better", THREES, None, validation[:0]).is_promoted
 
 
@@ -211,7 +210,7 @@ def test_policy_always_promotes_a_worse_version(validation: Split, served: int |
 
 
 @pytest.mark.parametrize("served", [None, FOURS])
-def test_policy_never_promotes_no_better_version(validation: Split, served: int | None) -> None:
+def test_policy_never_does_not_promote_a_better_version(validation: Split, served: int | None) -> None:
     assert decide("never", THREES, served, validation) == Decision(False, "the promote policy is never")
 
 

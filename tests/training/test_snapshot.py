@@ -20,7 +20,7 @@ def snapshot_with(**tensors: NDArray[np.generic]) -> Snapshot:
     return Snapshot(300, safetensors.numpy.save({**STATE.parameters, "elapsed_s": np.array(1.25), **tensors}))
 
 
-def test_state_comes_back_from_its_snapshot_bit_for_bit() -> None:
+def test_state_is_restored_from_its_snapshot_bit_for_bit() -> None:
     again = TrainingState.from_snapshot(STATE.to_snapshot())
     assert (again.step, again.elapsed_s) == (300, 1.25)
     assert {name: array.tobytes() for name, array in again.parameters.items()} == {
@@ -28,7 +28,7 @@ def test_state_comes_back_from_its_snapshot_bit_for_bit() -> None:
     }
 
 
-def test_what_moves_beside_the_parameters_comes_back_too() -> None:
+def test_moments_and_averages_are_restored_too() -> None:
     state = TrainingState(300, 1.25, STATE.parameters, SLOTS)
     again = TrainingState.from_snapshot(state.to_snapshot())
     assert again.parameters.keys() == STATE.parameters.keys()
@@ -51,7 +51,7 @@ def test_truncated_snapshot_is_refused(share: float) -> None:
         TrainingState.from_snapshot(Snapshot(300, whole.state[: int(len(whole.state) * share)]))
 
 
-def test_snapshot_that_is_something_else_is_refused() -> None:
+def test_bytes_that_are_no_snapshot_are_refused() -> None:
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         TrainingState.from_snapshot(Snapshot(300, b"\x80\x04pickle"))
 
@@ -71,8 +71,22 @@ def test_snapshot_of_another_network_is_refused() -> None:
         TrainingState.from_snapshot(snapshot_with(**{"weights/h3": np.zeros((1, 1), np.float32)}))
 
 
-def test_snapshot_without_its_time_is_refused() -> None:
+def test_snapshot_without_its_elapsed_time_is_refused() -> None:
     with pytest.raises(CheckpointError, match="elapsed_s is missing"):
         TrainingState.from_snapshot(Snapshot(300, safetensors.numpy.save(dict(STATE.parameters))))
     with pytest.raises(CheckpointError, match="elapsed_s is missing"):
         TrainingState.from_snapshot(snapshot_with(elapsed_s=np.zeros(2)))
+
+
+def test_snapshot_of_version_0_1_is_still_read() -> None:
+    # given: the tensors under the names that 0.1 wrote
+    moments = {
+        f"{slot}/{name}": array
+        for slot in ("first_moments", "second_moments", "averages")
+        for name, array in random_parameters(2).items()
+    }
+    state = safetensors.numpy.save({**STATE.parameters, **moments, "elapsed_s": np.array(1.25)})
+    # then
+    again = TrainingState.from_snapshot(Snapshot(300, state))
+    assert (again.step, again.elapsed_s) == (300, 1.25)
+    assert again.slots.keys() == moments.keys()

@@ -1,4 +1,4 @@
-"""The order in which a training takes its images: the tutorial's pipeline, over the images' numbers."""
+"""Shuffled batches: the tutorial's input pipeline, applied to the indices of the images instead of the images."""
 
 from collections.abc import Iterator
 
@@ -9,30 +9,35 @@ from inkling.network.recipe import Recipe
 
 
 def shuffled_batches(recipe: Recipe, size: int, skip: int = 0) -> Iterator[NDArray[np.int32]]:
-    """Yield (steps, batch): which of `size` images each step of the next display step learns from, after `skip` steps.
+    """Yield the indices (steps, batch) of the images that the steps up to the next display step learn from.
 
-    What `tf.data`'s `repeat().shuffle(shuffle_buffer).batch(batch_size)` does, by the same rule: the images come round
-    and round into a buffer, and each draw takes one of it at random and puts the next one there. All draws of a display
-    step at once, because `tf.data` took a tenth of a step to do so number by number. The order follows from the seed
-    alone, so that a resumed training takes it up where it was.
+    The rule is that of `tf.data`'s `repeat().shuffle(shuffle_buffer).batch(batch_size)`: the images pass through a
+    buffer in endless repetition; each draw takes a random one from the buffer and puts the next image into its slot.
+    All draws of a display step are computed at once, because `tf.data`, index by index, took a tenth of a step's time.
+    The order depends only on the seed, so that a resumed training continues it.
+
+    Args:
+        recipe: batch size, steps, shuffle buffer and seed.
+        size: number of images.
+        skip: number of steps to leave out at the start, a multiple of the display step.
     """
     random = np.random.default_rng(recipe.seed)
     buffer = np.arange(recipe.shuffle_buffer) % size
     for first in range(0, recipe.training_steps, recipe.display_step):
         steps = min(recipe.display_step, recipe.training_steps - first)
-        drawn = first * recipe.batch_size
-        incoming = (len(buffer) + drawn + np.arange(steps * recipe.batch_size)) % size
-        numbers = _draw(buffer, incoming, random)
+        taken = first * recipe.batch_size
+        incoming = (len(buffer) + taken + np.arange(steps * recipe.batch_size)) % size
+        indices = _draw(buffer, incoming, random)
         if first >= skip:
-            yield numbers.astype(np.int32).reshape(steps, recipe.batch_size)
+            yield indices.astype(np.int32).reshape(steps, recipe.batch_size)
 
 
 def _draw(buffer: NDArray[np.int64], incoming: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-    """Draw a number (n,) from the buffer for each that comes in (n,), and leave the buffer as it is then."""
-    slots = random.integers(len(buffer), size=len(incoming)).astype(np.uint16)  # which sort quickest
+    """Replace a random index of the buffer, in place, with each incoming one (n,), and return those replaced (n,)."""
+    slots = random.integers(len(buffer), size=len(incoming)).astype(np.uint16)  # uint16 sorts fastest
     drawn = buffer[slots]
     by_slot = np.argsort(slots, kind="stable")
-    is_again = slots[by_slot[1:]] == slots[by_slot[:-1]]  # a slot that an earlier one of these draws has filled
-    drawn[by_slot[1:][is_again]] = incoming[by_slot[:-1][is_again]]
-    buffer[slots] = incoming  # where a slot comes up again, its last number stays
+    is_repeated = slots[by_slot[1:]] == slots[by_slot[:-1]]  # the slot was filled by an earlier one of these draws
+    drawn[by_slot[1:][is_repeated]] = incoming[by_slot[:-1][is_repeated]]
+    buffer[slots] = incoming  # where a slot is repeated, NumPy keeps the last index
     return drawn

@@ -12,16 +12,15 @@ pytestmark = pytest.mark.train
 
 STILL = TUTORIAL.with_overrides({})
 MIDDLE = 0.5
-"""The number that changes nothing: halfway between as far one way and as far the other."""
-KINDS = ("line", "bands", "blots", "noise", "salt", "low contrast", "lifted ground", "blur")
+"""The choice that changes nothing: halfway between the two extremes."""
 
 
 def digits(count: int) -> Floats:
     return (make_digits(count, seed=5)[0].reshape(count, 784) / 255).astype(np.float32)
 
 
-def numbers(count: int, **at: float) -> Floats:
-    """Return numbers that change nothing, but for those at some positions."""
+def choices(count: int, **at: float) -> Floats:
+    """Return choices that change nothing, except those at some positions, c0 to c15."""
     values = np.full((count, 16), MIDDLE, np.float32)
     for position, value in at.items():
         values[:, int(position[1:])] = value
@@ -31,10 +30,10 @@ def numbers(count: int, **at: float) -> Floats:
 def distorted(x: Floats, values: Floats, recipe: Recipe) -> Floats:
     import tensorflow as tf
 
-    from training.data.augmentation import distort, draw
+    from training.data.augmentation import distort, sample_inputs
 
-    heights = draw(1, len(x), tf.constant([0, 0])).of_step(0, corrupted=0).heights
-    result: Floats = distort(x, 2 * values - 1, heights * recipe.elastic, recipe).numpy()
+    displacements = sample_inputs(1, len(x), tf.constant([0, 0])).at_step(0, corrupted=0).displacements
+    result: Floats = distort(x, 2 * values - 1, displacements * recipe.elastic, recipe).numpy()
     return result
 
 
@@ -48,39 +47,39 @@ def center_of_mass(x: Floats) -> NDArray[np.float64]:
 
 def test_recipe_without_changes_leaves_the_images_as_they_are() -> None:
     x = digits(20)
-    np.testing.assert_allclose(distorted(x, numbers(20), STILL), x, atol=1e-5)
+    np.testing.assert_allclose(distorted(x, choices(20), STILL), x, atol=1e-5)
 
 
 def test_shift_moves_a_digit_by_whole_pixels_and_by_fractions() -> None:
     x = digits(20)
     recipe = STILL.with_overrides({"shift": 2})
-    moved = distorted(x, numbers(20, n4=1.0), recipe).reshape(-1, 28, 28)
+    moved = distorted(x, choices(20, c4=1.0), recipe).reshape(-1, 28, 28)
     np.testing.assert_allclose(moved[:, :, :26], x.reshape(-1, 28, 28)[:, :, 2:], atol=1e-5)
-    half = distorted(x, numbers(20, n5=0.625), recipe)
+    half = distorted(x, choices(20, c5=0.625), recipe)
     np.testing.assert_allclose(center_of_mass(half) - center_of_mass(x), [[0, -0.5]] * 20, atol=0.02)
 
 
 def test_rotation_by_a_right_angle_is_that_of_numpy() -> None:
     x = digits(20)
     quarter = STILL.model_copy(update={"rotation": 90})
-    turned = distorted(x, numbers(20, n0=1.0), quarter).reshape(-1, 28, 28)
-    np.testing.assert_allclose(turned, np.rot90(x.reshape(-1, 28, 28), 1, axes=(1, 2)), atol=1e-4)
+    rotated = distorted(x, choices(20, c0=1.0), quarter).reshape(-1, 28, 28)
+    np.testing.assert_allclose(rotated, np.rot90(x.reshape(-1, 28, 28), 1, axes=(1, 2)), atol=1e-4)
 
 
-def test_stretching_changes_one_axis_by_its_factor() -> None:
+def test_scale_changes_one_axis_by_its_factor() -> None:
     x = digits(20).reshape(-1, 28, 28)
     recipe = STILL.with_overrides({"scale": 0.2})
-    narrow = distorted(x.reshape(-1, 784), numbers(20, n1=1.0), recipe).reshape(-1, 28, 28)
+    narrow = distorted(x.reshape(-1, 784), choices(20, c1=1.0), recipe).reshape(-1, 28, 28)
     np.testing.assert_allclose(narrow.sum(axis=(1, 2)) / x.sum(axis=(1, 2)), math.exp(-0.2), rtol=0.03)
     tall = (narrow > 0.5).any(axis=2).sum(axis=1) - (x > 0.5).any(axis=2).sum(axis=1)
     assert np.abs(tall).max() <= 1
 
 
 def test_elastic_distortion_moves_pixels_by_its_standard_deviation() -> None:
-    # given: a ramp, whose values tell where each pixel was read
+    # given: a ramp, whose values show where each pixel was read
     ramp = np.tile(np.arange(28) / 28, (4000, 28)).astype(np.float32)
     # when
-    bent = distorted(ramp, numbers(4000), STILL.with_overrides({"elastic": 0.5})).reshape(-1, 28, 28)
+    bent = distorted(ramp, choices(4000), STILL.with_overrides({"elastic": 0.5})).reshape(-1, 28, 28)
     # then
     moved = (bent - ramp.reshape(-1, 28, 28))[:, 4:24, 4:24] * 28
     assert moved.std() == pytest.approx(0.5, rel=0.03)
@@ -91,91 +90,77 @@ def test_elastic_distortion_moves_pixels_by_its_standard_deviation() -> None:
     assert abs(far) < 0.06
 
 
-def test_thickness_grows_and_shrinks_strokes() -> None:
-    from training.data.augmentation import thicken
+def test_strokes_are_dilated_and_eroded() -> None:
+    from training.data.augmentation import erode_or_dilate
 
     x = np.zeros((2, 28, 28), np.float32)
     x[:, 10:14, 5:20] = 1
-    thick, thin = thicken(x.reshape(2, 784), np.array([[1.0], [-1.0]], np.float32)).numpy().reshape(2, 28, 28)
-    assert (thick.sum(), thin.sum()) == (4 * 15 + 2 * (4 + 15), 2 * 13)
+    amounts = np.array([[1.0], [-1.0]], np.float32)
+    dilated, eroded = erode_or_dilate(x.reshape(2, 784), amounts).numpy().reshape(2, 28, 28)
+    assert (dilated.sum(), eroded.sum()) == (4 * 15 + 2 * (4 + 15), 2 * 13)
 
 
-@pytest.mark.parametrize("kind", range(8), ids=KINDS)
-def test_each_kind_of_damage_changes_images_and_stays_between_ground_and_ink(kind: int) -> None:
-    from training.data.augmentation import damage
-
-    x = digits(200)
-    values = np.random.default_rng(0).random((200, 9), np.float32)
-    values[:, 0] = (kind + 0.5) / 8
-    noise = np.random.default_rng(1).random((200, 2, 784), np.float32)
-    damaged = damage(x, values, noise).numpy()
-    assert damaged.shape == x.shape
-    assert (damaged.min(), damaged.max()) >= (0, 0)
-    assert damaged.max() <= 1
-    assert np.abs(damaged - x).max(axis=1).mean() > 0.1
-
-
-def test_only_the_damaged_share_is_damaged() -> None:
+def test_only_the_corrupted_share_is_corrupted() -> None:
     import tensorflow as tf
 
-    from training.data.augmentation import augment, draw
+    from training.data.augmentation import augment, sample_inputs
 
     x = digits(40)
-    drawn = draw(1, 40, tf.constant([0, 0])).of_step(0, corrupted=10)
-    still = np.concatenate([np.full((40, 7), MIDDLE, np.float32), drawn.choices[:, 7:]], 1)
-    changed = np.abs(augment(x, drawn._replace(choices=still), 1.0, STILL).numpy() - x).max(axis=1) > 1e-4
+    inputs = sample_inputs(1, 40, tf.constant([0, 0])).at_step(0, corrupted=10)
+    still = np.concatenate([np.full((40, 7), MIDDLE, np.float32), inputs.choices[:, 7:]], 1)
+    changed = np.abs(augment(x, inputs._replace(choices=still), 1.0, STILL).numpy() - x).max(axis=1) > 1e-4
     assert changed[:10].sum() >= 9
     assert not changed[10:].any()
 
 
-def test_same_seed_gives_the_same_changes_and_another_seed_others() -> None:
+def test_same_seed_gives_the_same_changes_and_another_seed_different_ones() -> None:
     import tensorflow as tf
 
-    from training.data.augmentation import augment, draw
+    from training.data.augmentation import augment, sample_inputs
 
     x = digits(32)
 
     def changed(seed: int) -> Floats:
         key = tf.constant([seed, 0])
-        result: Floats = augment(x, draw(1, 32, key).of_step(0, corrupted=6), 1.0, ACCURATE).numpy()
+        result: Floats = augment(x, sample_inputs(1, 32, key).at_step(0, corrupted=6), 1.0, ACCURATE).numpy()
         return result
 
     assert changed(1).tobytes() == changed(1).tobytes()
     assert (np.abs(changed(1) - changed(2)).max(axis=1) > 0.05).all()
 
 
-def test_steps_share_bends_and_noise_but_no_image_has_the_same_twice() -> None:
+def test_steps_share_displacements_and_noise_but_no_image_gets_the_same_twice() -> None:
     import tensorflow as tf
 
-    from training.data.augmentation import FRESH_ROWS, draw
+    from training.data.augmentation import FRESH_ROWS, sample_inputs
 
-    drawn = draw(3, 32, tf.constant([0, 0]))
-    first, second = (drawn.of_step(i, corrupted=10) for i in range(2))
-    np.testing.assert_array_equal(first.heights[FRESH_ROWS:], second.heights[:-FRESH_ROWS])
-    assert len(np.unique(drawn.heights[:, 0, 0])) == len(drawn.heights) == 3 * FRESH_ROWS + 32
-    assert len(np.unique(drawn.noise[:, 0, 0])) == len(drawn.noise)
+    inputs = sample_inputs(3, 32, tf.constant([0, 0]))
+    first, second = (inputs.at_step(i, corrupted=10) for i in range(2))
+    np.testing.assert_array_equal(first.displacements[FRESH_ROWS:], second.displacements[:-FRESH_ROWS])
+    assert len(np.unique(inputs.displacements[:, 0, 0])) == len(inputs.displacements) == 3 * FRESH_ROWS + 32
+    assert len(np.unique(inputs.noise[:, 0, 0])) == len(inputs.noise)
     assert not np.isclose(first.choices, second.choices).all(axis=1).any()
 
 
-def test_distortions_fade_to_half_in_the_last_steps() -> None:
+def test_distortions_are_annealed_to_half_in_the_last_steps() -> None:
     import tensorflow as tf
 
     from training.data.augmentation import strength_at
 
-    recipe = ACCURATE.with_overrides({"fade": 0.2, "training_steps": 1000})
+    recipe = ACCURATE.with_overrides({"anneal_fraction": 0.2, "training_steps": 1000})
     strengths = [float(strength_at(tf.constant(step), recipe)) for step in (0.0, 800.0, 900.0, 1000.0)]
     assert strengths == pytest.approx([1, 1, 0.75, 0.5])
-    assert float(strength_at(tf.constant(1000.0), recipe.with_overrides({"fade": 0}))) == 1
+    assert float(strength_at(tf.constant(1000.0), recipe.with_overrides({"anneal_fraction": 0}))) == 1
 
 
 def test_images_keep_their_digit_under_the_accurate_recipe() -> None:
-    """What is read at fractional places keeps its ink: no digit is lost beyond the edge, none is torn."""
+    """Digits keep their mass: none is lost beyond the edge, none is torn."""
     import tensorflow as tf
 
-    from training.data.augmentation import augment, draw
+    from training.data.augmentation import augment, sample_inputs
 
     x = digits(500)
-    y = augment(x, draw(1, 500, tf.constant([3, 0])).of_step(0, corrupted=0), 1.0, ACCURATE).numpy()
+    y = augment(x, sample_inputs(1, 500, tf.constant([3, 0])).at_step(0, corrupted=0), 1.0, ACCURATE).numpy()
     ratio = y.sum(axis=1) / x.sum(axis=1)
     assert 1 / 3 < ratio.min() < ratio.max() < 3
     assert np.abs(center_of_mass(y) - center_of_mass(x)).max() < ACCURATE.shift + 3 * ACCURATE.elastic

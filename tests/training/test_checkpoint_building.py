@@ -1,0 +1,90 @@
+"""Checkpoints of trained networks: predictions, calibration and the evaluation on the card."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inkling.errors import CheckpointError
+from inkling.mnist import Dataset, read_folder
+from inkling.network.checkpoint import load
+from inkling.network.evaluation import evaluate
+from inkling.network.recipe import TUTORIAL
+from tests.support.networks import Parameters, parameters_that_read, random_parameters
+from tests.support.trainings import assert_same_bytes, read_by_reference, train
+
+pytestmark = pytest.mark.train
+
+SMALL = TUTORIAL.with_overrides({"training_steps": 250, "display_step": 100, "validation_size": 500})
+
+
+@pytest.fixture(scope="module")
+def data(small_mnist_dir: Path) -> Dataset:
+    return read_folder(small_mnist_dir)
+
+
+@pytest.fixture(scope="module")
+def parameters(data: Dataset) -> Parameters:
+    return train(SMALL, data).parameters
+
+
+def test_predictions_are_those_of_the_formulas(data: Dataset) -> None:
+    from training import loop
+
+    parameters = random_parameters(seed=4)
+    probabilities = loop.predict(data.test.images, parameters)
+    assert probabilities.shape == (500, 10)
+    assert probabilities.dtype == np.float32
+    expected = read_by_reference(data.test.images, parameters)
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_checkpoint_has_the_parameters_and_their_score_on_the_test_images(
+    data: Dataset, parameters: Parameters
+) -> None:
+    from training import loop
+
+    checkpoint = loop.build_checkpoint(parameters, SMALL, data)
+    card = load(checkpoint.content).card
+    assert_same_bytes(checkpoint.parameters, parameters)
+    assert (card.recipe, card.dataset, card.dataset_digest) == (SMALL, "custom", data.digest)
+    probabilities = loop.predict(data.test.images, parameters, card.temperature)
+    uncalibrated = loop.predict(data.test.images, parameters)
+    assert card.evaluation == evaluate(probabilities, data.test.labels, uncalibrated)
+    assert card.evaluation.total == 500
+    assert card.libraries.keys() == {"tensorflow", "keras", "numpy"}
+
+
+def test_temperature_makes_the_held_out_labels_most_likely(data: Dataset, parameters: Parameters) -> None:
+    from training import loop
+
+    held_out = data.hold_out(500)[1]
+
+    def loss(temperature: float) -> float:
+        return evaluate(loop.predict(held_out.images, parameters, temperature), held_out.labels).loss
+
+    fitted = loop.build_checkpoint(parameters, SMALL, data).card.temperature
+    assert loss(fitted) < min(loss(fitted * 0.9), loss(fitted * 1.1), loss(1.0))
+
+
+def test_without_held_out_images_the_temperature_is_one(data: Dataset, parameters: Parameters) -> None:
+    from training import loop
+
+    recipe = SMALL.with_overrides({"validation_size": 0})
+    assert loop.build_checkpoint(parameters, recipe, data).card.temperature == 1.0
+
+
+def test_accuracy_of_a_network_that_reads_one_digit_is_the_share_of_that_digit(data: Dataset) -> None:
+    from training import loop
+
+    checkpoint = loop.build_checkpoint(parameters_that_read(3), SMALL, data)
+    assert checkpoint.card.evaluation.accuracy == 0.1
+
+
+def test_parameters_that_are_not_finite_are_refused(data: Dataset) -> None:
+    from training import loop
+
+    parameters = random_parameters()
+    parameters["weights/out"][0, 0] = np.inf
+    with pytest.raises(CheckpointError, match="weights/out holds values that are not finite"):
+        loop.build_checkpoint(parameters, SMALL, data)

@@ -1,0 +1,39 @@
+"""The heartbeat of a run: a thread that renews its lease."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from inkling.errors import LeaseLostError
+from inkling.registry.records import Lease
+from inkling.registry.registry import Registry
+
+THREAD_NAME = "heartbeat"
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def heartbeat(registry: Registry, lease: Lease, lease_s: float) -> Iterator[None]:
+    """Renew a lease for `lease_s` seconds, three times in that period, however long a training step takes."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(lease_s / 3):
+            try:
+                registry.runs.renew_lease(lease, lease_s)
+            except LeaseLostError:
+                return
+            except SQLAlchemyError as error:
+                logger.warning("run %d: cannot renew its lease, will retry: %s", lease.run.id, error)
+
+    thread = threading.Thread(target=beat, name=THREAD_NAME, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -1,0 +1,52 @@
+"""The trainer's process: its low CPU priority, and the signal that asks it to stop."""
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+NICENESS = 19
+
+
+class StopRequested(BaseException):
+    """SIGTERM asked the process to stop."""
+
+
+class StopSignal:
+    """SIGTERM, recorded when it arrives and raised where stopping is safe.
+
+    An exception raised by the signal handler itself could land inside a database call, and get lost there or leave a
+    lock behind.
+    """
+
+    def __init__(self) -> None:
+        self._has_arrived = False
+
+    def listen(self) -> None:
+        """Record SIGTERM from now on. Only in the main thread."""
+        signal.signal(signal.SIGTERM, self._record)
+
+    def check(self) -> None:
+        """Stop here if asked to.
+
+        Raises:
+            StopRequested: SIGTERM has arrived.
+        """
+        if self._has_arrived:
+            raise StopRequested
+
+    def _record(self, signum: int, frame: object) -> None:
+        self._has_arrived = True
+
+
+def lower_priority() -> None:
+    """Give this process the CPU only when no other process wants it, by every means that the system offers."""
+    os.nice(NICENESS)
+    if hasattr(os, "SCHED_IDLE"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if os.getsid(0) == os.getpid():  # started by setsid, so this session has no other process
+        # Linux divides the CPU between sessions first (sched(7), autogroup), so neither of the above counts beside a
+        # server in another session. This does, though less than sharing the server's session: docs/performance.md.
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(NICENESS), "ascii")

@@ -1,0 +1,127 @@
+"""Training in a terminal: by the compiled loop, as the tutorial publishes it, or as a run of the registry."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from inkling import mnist
+from inkling.atomic_file import write_atomically
+from inkling.errors import RegistryError
+from inkling.mnist import Dataset
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.recipe import Recipe
+from inkling.registry.records import PromotePolicy
+from inkling.registry.registry import Registry
+from inkling.settings import StoreSettings
+from training.command_errors import CommandError
+from training.display import open_display
+from training.process import StopSignal, lower_priority
+from training.worker import Worker, work
+
+
+def train(recipe: Recipe, settings: StoreSettings, out: Path | None) -> None:
+    """Train by the compiled loop, print the tutorial's lines and the test accuracy, and write the checkpoint to `out`.
+
+    Raises:
+        CommandError: the training diverged.
+        DatasetError, CheckpointError, OSError: MNIST is missing, a parameter is not finite, `out` cannot be written.
+    """
+    data = _load_data(settings)
+    from training import loop  # noqa: PLC0415  TensorFlow takes 5 seconds, so it comes after the checks
+
+    with open_display(recipe) as display:
+        try:
+            parameters = loop.train(
+                recipe, data, lambda progress, _: display.on_progress(progress), on_drawn=display.on_drawn
+            )
+        except loop.DivergedError as error:
+            raise CommandError(str(error)) from error
+    checkpoint = loop.build_checkpoint(parameters, recipe, data)
+    typer.echo(f"Test Accuracy: {checkpoint.card.evaluation.accuracy:f}")
+    _save(checkpoint, out)
+
+
+def train_eagerly(recipe: Recipe, settings: StoreSettings, out: Path | None) -> None:
+    """Run the tutorial's program as published, which prints its own lines, and write the checkpoint to `out`.
+
+    Raises:
+        DatasetError, CheckpointError, OSError: as in `train`.
+    """
+    data = _load_data(settings)
+    from training import loop, tutorial  # noqa: PLC0415  TensorFlow, as above
+
+    parameters = tutorial.train(recipe, data)
+    _save(loop.build_checkpoint(parameters, recipe, data), out)
+
+
+def train_and_publish(recipe: Recipe, settings: StoreSettings, out: Path | None, promote: PromotePolicy) -> int:
+    """Train as a run of the registry, and return the exit code.
+
+    Raises:
+        RegistryError: the registry cannot be used.
+        StopRequested, KeyboardInterrupt: the process was asked to stop; the run is cancelled.
+    """
+    lower_priority()
+    stop = StopSignal()
+    stop.listen()
+    with _registry_errors(), closing(Registry(settings.registry_url)) as registry:
+        run, _ = registry.runs.queue(recipe, promote, max_queued=sys.maxsize)
+        worker = Worker(registry, settings, stop)
+        lease = worker.claim(f"cli.{os.getpid()}", run.id)
+        if lease is None:
+            typer.echo(
+                f"run {run.id} is queued; another run is being trained, and its trainer will train this one next"
+            )
+            return 0
+        try:
+            with open_display(recipe) as display:
+                run = worker.train(lease, display.on_progress)
+        except BaseException:
+            with suppress(RegistryError):  # the run may have ended in the meantime
+                registry.runs.cancel(run.id)  # whoever stops this command wants no other trainer to continue
+            raise
+        if run.version is None:
+            typer.echo(f"error: run {run.id} {run.state}" + (f": {run.error}" if run.error else ""), err=True)
+            return 1
+        typer.echo(f"Test Accuracy: {registry.versions.get(run.version).evaluation.accuracy:f}")
+        typer.echo(f"version {run.version}: {run.decision}", err=True)
+        if out:
+            write_atomically(out, registry.versions.checkpoint(run.version))
+    return 0
+
+
+def work_in_terminal(settings: StoreSettings, idle_exit_s: float | None) -> None:
+    """Train the registry's queued runs.
+
+    Raises:
+        RegistryError: the registry cannot be opened.
+    """
+    with _registry_errors():
+        work(settings, idle_exit_s)
+
+
+@contextmanager
+def _registry_errors() -> Iterator[None]:
+    """Raise a RegistryError for errors of the database."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise RegistryError(f"the registry cannot be used: {error}") from error
+
+
+def _load_data(settings: StoreSettings) -> Dataset:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return mnist.load(settings.mnist_dir, settings.data_dir)
+
+
+def _save(checkpoint: Checkpoint, out: Path | None) -> None:
+    if out is None:
+        typer.echo("not saved: --out FILE writes the checkpoint, --publish adds it to the registry", err=True)
+        return
+    write_atomically(out, checkpoint.content)
+    typer.echo(f"{out}: {len(checkpoint.content)} bytes, SHA-256 {checkpoint.digest}", err=True)
