@@ -79,22 +79,6 @@ class Dataset:
         return self.train[:kept], self.train[kept:]
 
 
-def load(mnist_dir: Path | None, data_dir: Path) -> Dataset:
-    """Load from `mnist_dir`, else from `data_dir`/mnist, else download into the latter.
-
-    Raises:
-        DatasetError: a file is missing or damaged, or the download failed.
-    """
-    if mnist_dir is not None:
-        return read_folder(mnist_dir)
-    folder = data_dir / "mnist"
-    if missing_files(folder):
-        from inkling.mnist_download import download  # noqa: PLC0415  needs httpx and tqdm, which the server does not have
-
-        download(folder)
-    return read_folder(folder)
-
-
 def load_test(mnist_dir: Path | None, data_dir: Path) -> Split | None:
     """Return the test images if their files are present; nothing is downloaded.
 

@@ -4,10 +4,8 @@ import hashlib
 import io
 from pathlib import Path
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from inkling.atomic_file import write_atomically
 from inkling.errors import DatasetError
@@ -17,13 +15,30 @@ from inkling.mnist import (
     TEST_LABELS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
+    Dataset,
     how_to_provide,
     idx_bytes,
+    missing_files,
+    read_folder,
 )
 
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MAX_DOWNLOAD_BYTES = 64 << 20
 """Default limit on the archive; it has 11.5 MB."""
+
+
+def load_or_download(mnist_dir: Path | None, data_dir: Path) -> Dataset:
+    """Load MNIST from `mnist_dir`, else from `data_dir`/mnist, else download it into the latter.
+
+    Raises:
+        DatasetError: a file is missing or damaged, or the download failed.
+    """
+    if mnist_dir is not None:
+        return read_folder(mnist_dir)
+    folder = data_dir / "mnist"
+    if missing_files(folder):
+        download(folder)
+    return read_folder(folder)
 
 
 def download(folder: Path, url: str = KERAS_URL, *, max_bytes: int = MAX_DOWNLOAD_BYTES) -> None:
@@ -47,6 +62,9 @@ def download(folder: Path, url: str = KERAS_URL, *, max_bytes: int = MAX_DOWNLOA
 
 
 def _fetch(url: str, folder: Path, max_bytes: int) -> bytes:
+    import httpx  # noqa: PLC0415  of the extra `train`: whoever has the files needs neither
+    from tqdm import tqdm  # noqa: PLC0415
+
     content = bytearray()
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=30) as response:

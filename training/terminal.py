@@ -9,10 +9,10 @@ from pathlib import Path
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from inkling import mnist
 from inkling.atomic_file import write_atomically
 from inkling.errors import RegistryError
 from inkling.mnist import Dataset
+from inkling.mnist_download import load_or_download
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import Recipe
 from inkling.registry.records import PromotePolicy
@@ -116,7 +116,7 @@ def _registry_errors() -> Iterator[None]:
 
 def _load_data(settings: StoreSettings) -> Dataset:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return mnist.load(settings.mnist_dir, settings.data_dir)
+    return load_or_download(settings.mnist_dir, settings.data_dir)
 
 
 def _save(checkpoint: Checkpoint, out: Path | None) -> None:

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from inkling import mnist
 from inkling.errors import CheckpointError, LeaseLostError
 from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
+from inkling.mnist_download import load_or_download
 from inkling.registry.records import Lease, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
@@ -132,7 +132,7 @@ class Worker:
 
     def _train_and_publish(self, lease: Lease, on_progress: Callable[[Progress], None]) -> None:
         settings = self._settings
-        data = mnist.load(settings.mnist_dir, settings.data_dir)
+        data = load_or_download(settings.mnist_dir, settings.data_dir)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         if settings.trainer_threads:
             os.environ["TF_NUM_INTRAOP_THREADS"] = str(settings.trainer_threads)

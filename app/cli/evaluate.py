@@ -11,8 +11,8 @@ from app.cli.failures import UsageError
 from app.cli.predictors import CheckpointOption, load_predictor
 from app.cli.settings_flags import with_settings
 from app.settings import Settings
-from inkling import mnist
 from inkling.mnist import Split
+from inkling.mnist_download import load_or_download
 from inkling.network import checkpoint as checkpoints
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.evaluation import Evaluation, evaluate
@@ -51,7 +51,7 @@ def measure_accuracy(
     if report is not None:
         _prepare_report(report)
     predictor = load_predictor(settings, checkpoint)
-    test = mnist.load(settings.mnist_dir, settings.data_dir).test
+    test = load_or_download(settings.mnist_dir, settings.data_dir).test
     _print_scores(evaluate(predictor.predict_strict(test.images).probabilities, test.labels))
     if report is not None:
         _write_report(report, predictor.classifier.checkpoint, compared, test)

@@ -13,11 +13,10 @@ from inkling.mnist import (
     TRAIN_IMAGES,
     TRAIN_LABELS,
     idx_bytes,
-    load,
     missing_files,
     read_folder,
 )
-from inkling.mnist_download import KERAS_URL
+from inkling.mnist_download import KERAS_URL, load_or_download
 from tests.support.digits import compress, files_of, make_digits, write_mnist
 
 FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
@@ -121,25 +120,25 @@ def test_one_image_at_least_is_left_to_train_on(folder: Path) -> None:
 
 def test_mnist_dir_goes_before_the_data_directory(tmp_path: Path, folder: Path) -> None:
     write_mnist(tmp_path / "data" / "mnist", train=30, test=10)
-    assert len(load(folder, tmp_path / "data").train) == 20
+    assert len(load_or_download(folder, tmp_path / "data").train) == 20
 
 
 def test_mnist_dir_that_lacks_files_is_an_error_even_when_the_data_directory_has_them(tmp_path: Path) -> None:
     write_mnist(tmp_path / "data" / "mnist", train=30, test=10)
     with pytest.raises(DatasetError, match="lacks"):
-        load(tmp_path, tmp_path / "data")
+        load_or_download(tmp_path, tmp_path / "data")
 
 
 @pytest.mark.usefixtures("no_network")
 def test_data_directory_is_read_without_a_download(tmp_path: Path) -> None:
     write_mnist(tmp_path / "data" / "mnist", train=30, test=10)
-    assert len(load(None, tmp_path / "data").train) == 30
+    assert len(load_or_download(None, tmp_path / "data").train) == 30
 
 
 @pytest.mark.usefixtures("no_network")
 def test_without_data_and_network_the_error_says_where_to_put_the_files(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as raised:
-        load(None, tmp_path / "data")
+        load_or_download(None, tmp_path / "data")
     message = str(raised.value)
     assert message.startswith(f"MNIST cannot be downloaded from {KERAS_URL}: ")
     assert str(tmp_path / "data" / "mnist") in message
