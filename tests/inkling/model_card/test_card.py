@@ -27,8 +27,8 @@ from inkling.network.recipe import TUTORIAL
 from tests.support.digits import make_digits
 
 SECTIONS = [
-    "What it is for",
-    "What it is not for",
+    "Intended use",
+    "Out-of-scope uses",
     "The data",
     "How it was trained",
     "Scores",
