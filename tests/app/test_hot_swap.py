@@ -121,6 +121,14 @@ def running(load: Load, connections: list[http.client.HTTPConnection]) -> Iterat
 
 
 @pytest.mark.usefixtures("unmeasured")
+def connect_to_each(server: Server, workers: list[int]) -> list[http.client.HTTPConnection]:
+    return [
+        connection
+        for worker in workers
+        for connection in connect_to(server, [other for other in workers if other != worker])
+    ]
+
+
 def test_versions_are_swapped_under_load_without_a_wrong_answer(
     tmp_path: Path, shipped: Checkpoint, digits: NDArray[np.uint8]
 ) -> None:
@@ -137,11 +145,7 @@ def test_versions_are_swapped_under_load_without_a_wrong_answer(
         assert len(workers) == WORKERS
         for version in range(2, VERSIONS + 1):
             assert client.post("/versions", content=checkpoints[version].content).json()["version"] == version
-        connections = [
-            connection
-            for worker in workers
-            for connection in connect_to(server, [other for other in workers if other != worker])
-        ]
+        connections = connect_to_each(server, workers)
         load = Load(expected, digits)
 
         def promote(version: int, *, is_awaited: bool) -> None:
@@ -166,7 +170,7 @@ def test_versions_are_swapped_under_load_without_a_wrong_answer(
                     early_kb = [resident_kb(worker) for worker in workers]
             promote(2, is_awaited=True)
             late_kb = [resident_kb(worker) for worker in workers]
-        # then: every answer was checked by the load, and the memory has not dilate
+        # then: every answer was checked by the load, and the memory has not grown
         assert load.answers > 1000
         assert all(late - early < MAX_GROWTH_KB for early, late in zip(early_kb, late_kb, strict=True))
         for connection in connections:

@@ -40,7 +40,7 @@ class Probes:
     """The probes of a server at work, one after the other."""
 
     def __init__(self, throttle: TrainingThrottle, metrics: Metrics) -> None:
-        self._precedence = throttle
+        self._throttle = throttle
         self._metrics = metrics
         self._now = 1000.0
 
@@ -48,7 +48,7 @@ class Probes:
         for wait_s in waits_s:
             self._now += PROBE_S + wait_s
             self._metrics.count_images(int(is_used))
-            self._precedence.observe(wait_s, self._now)
+            self._throttle.observe(wait_s, self._now)
 
 
 @pytest.fixture
