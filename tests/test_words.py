@@ -24,7 +24,7 @@ FORMER_FIELDS_ARE_READ_IN = (
     "tests/inkling/network/test_checkpoint.py",
     "tests/inkling/registry/test_registry_of_0_1.py",
 )
-"""Mappings that read files and databases of 0.1, and their tests; elsewhere a line with such a field must contain the word "former"."""
+"""Mappings that read files and databases of 0.1, and their tests. Elsewhere such a line must contain "former"."""
 
 QUESTION_OPENERS = re.compile(r"(What|How|Where|Which|Whether|Why|Who|When)\b")
 

@@ -85,7 +85,7 @@ def test_hosts_beyond_loopback(host: str) -> None:
         ("INKLING_MNIST", "INKLING_MNIST_DIR"),
     ],
 )
-def test_unknown_variable_is_told_with_the_nearest_known(name: str, nearest: str) -> None:
+def test_unknown_variable_is_reported_with_the_nearest_known(name: str, nearest: str) -> None:
     warnings = unknown_variables({name: "1", "INKLING_PORT": "1", "PATH": "/bin"})
     assert warnings == [f"{name} is not a setting of Inkling; did you mean {nearest}?"]
 

@@ -108,7 +108,7 @@ def test_trainer_starts_only_when_a_run_waits_and_only_once(
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs /proc to see a process's environment")
 @pytest.mark.parametrize("set_to", [None, 5])
-def test_trainer_leaves_one_processor_to_the_server_unless_it_is_told_otherwise(
+def test_trainer_leaves_one_cpu_core_to_the_server_unless_set_otherwise(
     process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, set_to: int | None
 ) -> None:
     threads = set_to or max(1, len(os.sched_getaffinity(0)) - 1)

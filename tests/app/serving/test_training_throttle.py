@@ -56,7 +56,7 @@ def probes(throttle: TrainingThrottle, metrics: Metrics) -> Probes:
     return Probes(throttle, metrics)
 
 
-def test_right_of_way_is_held_while_more_than_one_prediction_in_a_hundred_waits_too_long(
+def test_trainers_are_paused_while_the_p99_lag_exceeds_the_limit(
     probes: Probes, throttle: TrainingThrottle, trainer: PauseLock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -74,7 +74,7 @@ def test_right_of_way_is_held_while_more_than_one_prediction_in_a_hundred_waits_
     ]
 
 
-def test_server_without_predictions_has_nobody_stand_still(
+def test_server_without_predictions_pauses_nobody(
     probes: Probes, throttle: TrainingThrottle, trainer: PauseLock, metrics: Metrics
 ) -> None:
     probes.wait(*[0.5] * 20, is_used=False)
@@ -85,7 +85,7 @@ def test_server_without_predictions_has_nobody_stand_still(
     assert not trainer.is_held()
 
 
-def test_claim_that_a_looking_trainer_refuses_is_made_again(
+def test_lock_that_a_checking_trainer_refuses_is_tried_again(
     settings: Settings, probes: Probes, throttle: TrainingThrottle, trainer: PauseLock
 ) -> None:
     with (settings.data_dir / "pause.lock").open("w") as looking:
@@ -96,7 +96,7 @@ def test_claim_that_a_looking_trainer_refuses_is_made_again(
     assert trainer.is_held()
 
 
-def test_waits_and_the_claim_are_in_the_metrics(probes: Probes, metrics: Metrics, classifier: Classifier) -> None:
+def test_lag_and_pause_are_in_the_metrics(probes: Probes, metrics: Metrics, classifier: Classifier) -> None:
     probes.wait(*[0.02] * 4, *[0.3] * 2)
     exposition = metrics.exposition("text/plain", classifier)[0].decode()
     assert 'inkling_event_loop_lag_seconds_bucket{le="0.025"} 4.0' in exposition
@@ -104,7 +104,7 @@ def test_waits_and_the_claim_are_in_the_metrics(probes: Probes, metrics: Metrics
     assert "inkling_training_paused 1.0" in exposition
 
 
-def test_server_that_cannot_write_its_data_directory_serves_without_right_of_way(
+def test_server_that_cannot_write_its_data_directory_serves_without_pausing(
     settings: Settings, metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     (settings.data_dir / "pause.lock").mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_server_that_cannot_write_its_data_directory_serves_without_right_of_way
 
 
 @pytest.mark.train
-def test_run_stands_still_while_predictions_wait_and_goes_on_when_none_come(
+def test_run_is_paused_while_predictions_wait_and_continues_when_none_come(
     tmp_path: Path, small_mnist_dir: Path
 ) -> None:
     # given: a server for which every prediction waits too long, and a run that trains
