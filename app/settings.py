@@ -40,7 +40,7 @@ class Settings(StoreSettings):
         le=60_000,
         description="pause training while the event loop's p99 lag exceeds this many milliseconds",
     )
-    access_log: bool = Field(False, description="log one line per request")
+    access_log: bool = Field(default=False, description="log one line per request")
 
     @property
     def is_loopback(self) -> bool:

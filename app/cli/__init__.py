@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(is_wanted: bool) -> None:
+def _print_version(is_wanted: bool) -> None:  # noqa: FBT001  Typer passes it by position
     if is_wanted:
         print(f"inkling {__version__}")
         raise typer.Exit

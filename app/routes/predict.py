@@ -46,6 +46,7 @@ _ANSWER = {
     ),
 )
 async def predict(
+    *,
     request: Request,
     inference: InferenceDep,
     normalizing: NormalizingDep,
