@@ -27,11 +27,13 @@ def promotion_decision(policy: PromotePolicy, candidate: Checkpoint, validation:
 
     def decide(served: bytes | None) -> Decision:
         if policy != "if_better":
-            return Decision(policy == "always", f"the promote policy is {policy}")
+            return Decision(is_promoted=policy == "always", reason=f"the promote policy is {policy}")
         if served is None:
-            return Decision(True, "no version was served")
+            return Decision(is_promoted=True, reason="no version was served")
         if not len(validation):
-            return Decision(False, "cannot compare: the recipe holds out no images (validation_size is 0)")
+            return Decision(
+                is_promoted=False, reason="cannot compare: the recipe holds out no images (validation_size is 0)"
+            )
         return decide_on(
             compare(_is_correct(candidate, validation), _is_correct(load(served), validation), validation.labels)
         )
@@ -76,14 +78,16 @@ def decide_on(comparison: Comparison) -> Decision:
     scores = f"{c.candidate_correct} of {c.images} held-out images correct, {c.served_correct} by the served version"
     if c.p_value >= SIGNIFICANCE:
         reason = f"not significantly better: {scores} (McNemar's p {c.p_value:.3g}, must be below {SIGNIFICANCE})"
-        return Decision(False, reason, c)
+        return Decision(is_promoted=False, reason=reason, comparison=c)
     if c.worst_digit_change < -MAX_RECALL_LOSS:
         reason = (
             f"better overall, but worse on digit {c.worst_digit}: {scores}, but recall of {c.worst_digit} falls by "
             f"{-c.worst_digit_change:.3f}, the limit is {MAX_RECALL_LOSS}"
         )
-        return Decision(False, reason, c)
-    return Decision(True, f"significantly better: {scores} (McNemar's p {c.p_value:.3g})", c)
+        return Decision(is_promoted=False, reason=reason, comparison=c)
+    return Decision(
+        is_promoted=True, reason=f"significantly better: {scores} (McNemar's p {c.p_value:.3g})", comparison=c
+    )
 
 
 def _is_correct(checkpoint: Checkpoint, split: Split) -> NDArray[np.bool_]:

@@ -83,7 +83,7 @@ def train_and_publish(recipe: Recipe, settings: StoreSettings, out: Path | None,
                 run = worker.train(lease, display.on_progress)
         except BaseException:
             with suppress(RegistryError):  # the run may have ended in the meantime
-                registry.runs.cancel(run.id)  # whoever stops this command wants no other trainer to continue
+                registry.runs.cancel(run.id)  # otherwise another trainer would continue the run
             raise
         if run.version is None:
             typer.echo(f"error: run {run.id} {run.state}" + (f": {run.error}" if run.error else ""), err=True)

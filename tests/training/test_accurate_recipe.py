@@ -77,5 +77,5 @@ def test_state_of_a_recipe_with_another_optimizer_is_refused(data: Dataset) -> N
 
 def test_validation_accuracy_is_of_the_averages_that_the_training_returns(data: Dataset, brisk: Trained) -> None:
     _, validation = data.hold_out(500)
-    right = read_by_reference(validation.images, brisk.parameters).argmax(axis=1) == validation.labels
-    assert brisk.lines[-1].validation_accuracy == pytest.approx(right.mean(), abs=1.5 / 500)
+    is_correct = read_by_reference(validation.images, brisk.parameters).argmax(axis=1) == validation.labels
+    assert brisk.lines[-1].validation_accuracy == pytest.approx(is_correct.mean(), abs=1.5 / 500)

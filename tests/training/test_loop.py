@@ -138,8 +138,8 @@ def test_validation_accuracy_is_of_the_held_out_images(data: Dataset) -> None:
     ended = train(recipe, data)
     _, validation = data.hold_out(500)
     # then
-    right = read_by_reference(validation.images, ended.parameters).argmax(axis=1) == validation.labels
-    assert ended.lines[-1].validation_accuracy == pytest.approx(right.mean(), abs=1.5 / 500)
+    is_correct = read_by_reference(validation.images, ended.parameters).argmax(axis=1) == validation.labels
+    assert ended.lines[-1].validation_accuracy == pytest.approx(is_correct.mean(), abs=1.5 / 500)
 
 
 def test_without_held_out_images_there_is_no_validation_accuracy(data: Dataset) -> None:

@@ -195,23 +195,29 @@ def test_equally_good_version_is_not_promoted(validation: Split) -> None:
 
 
 def test_first_version_is_promoted(validation: Split) -> None:
-    assert decide("if_better", FOURS, None, validation) == Decision(True, "no version was served")
+    assert decide("if_better", FOURS, None, validation) == Decision(is_promoted=True, reason="no version was served")
 
 
 def test_without_held_out_images_no_version_counts_as_better(validation: Split) -> None:
     decision = decide("if_better", THREES, FOURS, validation[:0])
-    assert decision == Decision(False, "cannot compare: the recipe holds out no images (validation_size is 0)")
+    assert decision == Decision(
+        is_promoted=False, reason="cannot compare: the recipe holds out no images (validation_size is 0)"
+    )
     assert decide("if_better", THREES, None, validation[:0]).is_promoted
 
 
 @pytest.mark.parametrize("served", [None, THREES])
 def test_policy_always_promotes_a_worse_version(validation: Split, served: int | None) -> None:
-    assert decide("always", FOURS, served, validation) == Decision(True, "the promote policy is always")
+    assert decide("always", FOURS, served, validation) == Decision(
+        is_promoted=True, reason="the promote policy is always"
+    )
 
 
 @pytest.mark.parametrize("served", [None, FOURS])
 def test_policy_never_does_not_promote_a_better_version(validation: Split, served: int | None) -> None:
-    assert decide("never", THREES, served, validation) == Decision(False, "the promote policy is never")
+    assert decide("never", THREES, served, validation) == Decision(
+        is_promoted=False, reason="the promote policy is never"
+    )
 
 
 def test_served_version_that_cannot_be_read_is_reported(validation: Split) -> None:

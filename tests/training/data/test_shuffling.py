@@ -13,13 +13,13 @@ SMALL = TUTORIAL.with_overrides({"batch_size": 16, "training_steps": 50, "displa
 
 
 def one_by_one(buffer_size: int, size: int, slots: list[int]) -> list[int]:
-    """Return the indices that a shuffle buffer yields, computed one draw after the other."""
+    """Return the indices that a shuffle buffer yields, taken one after the other."""
     buffer = [i % size for i in range(buffer_size)]
-    drawn = []
+    taken = []
     for i, slot in enumerate(slots):
-        drawn.append(buffer[slot])
+        taken.append(buffer[slot])
         buffer[slot] = (buffer_size + i) % size
-    return drawn
+    return taken
 
 
 def published_indices(size: int, **overrides: object) -> NDArray[np.int64]:
@@ -38,7 +38,7 @@ def indices_of(size: int, **overrides: object) -> NDArray[np.int32]:
 
 @pytest.mark.parametrize("size", [1, 7, 100])
 @pytest.mark.parametrize("buffer_size", [1, 3, 30, 200])
-def test_draws_are_those_of_a_shuffle_buffer(size: int, buffer_size: int) -> None:
+def test_indices_are_those_of_a_shuffle_buffer(size: int, buffer_size: int) -> None:
     slots = np.random.default_rng(SMALL.seed).integers(buffer_size, size=50 * 16).tolist()
     assert indices_of(size, shuffle_buffer=buffer_size).tolist() == one_by_one(buffer_size, size, slots)
 
@@ -52,7 +52,7 @@ def test_order_follows_the_rule_of_a_shuffle_buffer_as_the_published_pipeline_do
     indices = order_of(size, shuffle_buffer=buffer_size, training_steps=200)
     buffer = Counter(i % size for i in range(buffer_size))
     for i, index in enumerate(indices.tolist()):
-        assert buffer[index] > 0, f"draw {i} yields {index}, which is not in the buffer"
+        assert buffer[index] > 0, f"index {index} at place {i} is not in the buffer"
         buffer[index] -= 1
         buffer[(buffer_size + i) % size] += 1
 
@@ -62,28 +62,28 @@ def test_order_follows_the_rule_of_a_shuffle_buffer_as_the_published_pipeline_do
 def test_images_stay_in_the_buffer_as_long_as_in_the_published_pipeline(
     order_of: Callable[..., NDArray[np.int64]],
 ) -> None:
-    # given: more images than draws, so that an index shows when its image entered the buffer of 30
+    # given: more images than are taken, so that an index shows when its image entered the buffer of 30
     indices = order_of(50_000, training_steps=2000)
-    # then: the draws until an image leaves are distributed geometrically, with a mean of 30
-    draws = np.arange(len(indices)) - (indices - 30)
-    draws = draws[(indices >= 30) & (indices < len(indices) - 1000)]
-    assert draws.mean() == pytest.approx(30, rel=0.05)
-    assert draws.std() == pytest.approx(30, rel=0.08)
+    # then: the times until an image is taken are distributed geometrically, with a mean of 30
+    times = np.arange(len(indices)) - (indices - 30)
+    times = times[(indices >= 30) & (indices < len(indices) - 1000)]
+    assert times.mean() == pytest.approx(30, rel=0.05)
+    assert times.std() == pytest.approx(30, rel=0.08)
 
 
 def test_batches_come_by_display_step_and_the_rest_last() -> None:
     assert [batch.shape for batch in shuffled_batches(SMALL, 100)] == [(20, 16), (20, 16), (10, 16)]
 
 
-def test_every_image_is_drawn_about_equally_often() -> None:
+def test_every_image_is_taken_about_equally_often() -> None:
     counts = np.bincount(indices_of(100, training_steps=1000))
     assert counts.min() > 0.9 * counts.mean()
     assert counts.max() < 1.1 * counts.mean()
 
 
-def test_no_image_is_drawn_before_it_is_in_the_buffer() -> None:
-    drawn = indices_of(10_000)
-    assert (drawn <= np.arange(len(drawn)) + 30).all()
+def test_no_image_is_taken_before_it_is_in_the_buffer() -> None:
+    indices = indices_of(10_000)
+    assert (indices <= np.arange(len(indices)) + 30).all()
 
 
 @pytest.mark.parametrize("skip", [20, 40])
