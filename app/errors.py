@@ -27,6 +27,7 @@ from inkling.errors import (
     UnknownRunError,
     UnknownVersionError,
 )
+from inkling.registry.database import is_disk_full
 
 logger = logging.getLogger(__name__)
 
@@ -147,8 +148,7 @@ async def answer_problem(request: Request, error: Exception) -> Response:
     status, title = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
     if isinstance(error, SQLAlchemyError):
         logger.error("the registry cannot be reached: %s", error)
-        is_full = "disk is full" in str(error) or "could not extend file" in str(error)
-        detail = "its disk is full: free some space" if is_full else "it does not answer; try again"
+        detail = "its disk is full: free some space" if is_disk_full(error) else "it does not answer; try again"
         return problem(request, status, f"The database of runs and versions cannot be used: {detail}.", title)
     headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, QueueFullError) else None
     advice = ADVICE.get(type(error))
