@@ -29,12 +29,12 @@ check: $(DEV)  ## check format, lint, typos, types, import rules, and that opena
 	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@echo "$(BIN)/python -m app.openapi | diff openapi.json -"
-	@$(BIN)/python -m app.openapi | diff openapi.json - || \
+	@echo "$(BIN)/python -m app.openapi_document | diff openapi.json -"
+	@$(BIN)/python -m app.openapi_document | diff openapi.json - || \
 	  { echo "The API differs from openapi.json. If that is intended: make openapi, and name the change in CHANGELOG.md."; exit 1; }
 
 openapi: $(DEV)  ## write openapi.json, the description of the HTTP API
-	$(BIN)/python -m app.openapi > openapi.json
+	$(BIN)/python -m app.openapi_document > openapi.json
 
 RECIPE ?= accurate
 train: $(SERVE)  ## train the network that ships: inkling/network/pretrained.safetensors (half an hour to an hour)

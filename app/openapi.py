@@ -1,10 +1,5 @@
-"""The OpenAPI document: the bodies that carry images, and the errors of each call with examples.
+"""The OpenAPI document: the bodies that carry images, and the errors of each call with examples."""
 
-`python -m app.openapi` prints it.
-"""
-
-import json
-import sys
 from http import HTTPStatus
 from typing import Any
 
@@ -141,15 +136,3 @@ def install(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
-
-
-def main() -> None:
-    """Print the document of the service with its default settings."""
-    from app.main import create_app  # noqa: PLC0415  imports this module
-    from app.settings import Settings  # noqa: PLC0415
-
-    sys.stdout.write(json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n")
-
-
-if __name__ == "__main__":
-    main()
