@@ -88,7 +88,7 @@ ADVICE: dict[type[Exception], str] = {
     QueueFullError: "try again when one has ended, or cancel one with DELETE /train/{id}",
     PromotionMovedError: "read GET /versions/current and decide again",
 }
-"""The call that helps, for exceptions of the library, which knows no calls."""
+"""The call that helps, for exceptions of the library, which does not name calls."""
 
 _HEADERS: dict[int, dict[str, str]] = {
     401: {"WWW-Authenticate": "Bearer"},

@@ -23,7 +23,7 @@ class Normalized(BaseModel):
     background_removed: bool = Field(description="whether an uneven or gray background was removed")
     warnings: list[str] = Field(description="possible problems, in words")
     image: str | None = Field(
-        None, description="the picture that the network read: 28x28, a PNG data URI; with return_image=true"
+        None, description="the image that the network read: 28x28, a PNG data URI; with return_image=true"
     )
 
 

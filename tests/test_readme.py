@@ -14,7 +14,10 @@ from tests.support.servers import Server
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
 PACKAGES = ("inkling", "app", "training")
 """Each has a table in docs/design.md."""
 
@@ -95,6 +98,13 @@ def test_settings_table_is_the_settings() -> None:
 def test_every_link_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_every_module_that_a_document_names_exists(document: Path) -> None:
+    modules = [file.as_posix() for name in (*PACKAGES, "benchmarks", "tests") for file in (ROOT / name).rglob("*.py")]
+    named = set(re.findall(r"`([\w/]+\.py)`", document.read_text()))
+    assert [name for name in sorted(named) if not any(module.endswith(f"/{name}") for module in modules)] == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -1,1 +1,1 @@
-"""Request bodies and headers -> arrays, limits and preferences."""
+"""Reading requests: bodies into arrays, the Accept header, the limits of an upload."""

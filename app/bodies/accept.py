@@ -1,4 +1,4 @@
-"""The Accept header: which media type a client prefers (RFC 9110, section 12.5.1)."""
+"""The Accept header: which media type a client prefers_over_json (RFC 9110, section 12.5.1)."""
 
 from functools import lru_cache
 
@@ -19,19 +19,19 @@ def quality(accept: str, *media_types: str) -> float:
     return best
 
 
-def prefers(accept: str, *media_types: str) -> bool:
-    """Return whether an Accept header prefers one of these media types, by name, to JSON.
+def prefers_over_json(accept: str, *media_types: str) -> bool:
+    """Return whether an Accept header prefers_over_json one of these media types, by name, to JSON.
 
     By name only: clients that want JSON often send `*/*`, and so do scrapers behind the formats that they name.
     """
     if not accept:
         return False
-    weigh = _prefers if len(accept) <= CACHED_CHARACTERS else _prefers.__wrapped__
+    weigh = _prefers_over_json if len(accept) <= CACHED_CHARACTERS else _prefers_over_json.__wrapped__
     return weigh(accept, media_types)
 
 
 @lru_cache(maxsize=256)
-def _prefers(accept: str, media_types: tuple[str, ...]) -> bool:
+def _prefers_over_json(accept: str, media_types: tuple[str, ...]) -> bool:
     return quality(accept, *media_types) > quality(accept, "application/json")
 
 

@@ -43,7 +43,7 @@ def read_pictures(body: bytes, content_type: str, limits: UploadLimits) -> Itera
     yield from _reader(body, content_type)(body, content_type, _MNIST, limits)
 
 
-class _Fit(NamedTuple):
+class _FitRules(NamedTuple):
     """The rules of fit=strict or fit=mnist."""
 
     decode: Callable[[bytes, int, str], Gray]
@@ -52,7 +52,7 @@ class _Fit(NamedTuple):
     """Array of any shape -> pictures (n, h, w)."""
 
 
-_Reader = Callable[[bytes, str, _Fit, UploadLimits], Iterable[Gray]]
+_Reader = Callable[[bytes, str, _FitRules, UploadLimits], Iterable[Gray]]
 
 
 def _reader(body: bytes, content_type: str) -> _Reader:
@@ -68,7 +68,7 @@ def _reader(body: bytes, content_type: str) -> _Reader:
     return read
 
 
-def _read_multipart(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> Iterator[Gray]:
+def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Iterator[Gray]:
     files = multipart_files(body, content_type)
     limits.check_count(len(files))
     total = 0
@@ -84,19 +84,19 @@ def _read_multipart(body: bytes, content_type: str, fit: _Fit, limits: UploadLim
         yield picture
 
 
-def _read_file(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> NDArray[np.uint8]:
+def _read_file(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
     return fit.decode(body, limits.max_pixels, "the image")[np.newaxis]
 
 
-def _read_json(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> NDArray[np.uint8]:
+def _read_json(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
     return gray_levels(fit.reshape(json_array(body), limits, "`images`"))
 
 
-def _read_npy(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> NDArray[np.uint8]:
+def _read_npy(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
     return fit.reshape(npy_array(body), limits, "the array")
 
 
-def _read_raw(body: bytes, content_type: str, fit: _Fit, limits: UploadLimits) -> Images:
+def _read_raw(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Images:
     count, rest = divmod(len(body), NUM_PIXELS)
     if rest:
         raise ImageError(f"the body is {len(body)} bytes long, expected a multiple of {NUM_PIXELS}: one byte per pixel")
@@ -135,8 +135,8 @@ def _as_pictures(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArra
     return array
 
 
-_STRICT = _Fit(decode_image, _as_images)
-_MNIST = _Fit(decode_picture, _as_pictures)
+_STRICT = _FitRules(decode_image, _as_images)
+_MNIST = _FitRules(decode_picture, _as_pictures)
 
 _READERS: dict[str, _Reader] = {
     "multipart/form-data": _read_multipart,

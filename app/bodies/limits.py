@@ -1,12 +1,12 @@
-"""The limits on what one request may upload."""
+"""The limits on the images of one upload; app/observability/middleware.py limits its bytes."""
 
 from dataclasses import dataclass
 
 from app.settings import Settings
 from inkling.errors import TooLargeError
 
-PICTURES_PER_REQUEST = 4
-"""A request's pictures together may have this many times the pixels of the largest one."""
+TOTAL_PIXELS_FACTOR = 4
+"""The pictures of a request may together have this many times `max_pixels`."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class UploadLimits:
     @property
     def max_total_pixels(self) -> int:
         """The limit on the pixels of all pictures of a request."""
-        return PICTURES_PER_REQUEST * self.max_pixels
+        return TOTAL_PIXELS_FACTOR * self.max_pixels
 
     def check_count(self, count: int) -> None:
         """Raise TooLargeError if a request holds more images than allowed."""

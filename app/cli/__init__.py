@@ -45,9 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     exit_code = _run(arguments)
     try:
         sys.stdout.flush()
-    except (
-        OSError
-    ) as error:  # of a full disk, or a pipe without a reader; at the interpreter's exit it would be printed
+    except OSError as error:
+        # A full disk, or a pipe without a reader. The interpreter would print it at its exit.
         _discard_output()
         if exit_code == 0 and not isinstance(error, BrokenPipeError):
             print_error(describe(error))

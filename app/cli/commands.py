@@ -6,7 +6,7 @@ from typing import Any
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_group
 
-SERVE, READ, KEEP = "Serve and train", "Read images", "Versions"
+SERVE, READ, VERSIONS = "Serve and train", "Read images", "Versions"
 
 COMMANDS = {
     "serve": (SERVE, "app.cli.serve", "Serve the network over HTTP"),
@@ -15,11 +15,11 @@ COMMANDS = {
     "predict": (READ, "app.cli.images", "Read the digits on image files"),
     "explain": (READ, "app.cli.images", "Draw which pixels support a digit, and which oppose it"),
     "evaluate": (READ, "app.cli.evaluate", "Measure the accuracy on the MNIST test images"),
-    "versions": (KEEP, "app.cli.registry", "List the versions, newest first"),
-    "promote": (KEEP, "app.cli.registry", "Serve a version from now on"),
-    "export": (KEEP, "app.cli.registry", "Write the checkpoint file of a version"),
-    "import": (KEEP, "app.cli.registry", "Add a checkpoint file as a version"),
-    "verify": (KEEP, "app.cli.registry", "Check that the registry is consistent"),
+    "versions": (VERSIONS, "app.cli.registry", "List the versions, newest first"),
+    "promote": (VERSIONS, "app.cli.registry", "Serve a version from now on"),
+    "export": (VERSIONS, "app.cli.registry", "Write the checkpoint file of a version"),
+    "import": (VERSIONS, "app.cli.registry", "Add a checkpoint file as a version"),
+    "verify": (VERSIONS, "app.cli.registry", "Check that the registry is consistent"),
 }
 """Name -> group in the help, module whose `commands` has it, and short help."""
 

@@ -1,4 +1,4 @@
-"""Uvicorn's HTTP/1.1 with half the system calls per answer."""
+"""Uvicorn's HTTP protocol, changed to send the head and the body of an answer in one packet."""
 
 import asyncio
 from typing import Any

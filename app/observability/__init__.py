@@ -1,1 +1,1 @@
-"""Request ids, access log and metrics around every request."""
+"""Around every request: its id, the limit on its body's bytes, the access log, the metrics."""

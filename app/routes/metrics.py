@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 
-from app.bodies.accept import prefers
+from app.bodies.accept import prefers_over_json
 from app.dependencies import MetricsDep, PredictorDep
 from app.errors import FieldError, UnavailableError
 from app.openapi import problems
@@ -35,7 +35,7 @@ def get_metrics(
 ) -> Any:
     """Report the test accuracy of the version being served, or the Prometheus metrics."""
     classifier = predictor.classifier
-    if format == "prometheus" or (format is None and prefers(accept, *EXPOSITIONS)):
+    if format == "prometheus" or (format is None and prefers_over_json(accept, *EXPOSITIONS)):
         content, media_type = metrics.exposition(accept, classifier)
         return Response(content, headers={"Vary": "Accept", "Content-Type": media_type})
     response.headers["Vary"] = "Accept"

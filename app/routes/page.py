@@ -20,7 +20,7 @@ POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "connect-src 'self'",
-        "img-src 'self' data: blob:",  # the picture that the network read is a data URI
+        "img-src 'self' data: blob:",  # the image that the network read is a data URI
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",

@@ -52,7 +52,7 @@ async def predict(
     normalizing: NormalizingDep,
     fit: FitMode = "strict",
     return_image: Annotated[
-        bool, Query(description="with fit=mnist: also return the 28x28 pictures that the network read")
+        bool, Query(description="with fit=mnist: also return the 28x28 images that the network read")
     ] = False,
 ) -> Response:
     if return_image and fit == "strict":

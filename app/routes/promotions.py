@@ -1,4 +1,4 @@
-"""GET /promotions: the ledger of promotions."""
+"""GET /promotions: the history of promotions."""
 
 from fastapi import APIRouter
 

@@ -1,1 +1,1 @@
-"""The version that answers, the answers, and the training beside them."""
+"""The served version, the answers of /predict and /explain, the trainer process, and its pauses."""

@@ -1,4 +1,4 @@
-"""The version that answers: polled from the registry, and swapped in one assignment."""
+"""The version being served: read from the registry, replaced in one assignment."""
 
 import logging
 import threading

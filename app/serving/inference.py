@@ -12,7 +12,7 @@ import orjson
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from app.bodies.accept import prefers
+from app.bodies.accept import prefers_over_json
 from app.bodies.images import read_images, read_pictures
 from app.bodies.limits import UploadLimits
 from app.errors import CountError
@@ -87,7 +87,7 @@ class Inference:
         explanation = predictor.explain(image, int(probabilities.argmax()) if digit is None else digit)
         model_s = time.perf_counter() - started - decode_s
         self.metrics.count_images(1)
-        if prefers(accept, PNG):
+        if prefers_over_json(accept, PNG):
             content, media_type = _heat_map(image, explanation, probabilities), PNG
         else:
             content, media_type = _explanation_json(explanation, probabilities, predictor.version), JSON
@@ -105,7 +105,7 @@ class Inference:
     def _answer(self, predictions: Predictions, accept: str, started: float, *, return_image: bool) -> Answer:
         decode_s = time.perf_counter() - started - predictions.model_s
         self.metrics.count_images(len(predictions.images))
-        if prefers(accept, NPY):
+        if prefers_over_json(accept, NPY):
             content, media_type = _npy(predictions.probabilities), NPY
         else:
             content, media_type = _predictions_json(predictions, return_image=return_image), JSON

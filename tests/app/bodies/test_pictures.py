@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from app.bodies.images import MEDIA_TYPES, read_pictures
-from app.bodies.limits import PICTURES_PER_REQUEST, UploadLimits
+from app.bodies.limits import TOTAL_PIXELS_FACTOR, UploadLimits
 from app.errors import BodyError, MediaTypeError
 from inkling.digit import Gray
 from inkling.errors import ImageError, TooLargeError
@@ -64,11 +64,11 @@ def test_limits_hold() -> None:
     with pytest.raises(TooLargeError, match="the limit is 100000"):
         decode_picture(png_claiming(1000, 1000), MAX_PIXELS)
     large = image_file(np.zeros((300, 300), np.uint8))
-    assert len(read(form([("file", large)] * PICTURES_PER_REQUEST), MULTIPART)) == PICTURES_PER_REQUEST
+    assert len(read(form([("file", large)] * TOTAL_PIXELS_FACTOR), MULTIPART)) == TOTAL_PIXELS_FACTOR
     with pytest.raises(
         TooLargeError, match="image 5 of 5 brings the request to 450000 pixels, the limit is 400000 per request"
     ):
-        read(form([("file", large)] * (PICTURES_PER_REQUEST + 1)), MULTIPART)
+        read(form([("file", large)] * (TOTAL_PIXELS_FACTOR + 1)), MULTIPART)
 
 
 def test_errors_name_the_image_and_the_types_taken() -> None:
