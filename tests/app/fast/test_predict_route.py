@@ -1,4 +1,4 @@
-"""The fast route of POST /predict; with `?fit=strict`, which means the same, FastAPI answers: the answers must be equal."""
+"""The fast route of POST /predict. With `?fit=strict`, the default, FastAPI answers: both answers must be equal."""
 
 from collections import Counter
 
