@@ -51,9 +51,8 @@ def run(log: Log) -> Race:
     with mnist_dir() as (folder, images):
         data = mnist.read_folder(folder)
         for training in everyone:
-            training.run(
-                RECIPE.with_overrides({"training_steps": 2, "display_step": 1}), data
-            )  # loads modules that are imported lazily
+            # Loads modules that are imported lazily.
+            training.run(RECIPE.with_overrides({"training_steps": 2, "display_step": 1}), data)
         for round_ in range(ROUNDS):
             for training in everyone:
                 if training is not EAGER or round_ in EAGER_ROUNDS:
