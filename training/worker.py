@@ -188,6 +188,7 @@ class Worker:
         started = time.monotonic()
         while pause_lock.is_held() and time.monotonic() - started < self._timings.max_pause_s:
             self._stop.check()
+            # The heartbeat renews the lease; this notices that the run was cancelled or given away.
             self._retry(lambda: self._registry.runs.renew_lease(lease, self._timings.lease_s))
             time.sleep(self._timings.poll_s)
         logger.info("run %d: continues after %.1f s", lease.run.id, time.monotonic() - started)
