@@ -2,7 +2,7 @@
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from inkling.registry.database import is_disk_full
+from inkling.registry.disk_full import is_disk_full
 
 ERROR_TYPES = {
     "DatasetError": "dataset",
