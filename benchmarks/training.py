@@ -18,7 +18,7 @@ from inkling import mnist
 from inkling.mnist import Dataset
 from inkling.model_card.markdown import paragraph, table
 from inkling.network.recipe import TUTORIAL
-from training import loop
+from training.predictions import predict
 
 ROUNDS = 5
 EAGER_ROUNDS = (0, 2, 4)
@@ -66,7 +66,7 @@ def train(training: Training, data: Dataset) -> tuple[float, float]:
     started = time.perf_counter()
     parameters = training.run(RECIPE, data)
     taken = time.perf_counter() - started
-    accuracy = float((loop.predict(data.test.images, parameters).argmax(axis=1) == data.test.labels).mean())
+    accuracy = float((predict(data.test.images, parameters).argmax(axis=1) == data.test.labels).mean())
     if accuracy < LEAST_ACCURACY:
         raise SystemExit(f"{training.name} reached a test accuracy of only {accuracy:.3f}")
     return taken, accuracy

@@ -166,10 +166,11 @@ class Worker:
             pause_lock.close()
 
     def _publish(self, lease: Lease, data: Dataset, parameters: Parameters) -> None:
-        from training import loop, promotion  # noqa: PLC0415  TensorFlow, as above
+        from training import promotion  # noqa: PLC0415  TensorFlow, as above
+        from training.checkpoint_building import build_checkpoint  # noqa: PLC0415
 
         run = lease.run
-        checkpoint = loop.build_checkpoint(parameters, run.recipe, data)
+        checkpoint = build_checkpoint(parameters, run.recipe, data)
         _, validation = data.hold_out(run.recipe.validation_size)
         decide = promotion.promotion_decision(run.promote, checkpoint, validation)
         version = self._retry(lambda: self._registry.publish(lease, checkpoint, decide))
