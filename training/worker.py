@@ -15,7 +15,7 @@ from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
 from inkling.mnist_download import load_or_download
-from inkling.registry.records import Lease, Progress, Run
+from inkling.registry.records import ErrorType, Lease, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from training.failures import describe_failure
@@ -222,7 +222,7 @@ class Worker:
                 logger.warning("cannot write to the registry, will retry: %s", error)
                 time.sleep(self._timings.poll_s)
 
-    def _record_failure(self, lease: Lease, error_type: str, detail: str) -> None:
+    def _record_failure(self, lease: Lease, error_type: ErrorType, detail: str) -> None:
         try:
             self._retry(lambda: self._registry.runs.fail(lease, error_type, detail))
         except (LeaseLostError, SQLAlchemyError) as error:

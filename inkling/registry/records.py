@@ -9,6 +9,17 @@ from inkling.network.recipe import Recipe
 
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 PromotePolicy = Literal["if_better", "always", "never"]
+ErrorType = Literal[
+    "dataset",
+    "diverged",
+    "tensorflow_missing",
+    "out_of_memory",
+    "disk_full",
+    "database_lost",
+    "trainer_died",
+    "internal",
+]
+"""The kind of failure that ended a run."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Run:
     """None unless the run is running."""
     attempt: int
     """How often it was started, without starts that ended because its trainer was asked to stop."""
-    error_type: str | None
+    error_type: ErrorType | None
     error: str | None
     decision: str | None
     """The reason why its version is served or not."""
