@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_PROGRESS_LINES = 2000
+MAX_SEED = 2**31 - 1
 FORMER_NAMES = {
     "average_decay": "ema_decay",
     "fade": "anneal_fraction",
@@ -62,7 +63,7 @@ class Recipe(BaseModel):
     synthetic: float = Field(
         0, ge=0, le=1, description="synthetic digits to add, drawn as strokes, as a share of the training images"
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the initial weights, the shuffle and the distortions")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="seed of the initial weights, the shuffle and the distortions")
 
     @model_validator(mode="before")
     @classmethod

@@ -7,6 +7,9 @@ from typing import Literal
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
 
+MAX_ID = 2**31 - 1
+"""The largest id and version: PostgreSQL's INTEGER has 32 bits."""
+
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 PromotePolicy = Literal["if_better", "always", "never"]
 ErrorType = Literal[
