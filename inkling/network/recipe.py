@@ -4,9 +4,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-MAX_PROGRESS_LINES = 2000
+MAX_PROGRESS_RECORDS = 2000
 MAX_SEED = 2**31 - 1
-FORMER_NAMES = {
+FORMER_FIELDS = {
     "average_decay": "ema_decay",
     "fade": "anneal_fraction",
     "damaged": "corrupted",
@@ -70,13 +70,13 @@ class Recipe(BaseModel):
     def _rename_former_fields(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        return {FORMER_NAMES.get(name, name): value for name, value in values.items()}
+        return {FORMER_FIELDS.get(name, name): value for name, value in values.items()}
 
     @model_validator(mode="after")
     def _bound_progress(self) -> Self:
-        if (lines := self.training_steps // self.display_step) > MAX_PROGRESS_LINES:
+        if (records := self.training_steps // self.display_step) > MAX_PROGRESS_RECORDS:
             raise ValueError(
-                f"training_steps / display_step is {lines} progress records, the limit is {MAX_PROGRESS_LINES}; "
+                f"training_steps / display_step is {records} progress records, the limit is {MAX_PROGRESS_RECORDS}; "
                 "raise display_step"
             )
         return self
