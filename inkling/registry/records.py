@@ -109,7 +109,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Promotion:
-    """An entry of the promotion ledger: a decision on a version."""
+    """An entry of the history of promotions: a decision on a version."""
 
     id: int
     version: int
