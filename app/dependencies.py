@@ -13,6 +13,7 @@ from app.serving.inference import Inference
 from app.serving.trainer_process import TrainerProcess
 from app.settings import Settings
 from inkling.predictor import Fit, Predictor
+from inkling.registry.records import MAX_ID
 from inkling.registry.registry import Registry
 
 
@@ -46,7 +47,6 @@ NormalizingDep = Annotated[CapacityLimiter, Depends(_from_state("normalizing"))]
 StoppingDep = Annotated[asyncio.Event, Depends(_from_state("stopping"))]
 """Set when the process is asked to stop: answers that would never end must end."""
 
-MAX_ID = 2**31 - 1
 RunId = Annotated[int, Path(ge=1, le=MAX_ID)]
 VersionNumber = Annotated[int, Path(ge=1, le=MAX_ID)]
 PageSize = Annotated[int, Query(alias="limit", ge=1, le=100, description="maximum number of items in the answer")]

@@ -27,7 +27,7 @@ from inkling.errors import (
     UnknownRunError,
     UnknownVersionError,
 )
-from inkling.registry.database import is_disk_full
+from inkling.registry.disk_full import is_disk_full
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe, RecipeName
-from inkling.registry.records import PromotePolicy, RunState
+from inkling.registry.records import MAX_ID, PromotePolicy, RunState
 
 
 class _FromRecord(BaseModel):
@@ -174,7 +174,7 @@ class PromotionList(BaseModel):
 class PromoteRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 1}]})
 
-    version: int = Field(ge=1, le=2**31 - 1, description="the version to serve")
+    version: int = Field(ge=1, le=MAX_ID, description="the version to serve")
 
 
 class ServedMetrics(Evaluation):

@@ -18,7 +18,7 @@ from inkling import mnist
 from inkling.mnist import Dataset
 from inkling.model_card.markdown import paragraph, table
 from inkling.network.recipe import TUTORIAL
-from training import loop
+from training.predictions import predict
 
 ROUNDS = 5
 EAGER_ROUNDS = (0, 2, 4)
@@ -51,9 +51,8 @@ def run(log: Log) -> Race:
     with mnist_dir() as (folder, images):
         data = mnist.read_folder(folder)
         for training in everyone:
-            training.run(
-                RECIPE.with_overrides({"training_steps": 2, "display_step": 1}), data
-            )  # loads modules that are imported lazily
+            # Loads modules that are imported lazily.
+            training.run(RECIPE.with_overrides({"training_steps": 2, "display_step": 1}), data)
         for round_ in range(ROUNDS):
             for training in everyone:
                 if training is not EAGER or round_ in EAGER_ROUNDS:
@@ -67,7 +66,7 @@ def train(training: Training, data: Dataset) -> tuple[float, float]:
     started = time.perf_counter()
     parameters = training.run(RECIPE, data)
     taken = time.perf_counter() - started
-    accuracy = float((loop.predict(data.test.images, parameters).argmax(axis=1) == data.test.labels).mean())
+    accuracy = float((predict(data.test.images, parameters).argmax(axis=1) == data.test.labels).mean())
     if accuracy < LEAST_ACCURACY:
         raise SystemExit(f"{training.name} reached a test accuracy of only {accuracy:.3f}")
     return taken, accuracy

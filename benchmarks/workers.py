@@ -42,9 +42,8 @@ def run(log: Log) -> Workers:
         for workers in (1, 2):
             inkling = processes.running_inkling(Path(folder) / str(workers), "--workers", str(workers))
             servers[workers] = stack.enter_context(inkling)
-            load.send(
-                posts[10], f"{servers[workers].url}/predict", CONNECTIONS, 2
-            )  # until the second one is ready, too
+            # Until the second one is ready, too.
+            load.send(posts[10], f"{servers[workers].url}/predict", CONNECTIONS, 2)
         for number in range(1, ROUNDS + 1):
             for count, post in posts.items():
                 for workers, process in servers.items():

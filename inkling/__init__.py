@@ -1,6 +1,6 @@
 """Handwritten digits: pictures to 28x28, the network in NumPy, checkpoints, and the registry of versions.
 
-The library knows neither HTTP nor TensorFlow: `app` serves it, `training` trains it. Its public names:
+The library imports neither the web framework nor TensorFlow: `app` serves it, `training` trains it. Its public names:
 
     from inkling import Predictor, Registry
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-_HOMES = {
+_MODULES = {
     "Checkpoint": "inkling.network.checkpoint",
     "Classifier": "inkling.network.classifier",
     "Explanation": "inkling.network.attribution",
@@ -58,9 +58,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use: the vision needs no SQLAlchemy, the registry no Pillow."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

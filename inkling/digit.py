@@ -1,4 +1,7 @@
-"""The digit: its size, its classes, and the arrays that hold it."""
+"""The digit: its size, its classes, and the arrays that hold it.
+
+An image is 28x28, as the network reads it; a picture has any size.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

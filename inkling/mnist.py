@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -182,9 +181,5 @@ def how_to_provide(folder: Path) -> str:
     """Return an instruction for the case that MNIST's files are missing or damaged."""
     return (
         f"Put MNIST's four files, plain or .gz, into {folder} or into the folder that INKLING_MNIST_DIR names; "
-        f"their plain contents have SHA-256 {_listed(f'{name} {sha}' for name, sha in CANONICAL_SHA256.items())}"
+        f"their plain contents have SHA-256 {'; '.join(f'{name} {sha}' for name, sha in CANONICAL_SHA256.items())}"
     )
-
-
-def _listed(items: Iterable[str]) -> str:
-    return "; ".join(items)

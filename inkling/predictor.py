@@ -1,4 +1,7 @@
-"""The predictor: arrays or pictures in; version, probabilities and reports out. Knows no HTTP."""
+"""The predictor: arrays or pictures in; version, probabilities and reports out.
+
+It imports neither the web framework nor TensorFlow.
+"""
 
 import time
 from collections.abc import Iterable, Sequence

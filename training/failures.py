@@ -2,9 +2,10 @@
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from inkling.registry.database import is_disk_full
+from inkling.registry.disk_full import is_disk_full
+from inkling.registry.records import ErrorType
 
-ERROR_TYPES = {
+ERROR_TYPES: dict[str, ErrorType] = {
     "DatasetError": "dataset",
     "DivergedError": "diverged",
     "CheckpointError": "diverged",
@@ -15,7 +16,7 @@ ERROR_TYPES = {
 """The error type by the name of the exception's class: most of these classes can be imported only with TensorFlow."""
 
 
-def describe_failure(error: Exception, retry_s: float) -> tuple[str, str]:
+def describe_failure(error: Exception, retry_s: float) -> tuple[ErrorType, str]:
     """Return the type of a failure, one word, and its description.
 
     Args:

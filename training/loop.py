@@ -1,27 +1,22 @@
-"""The training loop: the tutorial's steps, compiled, with many steps per call."""
+"""The training loop: data, progress, divergence. The compiled steps are in `training/trainer.py`."""
 
 import math
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from inkling.digit import NUM_CLASSES, NUM_PIXELS
 from inkling.mnist import Dataset, Split
-from inkling.network.checkpoint import Card, Checkpoint, save, verify
-from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Progress
-from training.calibration import fit_temperature
 from training.data.shuffling import shuffled_batches
 from training.data.synthetic_digits import add_synthetic_digits
-from training.model import accuracy, logits
+from training.model import accuracy
+from training.predictions import predict
 from training.snapshot import Parameters, TrainingState
-from training.trainer import Trainer, scale
+from training.trainer import Trainer
 
 
 class DivergedError(Exception):
@@ -77,46 +72,6 @@ def train(
         )
         on_progress(progress, partial(trainer.copy_state, step, progress.elapsed_s))
     return trainer.result()
-
-
-def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> Checkpoint:
-    """Calibrate a trained network on the held-out images, evaluate it on the test images, and return its checkpoint.
-
-    Raises:
-        CheckpointError: a parameter is not finite.
-    """
-    verify(parameters)  # before the evaluation, which cannot score NaN
-    _, validation = dataset.hold_out(recipe.validation_size)
-    temperature = 1.0
-    if len(validation):
-        temperature = fit_temperature(predict_logits(validation.images, parameters), validation.labels)
-    test = dataset.test
-    card = Card(
-        recipe=recipe,
-        dataset=dataset.name,
-        dataset_digest=dataset.digest,
-        evaluation=evaluate(
-            predict(test.images, parameters, temperature), test.labels, uncalibrated=predict(test.images, parameters)
-        ),
-        temperature=temperature,
-        libraries={name: version(name) for name in ("tensorflow", "keras", "numpy")},
-    )
-    return save(parameters, card)
-
-
-def predict(images: NDArray[np.uint8], parameters: Parameters, temperature: float = 1.0) -> NDArray[np.float32]:
-    """Return the probabilities (n, 10) for images (n, 28, 28)."""
-    probabilities: NDArray[np.float32] = tf.nn.softmax(predict_logits(images, parameters) / temperature).numpy()
-    return probabilities
-
-
-def predict_logits(images: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.float32]:
-    """Return the logits (n, 10), before the temperature, for images (n, 28, 28)."""
-    weights = {name: tf.constant(parameters[f"weights/{name}"]) for name in ("h1", "h2", "out")}
-    biases = {name: tf.constant(parameters[f"biases/{name}"]) for name in ("b1", "b2", "out")}
-    x = scale(tf.reshape(images, [-1, NUM_PIXELS]))
-    values: NDArray[np.float32] = logits(x, weights, biases).numpy()
-    return values
 
 
 def _check_loss(loss: float, step: int, recipe: Recipe) -> None:

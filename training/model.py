@@ -1,7 +1,8 @@
 """The network: two hidden layers of sigmoids on raw `tf.Variable`s, as the "neural network, raw" tutorial has it.
 
 Source: Aymeric Damien, TensorFlow-Examples, tensorflow_v2/notebooks/3_NeuralNetworks/neural_network_raw.ipynb. The
-names, the arithmetic and the initial values are the tutorial's; `tutorial` is its training, `trainer` the compiled one.
+names, the arithmetic and the initial values are the tutorial's. `tutorial.py` trains it as published, `trainer.py` with
+compiled steps.
 """
 
 import tensorflow as tf

@@ -10,7 +10,7 @@ from inkling.mnist import Split
 from inkling.network.checkpoint import Checkpoint, load
 from inkling.registry.records import Comparison, Decision, PromotePolicy
 from inkling.registry.versions import DecisionRule
-from training.loop import predict
+from training.predictions import predict
 
 SIGNIFICANCE = 0.05
 MAX_RECALL_LOSS = 0.03

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from typer.core import TyperCommand
 
-from inkling.network.recipe import FORMER_NAMES, OVERRIDABLE, RECIPES, TUTORIAL, Recipe, RecipeName
+from inkling.network.recipe import FORMER_FIELDS, OVERRIDABLE, RECIPES, TUTORIAL, Recipe, RecipeName
 from training.command_errors import UsageError
 
 PUBLISHED_FIELDS = {
@@ -79,7 +79,7 @@ def check_eager(recipe: Recipe, *, is_published: bool) -> None:
 
 
 def _suggest(name: str) -> str:
-    nearest = [FORMER_NAMES[name]] if name in FORMER_NAMES else get_close_matches(name, OVERRIDABLE, n=1)
+    nearest = [FORMER_FIELDS[name]] if name in FORMER_FIELDS else get_close_matches(name, OVERRIDABLE, n=1)
     return f"did you mean {nearest[0]}?" if nearest else f"its fields are {', '.join(OVERRIDABLE)}"
 
 

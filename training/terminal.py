@@ -33,6 +33,7 @@ def train(recipe: Recipe, settings: StoreSettings, out: Path | None) -> None:
     """
     data = _load_data(settings)
     from training import loop  # noqa: PLC0415  TensorFlow takes 5 seconds, so it comes after the checks
+    from training.checkpoint_building import build_checkpoint  # noqa: PLC0415
 
     with open_display(recipe) as display:
         try:
@@ -41,7 +42,7 @@ def train(recipe: Recipe, settings: StoreSettings, out: Path | None) -> None:
             )
         except loop.DivergedError as error:
             raise CommandError(str(error)) from error
-    checkpoint = loop.build_checkpoint(parameters, recipe, data)
+    checkpoint = build_checkpoint(parameters, recipe, data)
     typer.echo(f"Test Accuracy: {checkpoint.card.evaluation.accuracy:f}")
     _save(checkpoint, out)
 
@@ -53,10 +54,11 @@ def train_eagerly(recipe: Recipe, settings: StoreSettings, out: Path | None) -> 
         DatasetError, CheckpointError, OSError: as in `train`.
     """
     data = _load_data(settings)
-    from training import loop, tutorial  # noqa: PLC0415  TensorFlow, as above
+    from training import tutorial  # noqa: PLC0415  TensorFlow, as above
+    from training.checkpoint_building import build_checkpoint  # noqa: PLC0415
 
     parameters = tutorial.train(recipe, data)
-    _save(loop.build_checkpoint(parameters, recipe, data), out)
+    _save(build_checkpoint(parameters, recipe, data), out)
 
 
 def train_and_publish(recipe: Recipe, settings: StoreSettings, out: Path | None, promote: PromotePolicy) -> int:

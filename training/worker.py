@@ -15,7 +15,7 @@ from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
 from inkling.mnist_download import load_or_download
-from inkling.registry.records import Lease, Progress, Run
+from inkling.registry.records import ErrorType, Lease, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from training.failures import describe_failure
@@ -166,10 +166,11 @@ class Worker:
             pause_lock.close()
 
     def _publish(self, lease: Lease, data: Dataset, parameters: Parameters) -> None:
-        from training import loop, promotion  # noqa: PLC0415  TensorFlow, as above
+        from training import promotion  # noqa: PLC0415  TensorFlow, as above
+        from training.checkpoint_building import build_checkpoint  # noqa: PLC0415
 
         run = lease.run
-        checkpoint = loop.build_checkpoint(parameters, run.recipe, data)
+        checkpoint = build_checkpoint(parameters, run.recipe, data)
         _, validation = data.hold_out(run.recipe.validation_size)
         decide = promotion.promotion_decision(run.promote, checkpoint, validation)
         version = self._retry(lambda: self._registry.publish(lease, checkpoint, decide))
@@ -188,6 +189,7 @@ class Worker:
         started = time.monotonic()
         while pause_lock.is_held() and time.monotonic() - started < self._timings.max_pause_s:
             self._stop.check()
+            # The heartbeat renews the lease; this notices that the run was cancelled or given away.
             self._retry(lambda: self._registry.runs.renew_lease(lease, self._timings.lease_s))
             time.sleep(self._timings.poll_s)
         logger.info("run %d: continues after %.1f s", lease.run.id, time.monotonic() - started)
@@ -220,7 +222,7 @@ class Worker:
                 logger.warning("cannot write to the registry, will retry: %s", error)
                 time.sleep(self._timings.poll_s)
 
-    def _record_failure(self, lease: Lease, error_type: str, detail: str) -> None:
+    def _record_failure(self, lease: Lease, error_type: ErrorType, detail: str) -> None:
         try:
             self._retry(lambda: self._registry.runs.fail(lease, error_type, detail))
         except (LeaseLostError, SQLAlchemyError) as error:

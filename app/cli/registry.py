@@ -13,16 +13,15 @@ from app.cli.registry_access import open_existing_registry, visible_url
 from app.cli.settings_flags import with_settings
 from app.settings import Settings
 from inkling.atomic_file import write_atomically
-from inkling.registry.records import Version
+from inkling.registry.records import MAX_ID, Version
 from inkling.registry.registry import Registry
 from inkling.registry.uploads import add_upload_verified
 
-MAX_VERSION = 2**31 - 1
 PAGE = 100
 """Versions per transaction."""
 
 VersionArgument = Annotated[
-    int, typer.Argument(metavar="VERSION", parser=integer(1, MAX_VERSION), help="number of the version")
+    int, typer.Argument(metavar="VERSION", parser=integer(1, MAX_ID), help="number of the version")
 ]
 
 commands = typer.Typer(rich_markup_mode=None, add_completion=False)

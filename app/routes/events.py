@@ -13,6 +13,7 @@ from app.errors import FieldError
 from app.openapi import problems
 from app.schemas import RunProgress, RunSummary
 from inkling.errors import UnknownRunError
+from inkling.registry.records import MAX_ID
 
 router = APIRouter(tags=["train"])
 
@@ -39,7 +40,7 @@ async def watch_run(
     registry: RegistryDep,
     stopping: StoppingDep,
     last_event_id: Annotated[
-        int, Header(ge=0, le=2**31 - 1, description="the last step received: only later ones are sent")
+        int, Header(ge=0, le=MAX_ID, description="the last step received: only later ones are sent")
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Send a `progress` event for each recorded step, with the step as its id, then one `end` event with the run.

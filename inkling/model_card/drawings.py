@@ -24,7 +24,7 @@ class Drawing:
     label: int  # the digit meant, 0 to 9
     template: str  # a name in STROKE_TEMPLATES[label]
     brush: float  # width of the stroke, as a share of the digit's height
-    is_inverted: bool  # light strokes on a dark background
+    is_light_on_dark: bool
     seed: tuple[int, int]  # of the random handwriting
 
 
@@ -51,9 +51,9 @@ def draw_digit(digit: int, brush: float, seed: tuple[int, int], *, is_varied: bo
     paths = varied if is_varied else template
     width, height = CANVASES[random.integers(len(CANVASES))]
     paths, radius = _place(paths, brush, (width, height), random)
-    is_inverted = bool(random.random() < 0.5)
+    is_light_on_dark = bool(random.random() < 0.5)
     strokes = render(paths, radius, (width, height))
-    return Drawing(strokes if is_inverted else 255 - strokes, digit, name, brush, is_inverted, seed)
+    return Drawing(strokes if is_light_on_dark else 255 - strokes, digit, name, brush, is_light_on_dark, seed)
 
 
 def vary(paths: list[Points], random: np.random.Generator) -> list[Points]:
@@ -73,9 +73,8 @@ def vary(paths: list[Points], random: np.random.Generator) -> list[Points]:
         points = _move_ends(path, random)
         points = points + random.normal(0, 0.015, 2) + _wobble(len(points), random)
         wave = np.pi * (points - 0.5)
-        points = (
-            points + np.sin(wave) @ bend[:, :, 0].T + (np.cos(wave) - 2 / np.pi) @ bend[:, :, 1].T
-        )  # 2/pi: the mean
+        # 2 / pi is the mean of the cosine.
+        points = points + np.sin(wave) @ bend[:, :, 0].T + (np.cos(wave) - 2 / np.pi) @ bend[:, :, 1].T
         varied.append((points - 0.5) @ linear.T)
     return varied
 

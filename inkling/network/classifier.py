@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.digit import NUM_PIXELS, Floats
+from inkling.digit import NUM_PIXELS, SIDE, Floats
 from inkling.errors import CheckpointError
 from inkling.network.checkpoint import Checkpoint
 
@@ -27,7 +27,7 @@ class Classifier:
 
         An image gets the same probabilities, bit for bit, in a batch of any size: see `_forward`.
         """
-        flat = images.reshape(-1, 784)
+        flat = images.reshape(-1, NUM_PIXELS)
         if len(flat) <= CHUNK:
             return self._forward(flat)
         return np.concatenate([self._forward(flat[i : i + CHUNK]) for i in range(0, len(flat), CHUNK)])
@@ -38,7 +38,7 @@ class Classifier:
         Raises:
             CheckpointError: the results are not probabilities.
         """
-        images = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
+        images = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE), np.uint8)
         with np.errstate(all="ignore"):  # an overflow is reported below
             sums = self.probabilities(images).sum(axis=1)
         if not np.allclose(sums, 1.0, atol=1e-3):
@@ -55,7 +55,7 @@ class Classifier:
         image the biases have two rows: adding two rows takes 0.3 us, broadcasting one row to two 0.9.
         """
         (top, bottom, b1), (w2, b2), (w3, b3) = self._single_image_layers if len(flat) == 1 else self._layers
-        x = np.empty((max(len(flat), 2), 784), np.float32)
+        x = np.empty((max(len(flat), 2), NUM_PIXELS), np.float32)
         x[:] = flat  # (n, 784), or (2, 784) for a single image
         tanh_1: Floats = x[:, :HALF] @ top  # (n, 128)
         tanh_1 += x[:, HALF:] @ bottom

@@ -4,8 +4,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-MAX_PROGRESS_LINES = 2000
-FORMER_NAMES = {
+MAX_PROGRESS_RECORDS = 2000
+MAX_SEED = 2**31 - 1
+FORMER_FIELDS = {
     "average_decay": "ema_decay",
     "fade": "anneal_fraction",
     "damaged": "corrupted",
@@ -62,20 +63,20 @@ class Recipe(BaseModel):
     synthetic: float = Field(
         0, ge=0, le=1, description="synthetic digits to add, drawn as strokes, as a share of the training images"
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of the initial weights, the shuffle and the distortions")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="seed of the initial weights, the shuffle and the distortions")
 
     @model_validator(mode="before")
     @classmethod
     def _rename_former_fields(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        return {FORMER_NAMES.get(name, name): value for name, value in values.items()}
+        return {FORMER_FIELDS.get(name, name): value for name, value in values.items()}
 
     @model_validator(mode="after")
     def _bound_progress(self) -> Self:
-        if (lines := self.training_steps // self.display_step) > MAX_PROGRESS_LINES:
+        if (records := self.training_steps // self.display_step) > MAX_PROGRESS_RECORDS:
             raise ValueError(
-                f"training_steps / display_step is {lines} progress records, the limit is {MAX_PROGRESS_LINES}; "
+                f"training_steps / display_step is {records} progress records, the limit is {MAX_PROGRESS_RECORDS}; "
                 "raise display_step"
             )
         return self

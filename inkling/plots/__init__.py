@@ -1,1 +1,4 @@
-"""Pictures for people, drawn by Pillow: they are served, too, so the server needs no matplotlib."""
+"""The heat map and the plot of predictions.
+
+Drawn with Pillow: the server draws heat maps and does not install Matplotlib.
+"""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import DBAPIError
 
 from inkling.errors import RegistryError, SchemaError
 
@@ -17,13 +16,6 @@ REVISIONS = ("0001", "0002")
 POSTGRES_LOCK = 0x1_4E_4B
 """An arbitrary number for the advisory lock; no other program may use it in the same database."""
 LOCK_TIMEOUT_S = 10
-DISK_FULL_PHRASES = (
-    "disk is full",  # SQLite
-    "disk I/O error",  # SQLite, when one of its files cannot grow
-    "could not extend file",  # PostgreSQL
-    "No space left on device",  # ENOSPC
-    "File too large",  # EFBIG
-)
 
 
 class Database:
@@ -135,9 +127,3 @@ def _begin_sqlite(connection: Connection) -> None:
     # SQLite refuses at once, without waiting, to turn a read transaction into a write transaction.
     is_write = connection.get_execution_options().get("is_write", False)
     connection.execute(text("BEGIN IMMEDIATE" if is_write else "BEGIN"))
-
-
-def is_disk_full(error: Exception) -> bool:
-    """Return whether an error of the database, or of the operating system, says that a disk is full."""
-    message = str(error.orig if isinstance(error, DBAPIError) else error)
-    return any(phrase in message for phrase in DISK_FULL_PHRASES)

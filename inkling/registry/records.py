@@ -7,8 +7,22 @@ from typing import Literal
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
 
+MAX_ID = 2**31 - 1
+"""The largest id and version: PostgreSQL's INTEGER has 32 bits."""
+
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 PromotePolicy = Literal["if_better", "always", "never"]
+ErrorType = Literal[
+    "dataset",
+    "diverged",
+    "tensorflow_missing",
+    "out_of_memory",
+    "disk_full",
+    "database_lost",
+    "trainer_died",
+    "internal",
+]
+"""The kind of failure that ended a run."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,7 @@ class Run:
     """None unless the run is running."""
     attempt: int
     """How often it was started, without starts that ended because its trainer was asked to stop."""
-    error_type: str | None
+    error_type: ErrorType | None
     error: str | None
     decision: str | None
     """The reason why its version is served or not."""
@@ -95,7 +109,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Promotion:
-    """An entry of the promotion ledger: a decision on a version."""
+    """An entry of the history of promotions: a decision on a version."""
 
     id: int
     version: int

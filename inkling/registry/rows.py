@@ -12,7 +12,7 @@ from inkling.registry.records import Comparison, Progress, Promotion, Run, Versi
 
 R = TypeVar("R", Run, Progress, Version, Promotion)
 
-FORMER_NAMES = {"candidate_alone": "candidate_only_correct", "served_alone": "served_only_correct"}
+FORMER_COMPARISON_FIELDS = {"candidate_alone": "candidate_only_correct", "served_alone": "served_only_correct"}
 """The names of some fields of a comparison in 0.1, by which its registries are read."""
 
 
@@ -52,7 +52,11 @@ def to_promotion(row: Row[Any]) -> Promotion:
 
 def _comparison(values: dict[str, Any] | None) -> Comparison | None:
     """Return a recorded comparison, also with the field names of 0.1."""
-    return Comparison(**{FORMER_NAMES.get(name, name): value for name, value in values.items()}) if values else None
+    return (
+        Comparison(**{FORMER_COMPARISON_FIELDS.get(name, name): value for name, value in values.items()})
+        if values
+        else None
+    )
 
 
 def _record(cls: type[R], row: Row[Any], **parsed: Any) -> R:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from inkling.errors import IdempotencyKeyError, LeaseLostError, QueueFullError, RunFinishedError, UnknownRunError
 from inkling.network.recipe import Recipe
 from inkling.registry.database import Database
-from inkling.registry.records import Lease, Progress, PromotePolicy, Run, Snapshot
+from inkling.registry.records import ErrorType, Lease, Progress, PromotePolicy, Run, Snapshot
 from inkling.registry.rows import newest_rows, now, to_progress, to_run
 from inkling.registry.tables import run_progress, run_snapshots, runs
 
@@ -215,7 +215,7 @@ class Runs:
         with self._database.write() as connection:
             _requeue(connection, lease.run.id, attempt=lease.run.attempt - 1, token=lease.token)
 
-    def fail(self, lease: Lease, error_type: str, error: str) -> None:
+    def fail(self, lease: Lease, error_type: ErrorType, error: str) -> None:
         """End a run as failed.
 
         Raises:
@@ -223,7 +223,7 @@ class Runs:
         """
         with self._database.write() as connection:
             update_leased(connection, lease, {})
-            end_run(connection, lease.run.id, {"state": "failed", "error_type": error_type, "error": error})
+            _fail(connection, lease.run.id, error_type, error)
 
 
 # The functions below run inside a transaction of their caller.
@@ -254,6 +254,10 @@ def end_run(connection: Connection, run_id: int, values: dict[str, Any]) -> None
     connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == run_id))
 
 
+def _fail(connection: Connection, run_id: int, error_type: ErrorType, error: str) -> None:
+    end_run(connection, run_id, {"state": "failed", "error_type": error_type, "error": error})
+
+
 def _requeue_expired(connection: Connection) -> None:
     expired = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
     for row in connection.execute(expired).all():
@@ -261,7 +265,7 @@ def _requeue_expired(connection: Connection) -> None:
             _requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
             continue
         error = f"its trainer stopped without reporting an error, {row.attempt} times; was it killed, or out of memory?"
-        end_run(connection, row.id, {"state": "failed", "error_type": "trainer_died", "error": error})
+        _fail(connection, row.id, "trainer_died", error)
 
 
 def _requeue(connection: Connection, run_id: int, attempt: int, token: str) -> None:

@@ -1,4 +1,4 @@
-"""Versions in the database, with their checkpoint files, and the ledger of promotions."""
+"""Versions in the database, with their checkpoint files, and the history of promotions."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -73,7 +73,7 @@ class Versions:
 
         Args:
             version: its number.
-            reason: for the ledger.
+            reason: for the history of promotions.
             if_promotion: the id of the newest promotion that the caller knows; None: promote in any case.
 
         Raises:

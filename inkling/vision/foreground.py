@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from inkling.digit import DIGIT_SIDE, Floats, Gray, Mask
+from inkling.digit import DIGIT_SIDE, SIDE, Floats, Gray, Mask
 
 FULL_PERCENTILE = 70
 """Percentile of the foreground's levels that becomes 255: a pen is almost as dark at a stroke's edge as inside it."""
@@ -39,12 +39,11 @@ def subtract_uniform_background(gray: Gray | Floats) -> Foreground | None:
     low, high = gray.min(), gray.max()
     contrast = float(high) - float(low)
     border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
-    is_darker = bool((border == high).sum() > (border == low).sum())
-    if max((border == low).mean(), (border == high).mean()) < 0.5:
-        if max(gray.shape) > DIGIT_SIDE:
-            return None
-        # A digit of MNIST's own size, cropped to its box, may have no background left; strokes rarely fill the corners.
-        is_darker = float(gray[[0, 0, -1, -1], [0, -1, 0, -1]].mean()) > (float(low) + float(high)) / 2
+    is_cropped = max((border == low).mean(), (border == high).mean()) < 0.5
+    if is_cropped and max(gray.shape) > DIGIT_SIDE:
+        return None
+    is_darker = _is_dark_on_uniform_background(gray, border, is_cropped=is_cropped)
+    if is_cropped:
         low, high = gray.dtype.type(0), gray.dtype.type(255)
     background = high if is_darker else low
     mask = gray != background
@@ -66,8 +65,7 @@ def subtract_varying_background(gray: Floats) -> Foreground:
     """Return the foreground of a picture whose background varies: light, shadows, grain, noise of a camera or JPEG."""
     noise = estimate_noise(gray)
     difference = gray - _fit_surface(gray)
-    smooth = _smooth(difference)
-    is_darker = _mean_of_largest(-smooth) > _mean_of_largest(smooth)
+    is_darker = _is_dark_on_varying_background(difference)
     foreground = -difference if is_darker else difference
     foreground = foreground - _local_background(foreground)
     return threshold_foreground(foreground, noise, inverted=is_darker)
@@ -98,6 +96,28 @@ def estimate_noise(gray: Floats) -> float:
     return float(np.median(np.abs(steps - np.median(steps)))) / 0.954
 
 
+def _is_dark_on_uniform_background(gray: Gray | Floats, border: Gray | Floats, *, is_cropped: bool) -> bool:
+    """Decide the polarity of a picture on a uniform background: True if the strokes are darker.
+
+    Args:
+        gray: the picture (h, w).
+        border: its outermost pixels (n,). More of them are background than foreground.
+        is_cropped: whether this is a digit of MNIST's own size, cropped to its box. Its border may have no background
+            left, so the corners decide, which strokes rarely fill.
+    """
+    low, high = gray.min(), gray.max()
+    if is_cropped:
+        corners = gray[[0, 0, -1, -1], [0, -1, 0, -1]]
+        return float(corners.mean()) > (float(low) + float(high)) / 2
+    return bool((border == high).sum() > (border == low).sum())
+
+
+def _is_dark_on_varying_background(difference: Floats) -> bool:
+    """Decide the polarity of a picture from its levels (h, w) minus its background: True if the strokes are darker."""
+    smooth = _smooth(difference)
+    return _mean_of_largest(-smooth) > _mean_of_largest(smooth)
+
+
 def box_blur(gray: Floats, radius: int) -> Floats:
     """Return the mean of the window around each pixel, 2 radius + 1 wide."""
     size = 2 * radius + 1
@@ -115,7 +135,7 @@ def _smooth(gray: Floats) -> Floats:
 
 def _smooth_until_noise_is_low(foreground: Floats, noise: float) -> Floats:
     """Return the foreground blurred by the smallest window that keeps the noise out of its mask."""
-    if noise < 5 and max(foreground.shape) <= 28:
+    if noise < 5 and max(foreground.shape) <= SIDE:
         return foreground
     widest = max(1, round(max(foreground.shape) / 56))
     for radius in range(1, widest + 1):
@@ -127,7 +147,7 @@ def _smooth_until_noise_is_low(foreground: Floats, noise: float) -> Floats:
 
 def _fit_surface(gray: Floats) -> Floats:
     """Return the quadratic surface (h, w) that fits most pixels: least absolute deviations, by reweighting."""
-    small = _downscale(gray, 28)
+    small = _downscale(gray, SIDE)
     values = small.ravel().astype(np.float64)
     terms = _quadratic_terms(*small.shape)
     fitted: NDArray[Any] = np.full(len(values), np.median(values))
@@ -153,7 +173,7 @@ def _pixel_centers(count: int) -> NDArray[np.float64]:
 
 def _local_background(foreground: Floats) -> Floats:
     """Return the background that is left (h, w): the 40th percentile of windows of half the picture, smoothed."""
-    small = _downscale(foreground, 28)
+    small = _downscale(foreground, SIDE)
     size = 13
     # Extrapolated beyond the edges: a window that is cut off there would be wrong on a slope.
     margin = min(size // 2, *(side - 1 for side in small.shape))

@@ -46,9 +46,9 @@ def _to_8_bits(deep: NDArray[np.generic]) -> Gray:
 def _on_visible_background(image: Image.Image) -> Gray:
     """Return the levels of an RGBA picture, blended onto a background that contrasts with its opaque pixels.
 
-    If more than 30 % is transparent, the opaque part is the foreground; the background becomes black under a light
-    foreground and white under a dark one. If less is (rounded corners), the opaque part is the paper, and its typical
-    level fills the rest.
+    If more than 30 % is transparent, the opaque part is the foreground, and its polarity is decided here: the
+    background becomes black under a light foreground and white under a dark one. If less is (rounded corners), the
+    opaque part is the paper, and its typical level fills the rest.
     """
     gray, alpha = np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
     opaque = gray[alpha > 127]

@@ -1,4 +1,4 @@
-"""MNIST's placement of a digit: its box fitted into 20x20, its center of mass at the center of 28x28.
+"""MNIST's placement of a digit: its box fitted into 20x20, its center of mass at (14, 14), to the nearest pixel.
 
 The rule as the makers of QMNIST rebuilt it (https://github.com/facebookresearch/qmnist): area resampling, and a
 top-left corner rounded from the center of mass.

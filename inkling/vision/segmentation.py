@@ -11,7 +11,7 @@ from inkling.vision.foreground import box_blur
 DUST = 0.06
 """A component smaller than this share of the largest is dust, if it is away from the digit or the picture is noisy."""
 GAP = 1 / 20
-"""Strokes closer than 2 x GAP x height are merged; at this value no MNIST digit splits."""
+"""Strokes closer than 2 x GAP x the digit's longer side are merged; at this value no MNIST digit splits."""
 
 
 def select_digit(mask: Mask, *, is_noisy: bool, is_surely_one: bool = False) -> Mask:
@@ -40,9 +40,9 @@ def select_digit(mask: Mask, *, is_noisy: bool, is_surely_one: bool = False) -> 
             f"{areas.max() / areas.sum():.0%} of the foreground; crop it to one digit"
         )
     boxes = _boxes(labels, count)
-    heights = boxes[:, 2:] - boxes[:, :2]  # (count, 2)
-    size = int(heights[areas.argmax()].max())
-    groups, group_count = label(dilate(mask, max(1, round(size * GAP))))
+    sizes = boxes[:, 2:] - boxes[:, :2]  # (count, 2): heights and widths
+    longest = int(sizes[areas.argmax()].max())
+    groups, group_count = label(dilate(mask, max(1, round(longest * GAP))))
     groups = groups * mask
     if not is_surely_one and (digits := _count_digits(groups, group_count)) > 1:
         raise NoDigitError(f"the picture shows at least {digits} digits, expected one; crop it to one digit")

@@ -19,7 +19,8 @@ MIN_HEADROOM = 40
 def remove_stripes(gray: Floats, noise: float) -> Floats | None:
     """Return the foreground (h, w), 0 background to 255, of a picture with stripes; None if it has none.
 
-    On a stripe, lighter or darker, every deviation from its level is foreground, so inverted bands come out right.
+    The polarity is decided per row or column: on a stripe, lighter or darker, every deviation from its level is
+    foreground, so inverted bands come out right. If only a frame was found, it is decided for the whole picture.
     Where a stripe leaves no headroom for strokes, they are interpolated from its sides.
     """
     cleared = _remove_frame(gray)

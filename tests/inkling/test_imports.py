@@ -1,4 +1,4 @@
-"""The library's doors: its public names, and what importing it does not load."""
+"""The public names of the library, and the modules that importing it loads."""
 
 import subprocess
 import sys

@@ -29,10 +29,10 @@ def parameters(data: Dataset) -> Parameters:
 
 
 def test_predictions_are_those_of_the_formulas(data: Dataset) -> None:
-    from training import loop
+    from training.predictions import predict
 
     parameters = random_parameters(seed=4)
-    probabilities = loop.predict(data.test.images, parameters)
+    probabilities = predict(data.test.images, parameters)
     assert probabilities.shape == (500, 10)
     assert probabilities.dtype == np.float32
     expected = read_by_reference(data.test.images, parameters)
@@ -42,49 +42,51 @@ def test_predictions_are_those_of_the_formulas(data: Dataset) -> None:
 def test_checkpoint_has_the_parameters_and_their_score_on_the_test_images(
     data: Dataset, parameters: Parameters
 ) -> None:
-    from training import loop
+    from training.checkpoint_building import build_checkpoint
+    from training.predictions import predict
 
-    checkpoint = loop.build_checkpoint(parameters, SMALL, data)
+    checkpoint = build_checkpoint(parameters, SMALL, data)
     card = load(checkpoint.content).card
     assert_same_bytes(checkpoint.parameters, parameters)
     assert (card.recipe, card.dataset, card.dataset_digest) == (SMALL, "custom", data.digest)
-    probabilities = loop.predict(data.test.images, parameters, card.temperature)
-    uncalibrated = loop.predict(data.test.images, parameters)
+    probabilities = predict(data.test.images, parameters, card.temperature)
+    uncalibrated = predict(data.test.images, parameters)
     assert card.evaluation == evaluate(probabilities, data.test.labels, uncalibrated)
     assert card.evaluation.total == 500
     assert card.libraries.keys() == {"tensorflow", "keras", "numpy"}
 
 
 def test_temperature_makes_the_held_out_labels_most_likely(data: Dataset, parameters: Parameters) -> None:
-    from training import loop
+    from training.checkpoint_building import build_checkpoint
+    from training.predictions import predict
 
     held_out = data.hold_out(500)[1]
 
     def loss(temperature: float) -> float:
-        return evaluate(loop.predict(held_out.images, parameters, temperature), held_out.labels).loss
+        return evaluate(predict(held_out.images, parameters, temperature), held_out.labels).loss
 
-    fitted = loop.build_checkpoint(parameters, SMALL, data).card.temperature
+    fitted = build_checkpoint(parameters, SMALL, data).card.temperature
     assert loss(fitted) < min(loss(fitted * 0.9), loss(fitted * 1.1), loss(1.0))
 
 
 def test_without_held_out_images_the_temperature_is_one(data: Dataset, parameters: Parameters) -> None:
-    from training import loop
+    from training.checkpoint_building import build_checkpoint
 
     recipe = SMALL.with_overrides({"validation_size": 0})
-    assert loop.build_checkpoint(parameters, recipe, data).card.temperature == 1.0
+    assert build_checkpoint(parameters, recipe, data).card.temperature == 1.0
 
 
 def test_accuracy_of_a_network_that_reads_one_digit_is_the_share_of_that_digit(data: Dataset) -> None:
-    from training import loop
+    from training.checkpoint_building import build_checkpoint
 
-    checkpoint = loop.build_checkpoint(parameters_that_read(3), SMALL, data)
+    checkpoint = build_checkpoint(parameters_that_read(3), SMALL, data)
     assert checkpoint.card.evaluation.accuracy == 0.1
 
 
 def test_parameters_that_are_not_finite_are_refused(data: Dataset) -> None:
-    from training import loop
+    from training.checkpoint_building import build_checkpoint
 
     parameters = random_parameters()
     parameters["weights/out"][0, 0] = np.inf
     with pytest.raises(CheckpointError, match="weights/out holds values that are not finite"):
-        loop.build_checkpoint(parameters, SMALL, data)
+        build_checkpoint(parameters, SMALL, data)

@@ -161,7 +161,7 @@ def test_digit_without_held_out_images_does_not_count() -> None:
     ("candidate_reads", "policy", "is_promoted"),
     [(THREES, "if_better", True), (FOURS, "if_better", False), (FOURS, "never", False), (FOURS, "always", True)],
 )
-def test_ledger_records_refusals_too(
+def test_history_of_promotions_records_refusals_too(
     registry: Registry, candidate_reads: int, policy: PromotePolicy, is_promoted: bool
 ) -> None:
     # given: a served version that reads no held-out image correctly, and a run

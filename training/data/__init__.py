@@ -1,0 +1,1 @@
+"""The training data: shuffled batches, synthetic digits, augmentation and corruption."""

@@ -17,7 +17,7 @@ def drawings() -> list[Drawing]:
 
 def strokes_of(drawing: Drawing) -> NDArray[np.uint8]:
     """Return the drawing as light strokes on black."""
-    return drawing.picture if drawing.is_inverted else 255 - drawing.picture
+    return drawing.picture if drawing.is_light_on_dark else 255 - drawing.picture
 
 
 def box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
@@ -40,7 +40,7 @@ def test_digits_and_brushes_are_balanced(drawings: list[Drawing]) -> None:
 
 def test_canvases_polarities_and_templates_vary(drawings: list[Drawing]) -> None:
     assert {(d.picture.shape[1], d.picture.shape[0]) for d in drawings} == set(CANVASES)
-    assert 0.4 < np.mean([d.is_inverted for d in drawings]) < 0.6
+    assert 0.4 < np.mean([d.is_light_on_dark for d in drawings]) < 0.6
     assert {(d.label, d.template) for d in drawings} == set(EVERY_TEMPLATE)
 
 

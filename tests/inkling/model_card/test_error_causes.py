@@ -85,9 +85,9 @@ def test_without_mistakes_there_are_no_causes(thick_is_eight: Classifier) -> Non
 
 def test_handwriting_and_canvas_do_not_depend_on_the_brush() -> None:
     thin, thick = (draw_digit(7, brush, (3, 4)) for brush in (0.05, 0.2))
-    assert (thin.template, thin.is_inverted, thin.picture.shape) == (
+    assert (thin.template, thin.is_light_on_dark, thin.picture.shape) == (
         thick.template,
-        thick.is_inverted,
+        thick.is_light_on_dark,
         thick.picture.shape,
     )
     plain = draw_digit(7, 0.05, (3, 4), is_varied=False)

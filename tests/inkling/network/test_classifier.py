@@ -18,7 +18,7 @@ def noise() -> NDArray[np.uint8]:
 def test_probabilities_equal_those_of_training(
     classifier: Classifier, shipped: Checkpoint, digits: NDArray[np.uint8], noise: NDArray[np.uint8]
 ) -> None:
-    from training.loop import predict
+    from training.predictions import predict
 
     images = np.concatenate([digits, noise])
     expected = predict(images, shipped.parameters, shipped.card.temperature)

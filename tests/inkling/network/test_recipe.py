@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from inkling.network.recipe import ACCURATE, MAX_PROGRESS_LINES, OVERRIDABLE, RECIPES, TUTORIAL, Recipe
+from inkling.network.recipe import ACCURATE, MAX_PROGRESS_RECORDS, OVERRIDABLE, RECIPES, TUTORIAL, Recipe
 
 BOUNDS: dict[str, tuple[int, int]] = {
     "batch_size": (1, 8192),
@@ -131,10 +131,10 @@ def test_recipe_cannot_be_changed() -> None:
 
 
 def test_progress_records_are_bounded() -> None:
-    most = {"training_steps": MAX_PROGRESS_LINES * 10, "display_step": 10}
-    assert TUTORIAL.with_overrides(most).training_steps == MAX_PROGRESS_LINES * 10
+    most = {"training_steps": MAX_PROGRESS_RECORDS * 10, "display_step": 10}
+    assert TUTORIAL.with_overrides(most).training_steps == MAX_PROGRESS_RECORDS * 10
     with pytest.raises(ValidationError, match="is 2001 progress records, the limit is 2000; raise display_step"):
-        TUTORIAL.with_overrides({**most, "training_steps": MAX_PROGRESS_LINES * 10 + 10})
+        TUTORIAL.with_overrides({**most, "training_steps": MAX_PROGRESS_RECORDS * 10 + 10})
 
 
 @given(

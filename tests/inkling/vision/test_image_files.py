@@ -131,9 +131,8 @@ def test_truncated_file_is_refused_or_never_half_read(digits: Gray, file_format:
     whole = decode_image(body, MAX_PIXELS)
     for length in range(1, len(body), 7):
         try:
-            np.testing.assert_array_equal(
-                decode_image(body[:length], MAX_PIXELS), whole
-            )  # only its end marks are missing
+            # If it is read, only its end marks are missing.
+            np.testing.assert_array_equal(decode_image(body[:length], MAX_PIXELS), whole)
         except ImageError as error:
             assert "\n" not in str(error)  # noqa: PT017  either is right
 

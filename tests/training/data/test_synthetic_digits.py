@@ -57,7 +57,7 @@ def test_synthetic_digits_are_placed_as_in_mnist(digit: int) -> None:
 @pytest.mark.train
 @pytest.mark.parametrize("digit", range(10))
 def test_shipped_network_reads_the_synthetic_digits(digit: int) -> None:
-    from training.loop import predict
+    from training.predictions import predict
 
     readings = predict(drawn(digit), load_pretrained().parameters).argmax(axis=1)
     assert (readings == digit).mean() >= 0.95

@@ -1,4 +1,4 @@
-"""Snapshots from which runs are resumed; and a ledger that records refusals too, with the scores."""
+"""Snapshots from which runs are resumed; and a history of promotions that records refusals too, with the scores."""
 
 import sqlalchemy as sa
 from alembic import op
