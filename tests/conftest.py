@@ -138,3 +138,10 @@ def digits() -> NDArray[np.uint8]:
 @pytest.fixture
 def limits() -> UploadLimits:
     return UploadLimits(max_images=100, max_pixels=1_000_000)
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep coverage, which is large and slow itself, out of the processes started."""
+    for name in [name for name in os.environ if name.startswith(("COVERAGE_PROCESS", "COV_CORE"))]:
+        monkeypatch.delenv(name)
