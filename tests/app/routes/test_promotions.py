@@ -43,7 +43,7 @@ async def test_refusal_is_listed_with_the_scores_that_decided(
     assert claim
     # when
     registry.publish(claim, retrained(shipped, 2), lambda served: Decision(False, "it reads fewer", comparison))
-    # then: the ledger says why, and the served version is still the first
+    # then: the history says why, and the served version is still the first
     refusal, first = (await client.get("/promotions")).json()["items"]
     assert (refusal["version"], refusal["policy"], refusal["reason"]) == (2, "if_better", "it reads fewer")
     assert (refusal["is_promoted"], refusal["compared_with"]) == (False, 1)
