@@ -40,6 +40,8 @@ class Database:
             Path(make_url(url).database or ".").parent.mkdir(parents=True, exist_ok=True)
             event.listen(self._engine, "connect", _configure_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
+        event.listen(self._engine, "checkin", self._close_if_late)
+        self._is_closed = False
         try:
             self._upgrade()
         except BaseException:
@@ -47,6 +49,8 @@ class Database:
             raise
 
     def close(self) -> None:
+        """Close all connections; those that threads still use, when they return them."""
+        self._is_closed = True
         self._engine.dispose()
 
     @contextmanager
@@ -64,6 +68,10 @@ class Database:
             if self._engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": POSTGRES_LOCK})
             yield connection
+
+    def _close_if_late(self, dbapi_connection: Any, _record: Any) -> None:
+        if self._is_closed and dbapi_connection is not None:  # None: SQLAlchemy has closed it
+            dbapi_connection.close()
 
     def _upgrade(self) -> None:
         with self.read() as connection:

@@ -161,3 +161,13 @@ def test_backup_of_a_database_in_use_is_whole(database: Database, tmp_path: Path
     backup = Database(f"sqlite:///{tmp_path / 'copy.db'}")
     assert count_runs(backup) == 1
     backup.close()
+
+
+def test_connection_that_is_in_use_at_the_close_is_closed_when_it_is_returned(database: Database) -> None:
+    with database.read() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        database.close()
+        assert connection.scalar(text("SELECT 1")) == 1
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        driver.execute("SELECT 1")
