@@ -1,4 +1,4 @@
-"""The trainer's process: its low CPU priority, and the signal that asks it to stop."""
+"""The trainer's process: its low CPU priority, and the signals that ask it to stop."""
 
 import os
 import signal
@@ -9,34 +9,42 @@ NICENESS = 19
 
 
 class StopRequested(BaseException):
-    """SIGTERM asked the process to stop."""
+    """SIGTERM or Ctrl-C asked the process to stop."""
 
 
 class StopSignal:
-    """SIGTERM, recorded when it arrives and raised where stopping is safe.
+    """SIGTERM or SIGINT, recorded when it arrives and raised where stopping is safe.
 
     An exception raised by the signal handler itself could land inside a database call, and get lost there or leave a
-    lock behind.
+    lock behind; or inside TensorFlow, which then aborts the process. A second Ctrl-C raises KeyboardInterrupt at once.
     """
 
     def __init__(self) -> None:
         self._has_arrived = False
 
     def listen(self) -> None:
-        """Record SIGTERM from now on. Only in the main thread."""
+        """Record the signals from now on. Only in the main thread."""
         signal.signal(signal.SIGTERM, self._record)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a shell sets it for background jobs
+            signal.signal(signal.SIGINT, self._record_interrupt)
 
     def check(self) -> None:
         """Stop here if asked to.
 
         Raises:
-            StopRequested: SIGTERM has arrived.
+            StopRequested: a signal has arrived.
         """
         if self._has_arrived:
             raise StopRequested
 
     def _record(self, signum: int, frame: object) -> None:
         self._has_arrived = True
+
+    def _record_interrupt(self, signum: int, frame: object) -> None:
+        self._has_arrived = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with suppress(OSError):
+            os.write(2, b"stopping after this step; press Ctrl-C again to stop at once\n")
 
 
 def lower_priority() -> None:

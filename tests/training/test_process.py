@@ -17,13 +17,15 @@ from training.process import StopRequested, StopSignal
 
 
 @pytest.fixture
-def _sigterm_restored() -> Iterator[None]:
-    handler = signal.getsignal(signal.SIGTERM)
+def _signals_restored() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     yield
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
-@pytest.mark.usefixtures("_sigterm_restored")
+@pytest.mark.usefixtures("_signals_restored")
 def test_sigterm_stops_at_the_next_check_and_not_before() -> None:
     stop = StopSignal()
     stop.listen()
@@ -31,6 +33,27 @@ def test_sigterm_stops_at_the_next_check_and_not_before() -> None:
     signal.raise_signal(signal.SIGTERM)
     with pytest.raises(StopRequested):
         stop.check()
+
+
+@pytest.mark.usefixtures("_signals_restored")
+def test_first_ctrl_c_stops_at_the_next_check_and_a_second_one_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    stop = StopSignal()
+    stop.listen()
+    signal.raise_signal(signal.SIGINT)
+    assert capfd.readouterr().err == "stopping after this step; press Ctrl-C again to stop at once\n"
+    with pytest.raises(StopRequested):
+        stop.check()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("_signals_restored")
+def test_ignored_ctrl_c_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = StopSignal()
+    stop.listen()
+    signal.raise_signal(signal.SIGINT)
+    stop.check()
 
 
 def test_trainer_has_the_lowest_cpu_priority(store: StoreSettings, registry: Registry, tmp_path: Path) -> None:
