@@ -18,6 +18,7 @@ from inkling.errors import (
     DatasetError,
     IdempotencyKeyError,
     ImageError,
+    ImageSizeError,
     InputError,
     NoDigitError,
     PromotionMovedError,
@@ -86,6 +87,7 @@ ADVICE: dict[type[Exception], str] = {
     UnknownRunError: "GET /train lists them",
     UnknownVersionError: "GET /versions lists them",
     QueueFullError: "try again when one has ended, or cancel one with DELETE /train/{id}",
+    ImageSizeError: "fit=mnist normalizes it",
     PromotionMovedError: "read GET /versions/current and decide again",
 }
 """The call that helps, for exceptions of the library, which does not name calls."""

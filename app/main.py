@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     errors.install(app)
     openapi.install(app)
-    app.router.routes.append(PredictRoute())  # before the route in app/routes/predict.py
+    app.router.routes.insert(0, PredictRoute())  # before all: the router tries the routes in their order
     for route in (predict, explain, train, events, versions, promotions, metrics, health, problems, docs, page):
         app.include_router(route.router)
     docs.mount_assets(app)

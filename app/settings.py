@@ -11,6 +11,11 @@ from pydantic import Field, SecretStr
 from inkling.settings import StoreSettings
 
 PREFIX = "INKLING_"
+FORMER_VARIABLES = {
+    "INKLING_FOLLOW_S": "INKLING_REGISTRY_POLL_S",
+    "INKLING_YIELD_P99_MS": "INKLING_PAUSE_TRAINING_LAG_MS",
+}
+"""Renamed variables: they are reported, not read."""
 
 
 class Settings(StoreSettings):
@@ -63,5 +68,7 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
     for name in os.environ if environment is None else environment:
         if name.startswith(PREFIX) and name not in known:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            warnings.append(f"{name} is not a setting of Inkling; did you mean {nearest}?")
+            renamed = FORMER_VARIABLES.get(name)
+            hint = f"it is called {renamed} now" if renamed else f"did you mean {nearest}?"
+            warnings.append(f"{name} is not a setting of Inkling; {hint}")
     return warnings

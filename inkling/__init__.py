@@ -8,7 +8,7 @@ The library imports neither the web framework nor TensorFlow: `app` serves it, `
     answer = predictor.predict_files(["docs/digits/7.png"], fit="mnist")
     answer.digits, answer.probabilities
     explanation = predictor.explain(answer.images[0], digit=7)
-    Registry("sqlite:///var/inkling.db").versions.newest(10)
+    Registry("sqlite:///var/inkling.db").versions.newest(limit=10)
 """
 
 from importlib import import_module

@@ -2,7 +2,8 @@
 
 InklingError
 ├── InputError                 the input cannot be read
-│   ├── ImageError             it is not an image, or not one of 28x28 pixels
+│   ├── ImageError             it is not an image of a digit
+│   │   ├── ImageSizeError     the image does not have 28x28 pixels
 │   │   └── NoDigitError       the picture does not show exactly one digit
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
 ├── CheckpointError            the file is not a checkpoint of this network
@@ -30,6 +31,10 @@ class InputError(InklingError):
 
 class ImageError(InputError):
     """The input is not an image, or not one of 28x28 pixels."""
+
+
+class ImageSizeError(ImageError):
+    """The image does not have 28x28 pixels."""
 
 
 class NoDigitError(ImageError):

@@ -56,8 +56,10 @@ _Reader = Callable[[bytes, str, _FitRules, UploadLimits], Iterable[Gray]]
 
 
 def _reader(body: bytes, content_type: str) -> _Reader:
+    read = _READERS.get(content_type)
     media_type = content_type.partition(";")[0].strip().lower()
-    read = _READERS.get(media_type)
+    if read is None:
+        read = _READERS.get(media_type)
     if read is None:
         raise MediaTypeError(
             f"Content-Type is {media_type or 'missing'}, expected one of {', '.join(MEDIA_TYPES)}; "

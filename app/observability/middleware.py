@@ -32,8 +32,8 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = scope["request_id"] = _request_id(_header(scope, b"x-request-id"))
-        declared = _header(scope, b"content-length")
+        given_id, declared = _read_headers(scope)
+        request_id = scope["request_id"] = _request_id(given_id)
         status, received = 0, 0
 
         async def send_with_id(message: Message) -> None:
@@ -74,12 +74,15 @@ class RequestMiddleware:
         return f"the body is {found} bytes long, the limit is {self._max_body_bytes} (INKLING_MAX_BODY_BYTES)"
 
 
-def _header(scope: Scope, name: bytes) -> bytes:
-    """Return the value of a header, of several the first; empty if there is none."""
-    for found, value in scope["headers"]:
-        if found == name:
-            return bytes(value)
-    return b""
+def _read_headers(scope: Scope) -> tuple[bytes, bytes]:
+    """Return X-Request-ID and Content-Length, of several the first; empty if there is none."""
+    given_id = declared = b""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            declared = declared or value
+        elif name == b"x-request-id":
+            given_id = given_id or value
+    return given_id, declared
 
 
 def _request_id(given: bytes) -> str:

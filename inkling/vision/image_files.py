@@ -8,7 +8,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from inkling.digit import SIDE, Gray
-from inkling.errors import ImageError, TooLargeError
+from inkling.errors import ImageError, ImageSizeError, TooLargeError
 from inkling.vision.fast_png import plain_png_pixels
 from inkling.vision.gray import to_gray
 
@@ -41,7 +41,8 @@ def decode_image(content: bytes, max_pixels: int = MAX_PIXELS, name: str = "the 
         name: its name in error messages.
 
     Raises:
-        ImageError: not an image in one of FORMATS, or not 28x28.
+        ImageError: not an image in one of FORMATS, or damaged.
+        ImageSizeError: not 28x28.
         TooLargeError: more than `max_pixels`.
     """
     plain = plain_png_pixels(content)
@@ -101,7 +102,7 @@ def open_image(content: bytes, max_pixels: int, name: str, read: Callable[[Image
 def _pixels(image: Image.Image, name: str) -> Gray:
     width, height = image.size
     if image.size != (SIDE, SIDE):
-        raise ImageError(f"{name} is {width}x{height} pixels, expected {SIDE}x{SIDE}; fit=mnist normalizes it")
+        raise ImageSizeError(f"{name} is {width}x{height} pixels, expected {SIDE}x{SIDE}")
     return to_gray(image, background=0)
 
 
