@@ -5,9 +5,12 @@ from typing import Final
 
 import typer
 
-from inkling.errors import InklingError, UnknownVersionError
+from inkling.errors import ImageSizeError, InklingError, UnknownVersionError
 
-ADVICE: Final[dict[type[InklingError], str]] = {UnknownVersionError: "`inkling versions` lists them"}
+ADVICE: Final[dict[type[InklingError], str]] = {
+    UnknownVersionError: "`inkling versions` lists them",
+    ImageSizeError: "--fit mnist normalizes it",
+}
 """Advice for the command line, by the class of the error; the library's messages state facts only."""
 
 EXTRAS: Final = {

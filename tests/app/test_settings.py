@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.settings import Settings, is_loopback, unknown_variables
+from app.settings import FORMER_VARIABLES, Settings, is_loopback, unknown_variables
 
 
 def test_defaults_listen_on_this_machine_alone() -> None:
@@ -94,3 +94,9 @@ def test_unknown_variables_are_looked_for_in_this_process_environment(monkeypatc
     assert unknown_variables() == []
     monkeypatch.setenv("INKLING_HOSTS", "1")
     assert unknown_variables() == ["INKLING_HOSTS is not a setting of Inkling; did you mean INKLING_HOST?"]
+
+
+@pytest.mark.parametrize(("former", "name"), FORMER_VARIABLES.items())
+def test_renamed_variable_is_reported_with_its_new_name(former: str, name: str) -> None:
+    assert name in {f"INKLING_{field.upper()}" for field in Settings.model_fields}
+    assert unknown_variables({former: "1"}) == [f"{former} is not a setting of Inkling; it is called {name} now"]

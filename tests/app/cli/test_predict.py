@@ -57,7 +57,7 @@ def test_predict_uses_the_served_version_or_the_named_checkpoint(
     [
         ("none.png", ["none.png: No such file or directory"]),
         ("text.png", ["text.png (12 bytes) is not an image"]),
-        ("large.png", ["large.png is 40x40 pixels, expected 28x28"]),
+        ("large.png", ["large.png is 40x40 pixels, expected 28x28; --fit mnist normalizes it"]),
     ],
 )
 def test_predict_names_the_file_that_it_cannot_read(
