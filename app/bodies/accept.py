@@ -1,4 +1,4 @@
-"""The Accept header: which media type a client prefers_over_json (RFC 9110, section 12.5.1)."""
+"""The Accept header: which media type a client prefers (RFC 9110, section 12.5.1)."""
 
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ def quality(accept: str, *media_types: str) -> float:
 
 
 def prefers_over_json(accept: str, *media_types: str) -> bool:
-    """Return whether an Accept header prefers_over_json one of these media types, by name, to JSON.
+    """Return whether an Accept header prefers one of these media types, by name, to JSON.
 
     By name only: clients that want JSON often send `*/*`, and so do scrapers behind the formats that they name.
     """
