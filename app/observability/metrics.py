@@ -1,6 +1,5 @@
 """The Prometheus metrics of the service."""
 
-import contextlib
 import threading
 from collections import deque
 from functools import lru_cache
@@ -18,6 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from inkling.network.classifier import Classifier
 
 BATCH = 256
+"""Requests that are counted together; see `Metrics.observe`."""
 LATENCY_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -63,7 +63,7 @@ class Metrics:
         """Images read so far."""
         self._counted_images = 0
         self._lock = threading.Lock()
-        """Held while images are counted, and while what is pending is."""
+        """Held while images or pending requests are counted."""
         self._pending: deque[tuple[str, str, int, float]] = deque()
         """Requests that are not counted yet: method, route, status, seconds."""
         self._count = lru_cache(maxsize=1024)(self._requests.labels)  # looking up a series costs as much as counting
@@ -99,11 +99,11 @@ class Metrics:
         return encode(self._registry), media_type
 
     def _count_pending(self) -> None:
-        """Count what is pending: called by the event loop, and by the threads of scrapes."""
-        with self._lock, contextlib.suppress(IndexError):
+        """Count the pending requests and images; called by the event loop, and by the threads of scrapes."""
+        with self._lock:
             self._images.inc(self.images - self._counted_images)
             self._counted_images = self.images
-            while True:
+            while self._pending:
                 method, route, status, seconds = self._pending.popleft()
                 self._count(method, route, str(status)).inc()
                 self._time(route).observe(seconds)
