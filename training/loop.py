@@ -8,6 +8,7 @@ from functools import partial
 import tensorflow as tf
 
 from inkling.digit import NUM_CLASSES, NUM_PIXELS
+from inkling.errors import InklingError
 from inkling.mnist import Dataset, Split
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Progress
@@ -19,7 +20,7 @@ from training.snapshot import Parameters, TrainingState
 from training.trainer import Trainer
 
 
-class DivergedError(Exception):
+class DivergedError(InklingError):
     """The loss is not finite, or so large that training cannot recover."""
 
 

@@ -18,7 +18,6 @@ from inkling.network.recipe import Recipe
 from inkling.registry.records import PromotePolicy
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
-from training.command_errors import CommandError
 from training.display import open_display
 from training.process import StopSignal, lower_priority
 from training.worker import Worker, work
@@ -28,7 +27,7 @@ def train(recipe: Recipe, settings: StoreSettings, out: Path | None) -> None:
     """Train by the compiled loop, print the tutorial's lines and the test accuracy, and write the checkpoint to `out`.
 
     Raises:
-        CommandError: the training diverged.
+        DivergedError: the loss is not finite, or too large.
         DatasetError, CheckpointError, OSError: MNIST is missing, a parameter is not finite, `out` cannot be written.
     """
     data = _load_data(settings)
@@ -36,12 +35,9 @@ def train(recipe: Recipe, settings: StoreSettings, out: Path | None) -> None:
     from training.checkpoint_building import build_checkpoint  # noqa: PLC0415
 
     with open_display(recipe) as display:
-        try:
-            parameters = loop.train(
-                recipe, data, lambda progress, _: display.on_progress(progress), on_drawn=display.on_drawn
-            )
-        except loop.DivergedError as error:
-            raise CommandError(str(error)) from error
+        parameters = loop.train(
+            recipe, data, lambda progress, _: display.on_progress(progress), on_drawn=display.on_drawn
+        )
     checkpoint = build_checkpoint(parameters, recipe, data)
     typer.echo(f"Test Accuracy: {checkpoint.card.evaluation.accuracy:f}")
     _save(checkpoint, out)
