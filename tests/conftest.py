@@ -15,6 +15,7 @@ from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
 from inkling.network.pretrained import load_pretrained
+from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.digits import make_digits, write_mnist
 from tests.support.networks import make_checkpoint
@@ -98,6 +99,13 @@ def store(tmp_path: Path, small_mnist_dir: Path, backend: str, request: pytest.F
     """Settings with an empty data directory, an empty database and the small synthetic MNIST."""
     url = request.getfixturevalue("postgres_url") if backend == "postgresql" else None
     return StoreSettings(data_dir=tmp_path / "data", mnist_dir=small_mnist_dir, database_url=url)
+
+
+@pytest.fixture
+def registry(store: StoreSettings) -> Iterator[Registry]:
+    registry = Registry(store.registry_url)
+    yield registry
+    registry.close()
 
 
 @pytest.fixture(scope="session")

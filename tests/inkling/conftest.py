@@ -1,18 +1,8 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from inkling.registry.registry import Registry
-from inkling.settings import StoreSettings
 from tests.support.digits import write_mnist
-
-
-@pytest.fixture
-def registry(store: StoreSettings) -> Iterator[Registry]:
-    registry = Registry(store.registry_url)
-    yield registry
-    registry.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.mnist import Dataset
-from inkling.network.recipe import Recipe
+from inkling.network.recipe import TUTORIAL, Recipe
 from inkling.registry.records import Progress
 from tests.support import reference
 from tests.support.networks import Parameters
+
+SMALL = TUTORIAL.with_overrides({"training_steps": 250, "display_step": 100, "validation_size": 500})
 
 
 @dataclass(frozen=True)

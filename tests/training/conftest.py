@@ -3,17 +3,23 @@ from pathlib import Path
 
 import pytest
 
+from inkling.mnist import Dataset, read_folder
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.runs import Outcome, queue, without_times
 from tests.support.trainers import Trainers, start_trainers
+from tests.support.trainings import SMALL, Trained, train
 
 
-@pytest.fixture
-def registry(store: StoreSettings) -> Iterator[Registry]:
-    registry = Registry(store.registry_url)
-    yield registry
-    registry.close()
+@pytest.fixture(scope="session")
+def data(small_mnist_dir: Path) -> Dataset:
+    return read_folder(small_mnist_dir)
+
+
+@pytest.fixture(scope="session")
+def trained(data: Dataset) -> Trained:
+    """An uninterrupted training of SMALL in this process."""
+    return train(SMALL, data)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,11 @@
 """The recipe `accurate`, shortened: Muon, augmentation, synthetic digits, averages, and resuming all of it."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from inkling.errors import CheckpointError
-from inkling.mnist import Dataset, read_folder
+from inkling.mnist import Dataset
 from inkling.network.recipe import ACCURATE, TUTORIAL
 from inkling.registry.records import Progress, Snapshot
 from tests.support.networks import random_parameters
@@ -24,11 +23,6 @@ pytestmark = pytest.mark.train
 BRISK = ACCURATE.with_overrides(
     {"training_steps": 300, "warmup_steps": 20, "display_step": 50, "validation_size": 500, "ema_decay": 0.9}
 )
-
-
-@pytest.fixture(scope="module")
-def data(small_mnist_dir: Path) -> Dataset:
-    return read_folder(small_mnist_dir)
 
 
 @pytest.fixture(scope="module")

@@ -1,31 +1,21 @@
 """Checkpoints of trained networks: predictions, calibration and the evaluation on the card."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from inkling.errors import CheckpointError
-from inkling.mnist import Dataset, read_folder
+from inkling.mnist import Dataset
 from inkling.network.checkpoint import load
 from inkling.network.evaluation import evaluate
-from inkling.network.recipe import TUTORIAL
 from tests.support.networks import Parameters, parameters_that_read, random_parameters
-from tests.support.trainings import assert_same_bytes, read_by_reference, train
+from tests.support.trainings import SMALL, Trained, assert_same_bytes, read_by_reference
 
 pytestmark = pytest.mark.train
 
-SMALL = TUTORIAL.with_overrides({"training_steps": 250, "display_step": 100, "validation_size": 500})
-
 
 @pytest.fixture(scope="module")
-def data(small_mnist_dir: Path) -> Dataset:
-    return read_folder(small_mnist_dir)
-
-
-@pytest.fixture(scope="module")
-def parameters(data: Dataset) -> Parameters:
-    return train(SMALL, data).parameters
+def parameters(trained: Trained) -> Parameters:
+    return trained.parameters
 
 
 def test_predictions_are_those_of_the_formulas(data: Dataset) -> None:

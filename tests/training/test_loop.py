@@ -1,15 +1,15 @@
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inkling.errors import DatasetError
-from inkling.mnist import Dataset, Split, read_folder
+from inkling.mnist import Dataset, Split
 from inkling.network.recipe import TUTORIAL, Recipe
 from inkling.registry.records import Progress
 from tests.support.trainings import (
+    SMALL,
     Trained,
     accuracy_by_reference,
     assert_same_bytes,
@@ -19,18 +19,6 @@ from tests.support.trainings import (
 from training.data.shuffling import shuffled_batches
 
 pytestmark = pytest.mark.train
-
-SMALL = TUTORIAL.with_overrides({"training_steps": 250, "display_step": 100, "validation_size": 500})
-
-
-@pytest.fixture(scope="module")
-def data(small_mnist_dir: Path) -> Dataset:
-    return read_folder(small_mnist_dir)
-
-
-@pytest.fixture(scope="module")
-def trained(data: Dataset) -> Trained:
-    return train(SMALL, data)
 
 
 def train_by_published_steps(recipe: Recipe, split: Split) -> Trained:

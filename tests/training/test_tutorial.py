@@ -1,26 +1,17 @@
 """The tutorial's program as published, on small data; on MNIST in test_mnist_training.py."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inkling.errors import DatasetError
-from inkling.mnist import Dataset, read_folder
+from inkling.mnist import Dataset
 from inkling.network.checkpoint import verify
-from inkling.network.recipe import TUTORIAL
 from tests.support.digits import make_digits
-from tests.support.trainings import accuracy_by_reference, assert_same_bytes, train
+from tests.support.trainings import SMALL, accuracy_by_reference, assert_same_bytes, train
 
 pytestmark = pytest.mark.train
-
-SMALL = TUTORIAL.with_overrides({"training_steps": 250, "display_step": 100, "validation_size": 500})
-
-
-@pytest.fixture(scope="module")
-def data(small_mnist_dir: Path) -> Dataset:
-    return read_folder(small_mnist_dir)
 
 
 def test_program_prints_the_tutorials_lines_and_returns_the_network_that_they_describe(
