@@ -61,6 +61,23 @@ class UnavailableError(InputError):
     """The service cannot do this at the moment; the detail says what is missing."""
 
 
+class BusyError(InputError):
+    """A limit on work in progress is reached; the detail names it. Send the request again after `Retry-After`."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        """Seconds after which there is probably room again, from what was measured."""
+
+
+class OverloadedError(BusyError):
+    """The server has as much work or as many bytes in progress as it can hold; the detail names the limit."""
+
+
+class RateLimitedError(BusyError):
+    """This client sends more requests than its limit allows; the detail names it."""
+
+
 TABLE: dict[type[Exception], tuple[int, str]] = {
     BodyError: (400, "Malformed body"),
     AuthorizationError: (401, "API key required"),
@@ -78,6 +95,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     CheckpointError: (422, "Not a checkpoint of this network"),
     IdempotencyKeyError: (422, "Idempotency key reused"),
     QueueFullError: (429, "Too many queued runs"),
+    RateLimitedError: (429, "Too many requests"),
+    OverloadedError: (503, "Overloaded"),
     UnavailableError: (503, "Temporarily unavailable"),
     DatasetError: (503, "The test images cannot be read"),
     SQLAlchemyError: (503, "The registry cannot be reached"),
@@ -152,7 +171,9 @@ async def answer_problem(request: Request, error: Exception) -> Response:
         logger.error("the registry cannot be reached: %s", error)
         detail = "its disk is full: free some space" if is_disk_full(error) else "it does not answer; try again"
         return problem(request, status, f"The database of runs and versions cannot be used: {detail}.", title)
-    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, QueueFullError) else None
+    headers: dict[str, str] = {}
+    if isinstance(error, QueueFullError | BusyError):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     advice = ADVICE.get(type(error))
     detail = f"{error}; {advice}" if advice else str(error)
     return problem(request, status, detail, title, headers=headers)
