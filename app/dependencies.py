@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request
 from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
 from app.serving.inference import Inference
+from app.serving.run_feeds import RunFeeds
 from app.serving.trainer_process import TrainerProcess
 from app.settings import Settings
 from inkling.predictor import Fit, Predictor
@@ -38,6 +39,7 @@ SettingsDep = Annotated[Settings, Depends(_from_state("settings"))]
 RegistryDep = Annotated[Registry, Depends(_from_state("registry"))]
 CurrentVersionDep = Annotated[CurrentVersion, Depends(_from_state("current_version"))]
 PredictorDep = Annotated[Predictor, Depends(get_predictor)]
+RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
 TrainerDep = Annotated[TrainerProcess, Depends(_from_state("trainer"))]
 MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
 InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]

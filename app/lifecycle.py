@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
 
 from anyio import CapacityLimiter
@@ -16,6 +16,7 @@ from app.observability.metrics import Metrics
 from app.security import resolve_key
 from app.serving.current_version import CurrentVersion
 from app.serving.inference import Inference
+from app.serving.run_feeds import RunFeeds
 from app.serving.trainer_process import TrainerProcess
 from app.serving.training_throttle import TrainingThrottle
 from app.settings import Settings
@@ -35,14 +36,21 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
     state.stopping = asyncio.Event()
     state.registry, state.current_version, state.api_key = await asyncio.to_thread(_open, settings)
     state.inference = Inference(state.current_version, UploadLimits.from_settings(settings), metrics)
+    state.run_feeds = RunFeeds(state.registry, settings.max_event_streams)
     state.trainer = TrainerProcess(settings, state.registry)
     throttle = TrainingThrottle(settings, metrics)
     tasks = [
         asyncio.create_task(_poll(state.current_version, state.trainer, settings.registry_poll_s)),
         asyncio.create_task(throttle.watch()),
+        asyncio.create_task(state.run_feeds.follow()),
     ]
+
+    def begin_stop() -> None:
+        state.stopping.set()
+        state.run_feeds.close()
+
     try:
-        with _announced_stop(state.stopping):
+        with _announced_stop(begin_stop):
             yield
     finally:
         for task in tasks:
@@ -63,8 +71,8 @@ def _open(settings: Settings) -> tuple[Registry, CurrentVersion, str | None]:
 
 
 @contextlib.contextmanager
-def _announced_stop(stopping: asyncio.Event) -> Iterator[None]:
-    """Set `stopping` when the server is asked to stop.
+def _announced_stop(begin: Callable[[], None]) -> Iterator[None]:
+    """Call `begin` when the server is asked to stop.
 
     A server waits for its open answers before it ends the lifespan, so a stream that waited for the end of the lifespan
     would block it. ASGI has no message for "stop soon", so this listens in on uvicorn's own signal handlers.
@@ -76,7 +84,7 @@ def _announced_stop(stopping: asyncio.Event) -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stopping.set)
+        loop.call_soon_threadsafe(begin)
         handler = handlers[signal.Signals(number)]
         if callable(handler):
             handler(number, frame)
@@ -87,7 +95,7 @@ def _announced_stop(stopping: asyncio.Event) -> Iterator[None]:
     try:
         yield
     finally:
-        stopping.set()
+        begin()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 

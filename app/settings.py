@@ -36,6 +36,9 @@ class Settings(StoreSettings):
     max_images: int = Field(10_000, ge=1, description="maximum images per prediction request")
     max_pixels: int = Field(40_000_000, ge=784, description="maximum pixels per image (a phone's photo: 12 million)")
     max_queued_runs: int = Field(16, ge=1, description="maximum queued training runs")
+    max_connections: int = Field(
+        2000, ge=8, description="maximum open connections of a server process; at most half of them event streams"
+    )
     registry_poll_s: float = Field(
         0.5, ge=0.05, le=60, description="seconds between two checks of the registry for a newly promoted version"
     )
@@ -46,6 +49,10 @@ class Settings(StoreSettings):
         description="pause training while the event loop's p99 lag exceeds this many milliseconds",
     )
     access_log: bool = Field(default=False, description="log one line per request")
+
+    @property
+    def max_event_streams(self) -> int:
+        return self.max_connections // 2
 
     @property
     def is_loopback(self) -> bool:

@@ -1,60 +1,66 @@
 """GET /train/{id}/events: a run's progress as server-sent events."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.dependencies import RegistryDep, RunId, StoppingDep
-from app.errors import FieldError
+from app.dependencies import RunFeedsDep, RunId
+from app.errors import FieldError, OverloadedError
 from app.openapi import problems
-from app.schemas import RunProgress, RunSummary
+from app.serving.run_feeds import RunFeed
 from inkling.errors import UnknownRunError
 from inkling.registry.records import MAX_ID
 
 router = APIRouter(tags=["train"])
 
-POLL_S = 0.3
 
-
-def require_run(run_id: RunId, registry: RegistryDep) -> None:
-    """Answer 404 before the stream begins.
+async def watched_run(run_id: RunId, feeds: RunFeedsDep) -> AsyncIterator[RunFeed]:
+    """Answer 404, or 503 if too many streams are open, before the stream begins.
 
     Raises:
         UnknownRunError: there is no such run.
+        OverloadedError: too many streams are open.
     """
-    registry.runs.get(run_id)
+    async with feeds.watch(run_id) as feed:
+        yield feed
 
 
 @router.get(
     "/train/{run_id}/events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(require_run)],
-    responses=problems(UnknownRunError, FieldError, instance="/train/7/events"),
+    responses=problems(UnknownRunError, FieldError, OverloadedError, instance="/train/7/events"),
 )
 async def watch_run(
-    run_id: RunId,
-    registry: RegistryDep,
-    stopping: StoppingDep,
+    feed: Annotated[RunFeed, Depends(watched_run)],
     last_event_id: Annotated[
-        int, Header(ge=0, le=MAX_ID, description="the last step received: only later ones are sent")
-    ] = 0,
+        str,
+        Header(description="the last step received: only later ones are sent; what is not a step is ignored"),
+    ] = "",
 ) -> AsyncIterator[ServerSentEvent]:
     """Send a `progress` event for each recorded step, with the step as its id, then one `end` event with the run.
 
     When the server stops, the stream ends without `end`: connect again with Last-Event-ID, as browsers do.
     """
-    step = last_event_id
-    while not stopping.is_set():
-        run = await asyncio.to_thread(registry.runs.get, run_id)  # first: its last progress was there before its end
-        for progress in await asyncio.to_thread(registry.runs.progress, run_id, after=step):
-            step = progress.step
-            yield ServerSentEvent(event="progress", id=str(step), data=RunProgress.model_validate(progress))
-        if run.state not in ("queued", "running"):
-            yield ServerSentEvent(event="end", data=RunSummary.model_validate(run))
+    step = _step(last_event_id)
+    while True:
+        events = feed.after(step)
+        for later, event in events:
+            step = later
+            yield event
+        if events:
+            continue  # more may have come while the client read
+        if feed.end:
+            yield feed.end
+        if feed.end or feed.is_closed:
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), POLL_S)
+        await feed.changed()
+
+
+def _step(last_event_id: str) -> int:
+    """Return the step that a Last-Event-ID names, 0 if it names none: an EventSource cannot mend its own header."""
+    if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= len(str(MAX_ID)):
+        step = int(last_event_id)
+        return step if step <= MAX_ID else 0
+    return 0

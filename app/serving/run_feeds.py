@@ -1,0 +1,162 @@
+"""The progress of training runs, read from the registry once for all streams that show it."""
+
+import asyncio
+import contextlib
+import logging
+from bisect import bisect_right
+from collections.abc import AsyncIterator
+
+from fastapi.sse import ServerSentEvent
+
+from app.errors import OverloadedError
+from app.schemas import RunProgress, RunSummary
+from inkling.errors import UnknownRunError
+from inkling.registry.records import Progress, Run
+from inkling.registry.registry import Registry
+
+POLL_S = 0.3
+RECONNECT_S = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class RunFeed:
+    """The events of one run, encoded once, and a way to wait for more. `RunFeeds` owns it and writes to it."""
+
+    def __init__(self) -> None:
+        self.streams = 0
+        self.end: ServerSentEvent | None = None
+        """The event after the last progress; None while the run goes on."""
+        self.is_closed = False
+        """No more events come, although the run goes on: the server stops, or the run has left the registry."""
+        self._steps: list[int] = []
+        self._events: list[ServerSentEvent] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def step(self) -> int:
+        return self._steps[-1] if self._steps else 0
+
+    def after(self, step: int) -> list[tuple[int, ServerSentEvent]]:
+        """Return the progress events after a step, with their steps."""
+        first = bisect_right(self._steps, step)
+        return list(zip(self._steps[first:], self._events[first:], strict=True))
+
+    async def changed(self) -> None:
+        """Wait until there is more, or the feed is closed."""
+        await self._changed.wait()
+
+    def publish(self, run: Run, progress: list[Progress]) -> None:
+        for item in progress:
+            if item.step > self.step:  # two readers may have read it
+                data = RunProgress.model_validate(item).model_dump_json()
+                self._steps.append(item.step)
+                self._events.append(ServerSentEvent(event="progress", id=str(item.step), raw_data=data))
+        if run.state not in ("queued", "running"):
+            self.end = ServerSentEvent(event="end", raw_data=RunSummary.model_validate(run).model_dump_json())
+        if progress or self.end:
+            self._wake()
+
+    def close(self) -> None:
+        self.is_closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+class RunFeeds:
+    """Owns a feed per watched run, and the one task that reads the registry for all of them.
+
+    Args:
+        registry: of the server.
+        max_streams: streams that may be open at a time.
+    """
+
+    def __init__(self, registry: Registry, max_streams: int) -> None:
+        self._registry = registry
+        self._max_streams = max_streams
+        self._streams = 0
+        self._feeds: dict[int, RunFeed] = {}
+        self._watched = asyncio.Event()
+        self._is_closed = False
+
+    @contextlib.asynccontextmanager
+    async def watch(self, run_id: int) -> AsyncIterator[RunFeed]:
+        """Yield the feed of a run, which holds all of its progress so far.
+
+        Raises:
+            UnknownRunError: there is no such run.
+            OverloadedError: too many streams are open.
+        """
+        if self._streams >= self._max_streams:
+            raise OverloadedError(
+                f"{self._streams} event streams are open, the limit is {self._max_streams} "
+                "(half of INKLING_MAX_CONNECTIONS); ask GET /train/{id} instead",
+                RECONNECT_S,
+            )
+        self._streams += 1
+        try:
+            feed = await self._join(run_id)
+            try:
+                yield feed
+            finally:
+                self._leave(run_id, feed)
+        finally:
+            self._streams -= 1
+
+    async def follow(self) -> None:
+        """Read the watched runs again and again, until the task is cancelled."""
+        is_reached = True
+        while True:
+            await self._watched.wait()
+            try:
+                await self._poll()
+                is_reached = True
+            except Exception as error:  # no failure of the registry may end the feeds
+                if is_reached:
+                    logger.exception("cannot read the runs that are watched, will keep retrying: %s", error)
+                is_reached = False
+            await asyncio.sleep(POLL_S)
+
+    def close(self) -> None:
+        """End all streams: the server stops."""
+        self._is_closed = True
+        for feed in self._feeds.values():
+            feed.close()
+
+    async def _join(self, run_id: int) -> RunFeed:
+        if run_id not in self._feeds:
+            found = await asyncio.to_thread(self._read, run_id, 0)
+            feed = self._feeds.setdefault(run_id, RunFeed())
+            feed.publish(*found)
+        feed = self._feeds[run_id]
+        feed.streams += 1
+        self._watched.set()
+        if self._is_closed:
+            feed.close()
+        return feed
+
+    def _leave(self, run_id: int, feed: RunFeed) -> None:
+        feed.streams -= 1
+        if not feed.streams and self._feeds.get(run_id) is feed:
+            del self._feeds[run_id]
+        if not self._feeds:
+            self._watched.clear()
+
+    async def _poll(self) -> None:
+        for run_id, feed in list(self._feeds.items()):
+            if feed.end or feed.is_closed:
+                continue
+            try:
+                found = await asyncio.to_thread(self._read, run_id, feed.step)
+            except UnknownRunError:
+                feed.close()  # who connects again learns it
+                self._feeds.pop(run_id, None)
+                continue
+            feed.publish(*found)
+
+    def _read(self, run_id: int, step: int) -> tuple[Run, list[Progress]]:
+        run = self._registry.runs.get(run_id)  # first: its last progress was there before its end
+        return run, self._registry.runs.progress(run_id, after=step)
