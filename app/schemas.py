@@ -31,6 +31,11 @@ class Prediction(BaseModel):
     digit: int = Field(description="the most probable digit, 0 to 9")
     confidence: float = Field(description="its probability, 0 to 1")
     probabilities: list[float] = Field(description="of the digits 0 to 9; their sum is 1")
+    warnings: list[str] | None = Field(
+        None,
+        description="with fit=strict: in what the image is unlike MNIST's, so that the digit is probably wrong, "
+        "one sentence each; absent if nothing is",
+    )
     normalized: Normalized | None = Field(None, description="how the picture was normalized; with fit=mnist")
 
 

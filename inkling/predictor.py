@@ -17,6 +17,7 @@ from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
 from inkling.network.pretrained import load_pretrained
 from inkling.vision.image_files import MAX_PIXELS, decode_image, decode_picture
+from inkling.vision.image_warnings import Warnings, image_warnings
 from inkling.vision.normalize import Normalization, Normalized, normalize, normalize_all
 
 Fit = Literal["strict", "mnist"]
@@ -33,6 +34,8 @@ class Predictions(NamedTuple):
     """(n, 10), each row summing to 1."""
     reports: tuple[Normalization, ...]
     """How each picture was normalized; empty if they were read as they are."""
+    warnings: tuple[Warnings, ...]
+    """About each image: possible problems, one sentence each; mostly none."""
     model_s: float
     """Seconds of the forward pass."""
 
@@ -65,8 +68,11 @@ class Predictor:
         return self.classifier.version
 
     def predict_strict(self, images: Images) -> Predictions:
-        """Read images (n, 28, 28), 0 background to 255 foreground, as they are."""
-        return self._predict(images, ())
+        """Read images (n, 28, 28), 0 background to 255 foreground, as they are.
+
+        They should be as MNIST's are; `Predictions.warnings` says which are not.
+        """
+        return self._predict(images, (), image_warnings(images))
 
     def predict_normalized(self, pictures: Iterable[Gray]) -> Predictions:
         """Normalize pictures (h, w) of any size, 0 black to 255 white, one after another, and read them.
@@ -98,12 +104,16 @@ class Predictor:
 
     def _predict_normalized(self, normalized: Sequence[Normalized]) -> Predictions:
         images = np.stack([item.pixels for item in normalized])
-        return self._predict(images, tuple(item.report for item in normalized))
+        reports = tuple(item.report for item in normalized)
+        return self._predict(images, reports, tuple(report.warnings for report in reports))
 
-    def _predict(self, images: Images, reports: tuple[Normalization, ...]) -> Predictions:
+    def _predict(
+        self, images: Images, reports: tuple[Normalization, ...], warnings: tuple[Warnings, ...]
+    ) -> Predictions:
         started = time.perf_counter()
         probabilities = self.classifier.probabilities(images)
-        return Predictions(self.version, images, probabilities, reports, time.perf_counter() - started)
+        model_s = time.perf_counter() - started
+        return Predictions(self.version, images, probabilities, reports, warnings, model_s)
 
 
 def _normalize_file(file: Path, max_pixels: int) -> Normalized:

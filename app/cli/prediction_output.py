@@ -5,6 +5,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def print_json(file: Path, predictions: Predictions) -> None:
     }
     if predictions.reports:
         fields["normalized"] = dataclasses.asdict(predictions.reports[0])
+    elif predictions.warnings[0]:
+        fields["warnings"] = predictions.warnings[0]
     print(json.dumps(fields))
 
 
@@ -55,7 +58,7 @@ def csv_output() -> Output:
 
 
 def warnings_of(predictions: Predictions) -> list[str]:
-    return [warning for report in predictions.reports for warning in report.warnings]
+    return list(chain.from_iterable(predictions.warnings))
 
 
 def _shortest(predictions: Predictions) -> list[float]:

@@ -22,6 +22,7 @@ from inkling.digit import Gray
 from inkling.network.attribution import Explanation
 from inkling.predictor import Fit, Predictions, Predictor
 from inkling.vision.image_files import png_bytes
+from inkling.vision.image_warnings import Warnings
 from inkling.vision.normalize import Normalization
 
 NPY = "application/x-npy"
@@ -84,13 +85,14 @@ class Inference:
         predictions = self._predict_one(predictor, body, content_type, fit)
         decode_s = time.perf_counter() - started - predictions.model_s
         image, probabilities = predictions.images[0], predictions.probabilities[0]
+        warnings = () if predictions.reports else predictions.warnings[0]
         explanation = predictor.explain(image, int(probabilities.argmax()) if digit is None else digit)
         model_s = time.perf_counter() - started - decode_s
         self.metrics.count_images(1)
         if prefers_over_json(accept, PNG):
             content, media_type = _heat_map(image, explanation, probabilities), PNG
         else:
-            content, media_type = _explanation_json(explanation, probabilities, predictor.version), JSON
+            content, media_type = _explanation_json(explanation, probabilities, warnings, predictor.version), JSON
         return _with_headers(content, media_type, predictor.version, decode_s, model_s)
 
     def _predict_one(self, predictor: Predictor, body: bytes, content_type: str, fit: Fit) -> Predictions:
@@ -135,8 +137,13 @@ def _predictions_json(predictions: Predictions, *, return_image: bool) -> bytes:
         {"digit": digit, "confidence": row[digit], "probabilities": row}
         for digit, row in zip(predictions.digits, predictions.probabilities, strict=True)
     ]
-    for item, report, image in zip(items, predictions.reports, predictions.images, strict=False):  # none with strict
-        item["normalized"] = _report(report, image if return_image else None)
+    if predictions.reports:
+        for item, report, image in zip(items, predictions.reports, predictions.images, strict=True):
+            item["normalized"] = _report(report, image if return_image else None)
+    elif any(predictions.warnings):
+        for item, warnings in zip(items, predictions.warnings, strict=True):
+            if warnings:
+                item["warnings"] = warnings
     return orjson.dumps({"version": predictions.version, "predictions": items}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
@@ -145,13 +152,21 @@ def _report(report: Normalization, image: Gray | None) -> dict[str, Any]:
     return {**asdict(report), **shown}
 
 
-def _explanation_json(explanation: Explanation, probabilities: NDArray[np.float32], version: int) -> bytes:
+def _explanation_json(
+    explanation: Explanation, probabilities: NDArray[np.float32], warnings: Warnings, version: int
+) -> bytes:
     digit = int(probabilities.argmax())
+    warned = {"warnings": warnings} if warnings else {}
     return orjson.dumps(
         {
             "version": version,
             "digit": explanation.digit,
-            "prediction": {"digit": digit, "confidence": probabilities[digit], "probabilities": probabilities},
+            "prediction": {
+                "digit": digit,
+                "confidence": probabilities[digit],
+                "probabilities": probabilities,
+                **warned,
+            },
             "logit": explanation.logit,
             "baseline_logit": explanation.baseline_logit,
             "contributions": explanation.contributions,

@@ -9,28 +9,43 @@ from inkling.digit import Gray
 STRIP = 256
 """Rows blended at a time: all 40 megapixels at once would need gigabytes."""
 
+HIDDEN_LEVEL = 64
+"""Strokes on transparency that are darker than this are hidden by a black background."""
 
-def to_gray(image: Image.Image, *, background: int | None = None) -> Gray:
-    """Return the gray levels (h, w), 0 black to 255 white.
+
+def to_gray(image: Image.Image) -> Gray:
+    """Return the gray levels (h, w) of a picture, 0 black to 255 white, behind transparent pixels a level in contrast.
 
     Pictures of more than 8 bits are scaled by the bits that their values need, so that a 16-bit file that holds 0 to
     255 is not black.
-
-    Args:
-        image: of any mode.
-        background: the level behind transparent pixels; None: a level that contrasts with the opaque pixels.
     """
+    gray = _opaque_gray(image)
+    return _on_visible_background(image.convert("RGBA")) if gray is None else gray
+
+
+def to_gray_on_black(image: Image.Image) -> Gray:
+    """Return the gray levels (h, w) of an image as MNIST stores digits: transparent pixels are black background.
+
+    Dark strokes on transparency would be hidden by it. They become light: such an image is inverted.
+    """
+    gray = _opaque_gray(image)
+    if gray is not None:
+        return gray
+    rgba = image.convert("RGBA")
+    on_black = _on_background(rgba, 0)
+    if on_black.max() >= HIDDEN_LEVEL or not _is_mostly_transparent(np.asarray(rgba.getchannel("A"))):
+        return on_black
+    inverted: Gray = 255 - _on_background(rgba, 255)
+    return inverted if inverted.max() > on_black.max() else on_black
+
+
+def _opaque_gray(image: Image.Image) -> Gray | None:
+    """Return the gray levels of a picture, or None if some of its pixels may be transparent."""
     if image.mode == "L" and "transparency" not in image.info:
         return np.asarray(image)
     if image.mode.startswith("I") or image.mode == "F":
         return _to_8_bits(np.asarray(image))
-    if not image.has_transparency_data:
-        return np.asarray(image.convert("L"))
-    rgba = image.convert("RGBA")
-    if background is None:
-        return _on_visible_background(rgba)
-    behind = Image.new("RGBA", rgba.size, (background, background, background, 255))
-    return np.asarray(Image.alpha_composite(behind, rgba).convert("L"))
+    return None if image.has_transparency_data else np.asarray(image.convert("L"))
 
 
 def _to_8_bits(deep: NDArray[np.generic]) -> Gray:
@@ -55,11 +70,21 @@ def _on_visible_background(image: Image.Image) -> Gray:
     if not len(opaque):
         opaque = gray[alpha > 0] if alpha.any() else np.zeros(1, np.uint8)
     typical = float(np.median(opaque))
-    is_foreground = (alpha < 128).mean() > 0.3
-    background = (0 if typical > 127 else 255) if is_foreground else round(typical)
+    background = (0 if typical > 127 else 255) if _is_mostly_transparent(alpha) else round(typical)
     levels = np.empty_like(gray)
     for top in range(0, len(gray), STRIP):
         rows = slice(top, top + STRIP)
         opacity = alpha[rows].astype(np.uint32)
         levels[rows] = (gray[rows] * opacity + background * (255 - opacity) + 127) // 255
     return levels
+
+
+def _on_background(image: Image.Image, level: int) -> Gray:
+    """Return the gray levels of an RGBA picture on a background of one level."""
+    behind = Image.new("RGBA", image.size, (level, level, level, 255))
+    return np.asarray(Image.alpha_composite(behind, image).convert("L"))
+
+
+def _is_mostly_transparent(alpha: Gray) -> bool:
+    """Return whether so much is transparent that the rest is strokes, not paper."""
+    return bool((alpha < 128).mean() > 0.3)

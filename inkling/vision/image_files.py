@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from inkling.digit import SIDE, Gray
 from inkling.errors import ImageError, ImageSizeError, TooLargeError
 from inkling.vision.fast_png import plain_png_pixels
-from inkling.vision.gray import to_gray
+from inkling.vision.gray import to_gray, to_gray_on_black
 
 T = TypeVar("T")
 
@@ -33,7 +33,8 @@ _UPRIGHT = {
 def decode_image(content: bytes, max_pixels: int = MAX_PIXELS, name: str = "the image") -> Gray:
     """Return the pixels (28, 28) of an image file, read as MNIST stores digits: light foreground on dark background.
 
-    Colors become gray; transparent pixels are background; of several frames the first counts.
+    Colors become gray; transparent pixels are background, and dark strokes on them become light; the image is turned
+    upright as EXIF says; of several frames the first counts.
 
     Args:
         content: the file.
@@ -103,12 +104,16 @@ def _pixels(image: Image.Image, name: str) -> Gray:
     width, height = image.size
     if image.size != (SIDE, SIDE):
         raise ImageSizeError(f"{name} is {width}x{height} pixels, expected {SIDE}x{SIDE}")
-    return to_gray(image, background=0)
+    return _turned(to_gray_on_black(image), image)
 
 
 def _upright(image: Image.Image) -> Gray:
     image.draft("L", image.size)  # lets a JPEG skip decoding its colors
-    gray = to_gray(image)
+    return _turned(to_gray(image), image)
+
+
+def _turned(gray: Gray, image: Image.Image) -> Gray:
+    """Return the gray levels of an opened image upright, as its EXIF orientation says."""
     turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     if turn is None:
         return gray

@@ -42,6 +42,18 @@ def test_same_picture_gets_the_same_bits_alone_and_among_others(predictor: Predi
     np.testing.assert_array_equal(together, alone)
 
 
+def test_warnings_are_of_each_image_and_those_of_the_reports_with_fit_mnist(
+    predictor: Predictor, digits: Gray, tmp_path: Path
+) -> None:
+    answer = predictor.predict_strict(np.stack([digits[0], 255 - digits[1], digits[2]]))
+    assert [len(warnings) for warnings in answer.warnings] == [0, 1, 0]
+    file = tmp_path / "faint.png"
+    file.write_bytes(image_file(np.pad(digits[3], 20) // 12))
+    answer = predictor.predict_files([file, FILES[3]], fit="mnist")
+    assert answer.warnings == (answer.reports[0].warnings, ())
+    assert "contrast" in answer.warnings[0][0]
+
+
 def test_files_are_read_as_they_are_with_fit_strict(predictor: Predictor, digits: Gray, tmp_path: Path) -> None:
     file = tmp_path / "digit.png"
     file.write_bytes(image_file(digits[3]))

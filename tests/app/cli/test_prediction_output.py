@@ -45,6 +45,15 @@ def test_json_with_fit_mnist_says_how_the_picture_was_normalized(inkling_here: I
     assert f"warning: {faint}: {normalized['warnings'][0]}\n" == result.stderr
 
 
+def test_image_unlike_mnist_is_warned_of(inkling_here: InklingHere, tmp_path: Path, digits: NDArray[np.uint8]) -> None:
+    path = tmp_path / "inverted.png"
+    Image.fromarray(255 - digits[7]).save(path)
+    result = inkling_here("predict", "--json", path)
+    (warning,) = json.loads(result.stdout)["warnings"]
+    assert warning.startswith("dark strokes on a light background")
+    assert (result.returncode, result.stderr) == (0, f"warning: {path}: {warning}\n")
+
+
 def test_csv_is_a_table_with_a_header(
     inkling_here: InklingHere, files: list[Path], digits: NDArray[np.uint8], classifier: Classifier
 ) -> None:

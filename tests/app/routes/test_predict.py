@@ -245,3 +245,36 @@ async def test_return_image_with_fit_strict_is_refused(client: httpx.AsyncClient
     response = await client.post("/predict?return_image=true", content=bytes(784), headers={"Content-Type": RAW})
     assert response.status_code == 422
     assert "return_image=true needs fit=mnist" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict?fit=strict"])
+@pytest.mark.parametrize(
+    ("content_type", "encode"),
+    [(MULTIPART, images_form), (JSON, images_json), (RAW, lambda images: images.tobytes()), (NPY, npy_file)],
+)
+async def test_image_unlike_mnist_is_answered_with_a_warning(
+    client: httpx.AsyncClient, digits: Gray, path: str, content_type: str, encode: Encode
+) -> None:
+    images = np.stack([digits[7], 255 - digits[7], digits[7] // 255, digits[1]])
+    response = await client.post(path, content=encode(images), headers={"Content-Type": content_type})
+    first, inverted, tiny, last = response.json()["predictions"]
+    assert "warnings" not in first
+    assert "warnings" not in last
+    assert "dark strokes on a light background" in inverted["warnings"][0]
+    assert "only 0 and 1" in tiny["warnings"][0]
+    Predictions.model_validate_json(response.content)
+
+
+async def test_plain_png_and_explanation_carry_the_warning(client: httpx.AsyncClient, digits: Gray) -> None:
+    for image, is_warned in ((digits[7], False), (255 - digits[7], True)):
+        answers = [
+            await client.post(path, content=image_file(image), headers={"Content-Type": PNG})
+            for path in ("/predict", "/explain", "/explain?fit=mnist")
+        ]
+        predicted = answers[0].json()["predictions"][0]
+        explained, normalized = (answer.json()["prediction"] for answer in answers[1:])
+        assert ["warnings" in prediction for prediction in (predicted, explained, normalized)] == [
+            is_warned,
+            is_warned,
+            False,
+        ]

@@ -7,7 +7,7 @@ from PIL import Image
 
 from inkling.digit import Gray
 from inkling.errors import ImageError, InputError, TooLargeError
-from inkling.vision.image_files import FORMATS, decode_image
+from inkling.vision.image_files import FORMATS, decode_image, decode_picture
 from tests.support.bodies import (
     MAX_PIXELS,
     image_file,
@@ -166,3 +166,43 @@ def test_damaged_file_is_refused_and_not_called_another_format(digits: Gray) -> 
     body[-30] ^= 0xFF
     with pytest.raises(ImageError, match=r"the image \(\d+ bytes\) is damaged"):
         decode_image(bytes(body), MAX_PIXELS)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("level", [0, 40, 63])
+def test_dark_strokes_on_transparency_is_seen(digits: Gray, mode: str, level: int) -> None:
+    levels, alpha = Image.new("L", (28, 28), level), Image.fromarray(digits[7])
+    gray = decode_image(image_file(Image.merge(mode, [levels] * (len(mode) - 1) + [alpha])), MAX_PIXELS)
+    assert np.abs(gray - digits[7] * ((255 - level) / 255)).max() < 2
+
+
+def test_dark_paper_with_transparent_corners_stays_dark() -> None:
+    picture = Image.new("LA", (28, 28), (20, 255))
+    picture.paste((0, 0), (0, 0, 4, 4))
+    assert decode_image(image_file(picture), MAX_PIXELS).max() == 20
+
+
+def test_light_digit_on_a_dark_card_on_transparency_stays_light() -> None:
+    picture = Image.new("LA", (28, 28), (0, 0))
+    picture.paste((0, 255), (4, 4, 24, 24))
+    picture.paste((255, 255), (12, 8, 16, 20))
+    gray = decode_image(image_file(picture), MAX_PIXELS)
+    assert (gray.sum(), gray[14, 14]) == (48 * 255, 255)
+
+
+@pytest.mark.parametrize("maximum", [255, 1023, 4095, 65535])
+def test_deep_gray_is_scaled_by_the_bits_it_needs(digits: Gray, maximum: int) -> None:
+    deep = np.rint(digits[3] * (maximum / 255)).astype(np.uint16)
+    gray = decode_image(image_file(Image.fromarray(deep)), MAX_PIXELS)
+    np.testing.assert_array_equal(gray, digits[3])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_image_is_turned_upright_as_a_picture_is(digits: Gray, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for file_format, options in (("PNG", {}), ("JPEG", {"quality": 95}), ("WEBP", {"lossless": True})):
+        file = image_file(digits[7], file_format, exif=exif, **options)
+        np.testing.assert_array_equal(decode_image(file, MAX_PIXELS), decode_picture(file, MAX_PIXELS))
+    turned = decode_image(image_file(digits[7], exif=exif), MAX_PIXELS)
+    assert (turned == digits[7]).all() == (orientation == 1)
