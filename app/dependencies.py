@@ -49,8 +49,8 @@ NormalizingDep = Annotated[CapacityLimiter, Depends(_from_state("normalizing"))]
 StoppingDep = Annotated[asyncio.Event, Depends(_from_state("stopping"))]
 """Set when the process is asked to stop: answers that would never end must end."""
 
-RunId = Annotated[int, Path(ge=1, le=MAX_ID)]
-VersionNumber = Annotated[int, Path(ge=1, le=MAX_ID)]
+RunId = Annotated[int, Path(ge=1, le=MAX_ID, description="the number of the run", examples=[1])]
+VersionNumber = Annotated[int, Path(ge=1, le=MAX_ID, description="the number of the version", examples=[1])]
 PageSize = Annotated[int, Query(alias="limit", ge=1, le=100, description="maximum number of items in the answer")]
 PageCursor = Annotated[int | None, Query(alias="before", ge=1, le=MAX_ID, description="only items older than this one")]
 FitMode = Annotated[

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 
-from app import errors, lifecycle, openapi
+from app import errors, lifecycle, openapi_schema
 from app.fast.predict_route import PredictRoute
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Inkling",
         version=__version__,
         description=DESCRIPTION,
-        license_info={"name": "MIT", "identifier": "MIT"},
+        **openapi_schema.FRAME,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         access_log=settings.access_log,
     )
     errors.install(app)
-    openapi.install(app)
+    openapi_schema.install(app)
     app.router.routes.insert(0, PredictRoute())  # before all: the router tries the routes in their order
     for route in (predict, explain, train, events, versions, promotions, metrics, health, problems, docs, page):
         app.include_router(route.router)

@@ -1,14 +1,21 @@
-"""The OpenAPI document: the bodies that carry images, and the errors of each call with examples."""
+"""The documentation of the calls: the bodies that carry images; headers; the errors of each call with examples."""
 
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI
 from starlette.responses import Response
 
 from app.bodies.images import MEDIA_TYPES
-from app.errors import TABLE, BodyError, FieldError, MediaTypeError, UnavailableError, slug
-from app.schemas import Explanation, Predictions, Problem
+from app.errors import (
+    TABLE,
+    BodyError,
+    FieldError,
+    MediaTypeError,
+    OverloadedError,
+    RateLimitedError,
+    UnavailableError,
+    slug,
+)
 from inkling.errors import ImageError, NoDigitError, TooLargeError
 
 PROBLEM = "application/problem+json"
@@ -42,17 +49,54 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
 }
 """The request bodies of every call that reads images, by Content-Type; `app.bodies.images` reads them."""
 
-ANSWER_HEADERS: dict[str, dict[str, Any]] = {
+REQUEST_ID = "X-Request-ID"
+HEADERS: dict[str, dict[str, Any]] = {
+    REQUEST_ID: {
+        "schema": {"type": "string"},
+        "description": "the id that the client sent under this name, or a new one; the server's log has it",
+        "example": "5f1c0f8e2b7a4d93",
+    },
+    "Retry-After": {
+        "schema": {"type": "integer", "minimum": 1},
+        "description": "seconds after which the request may be sent again",
+        "example": 5,
+    },
+    "WWW-Authenticate": {
+        "schema": {"type": "string"},
+        "description": "the way to send the API key",
+        "example": "Bearer",
+    },
+    "Location": {
+        "schema": {"type": "string", "format": "uri-reference"},
+        "description": "the path of what was made",
+        "example": "/train/7",
+    },
+    "ETag": {
+        "schema": {"type": "string"},
+        "description": "of the promotion, for If-Match; or of the file",
+        "example": '"3"',
+    },
     "X-Model-Version": {
         "schema": {"type": "integer"},
         "description": "the version that answered",
+        "example": 1,
     },
     "Server-Timing": {
         "schema": {"type": "string"},
         "description": "milliseconds of decode and model; with fit=mnist decode includes the normalization",
+        "example": "decode;dur=0.041, model;dur=0.018",
     },
 }
-"""Of every answer that the network gives."""
+"""The headers of answers; a response refers to them."""
+
+HEADERS_OF_STATUS: dict[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+
+ANY_CALL: tuple[type[Exception], ...] = (TooLargeError, RateLimitedError, OverloadedError)
+"""What any call may meet before its route is reached."""
 
 IMAGE_ERRORS: tuple[type[Exception], ...] = (
     BodyError,
@@ -92,7 +136,7 @@ def image_call(
             200: {
                 "description": description,
                 "content": {"application/json": answer, **other_media_type},
-                "headers": ANSWER_HEADERS,
+                "headers": headers("X-Model-Version", "Server-Timing"),
             },
             **problems(*IMAGE_ERRORS, *errors, instance=path),
         },
@@ -103,36 +147,33 @@ def problems(*kinds: type[Exception], instance: str = "/predict") -> dict[int | 
     """Return the `responses` of a route that raises these exceptions of the table."""
     responses: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
-        status, title = TABLE[kind]
-        response = responses.setdefault(
-            status,
-            {
-                "description": HTTPStatus(status).phrase,
-                "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
-            },
-        )
-        response["content"][PROBLEM]["examples"][title] = {
-            "value": {
-                "type": f"/problems/{slug(title)}",
-                "title": title,
-                "status": status,
-                "detail": (kind.__doc__ or title).strip(),
-                "instance": instance,
-                "request_id": "5f1c0f8e2b7a4d93",
-            }
-        }
+        add_problem(responses, kind, instance)
     return responses
 
 
-def install(app: FastAPI) -> None:
-    """Add the schemas of the answers that are encoded by hand: no route names them as its model."""
-    generate = app.openapi
+def add_problem(responses: dict[Any, dict[str, Any]], kind: type[Exception], instance: str) -> None:
+    """Add an exception of the table to the `responses` of an operation; their keys are text, as in the document."""
+    status, title = TABLE[kind]
+    response = responses.setdefault(
+        str(status),
+        {
+            "description": HTTPStatus(status).phrase,
+            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
+            "headers": headers(*HEADERS_OF_STATUS.get(status, ())),
+        },
+    )
+    response["content"][PROBLEM]["examples"][title] = {
+        "value": {
+            "type": f"/problems/{slug(title)}",
+            "title": title,
+            "status": status,
+            "detail": (kind.__doc__ or title).strip(),
+            "instance": instance,
+            "request_id": "5f1c0f8e2b7a4d93",
+        }
+    }
 
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        for model in (Problem, Predictions, Explanation):
-            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            document["components"]["schemas"].update({**schema.pop("$defs"), model.__name__: schema})
-        return document
 
-    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
+def headers(*names: str) -> dict[str, dict[str, str]]:
+    """Return the `headers` of a response that carries these of HEADERS."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

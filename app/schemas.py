@@ -4,14 +4,30 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.json_schema import SkipJsonSchema
 
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe, RecipeName
 from inkling.registry.records import MAX_ID, PromotePolicy, RunState
 
 
-class _FromRecord(BaseModel):
+class _Answer(BaseModel):
+    """An answer that pydantic encodes: every field is there, also one that is null."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class _FromRecord(_Answer):
     model_config = ConfigDict(from_attributes=True)
+
+
+def _absent(description: str) -> Any:
+    """Return a field that an answer encoded by hand may lack, and that is never null."""
+    return Field(None, description=description, json_schema_extra=_without_default)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
 
 
 class Normalized(BaseModel):
@@ -22,8 +38,8 @@ class Normalized(BaseModel):
     )
     background_removed: bool = Field(description="whether an uneven or gray background was removed")
     warnings: list[str] = Field(description="possible problems, in words")
-    image: str | None = Field(
-        None, description="the image that the network read: 28x28, a PNG data URI; with return_image=true"
+    image: str | SkipJsonSchema[None] = _absent(
+        "the image that the network read: 28x28, a PNG data URI; only with return_image=true"
     )
 
 
@@ -31,12 +47,11 @@ class Prediction(BaseModel):
     digit: int = Field(description="the most probable digit, 0 to 9")
     confidence: float = Field(description="its probability, 0 to 1")
     probabilities: list[float] = Field(description="of the digits 0 to 9; their sum is 1")
-    warnings: list[str] | None = Field(
-        None,
-        description="with fit=strict: in what the image is unlike MNIST's, so that the digit is probably wrong, "
-        "one sentence each; absent if nothing is",
+    warnings: list[str] | SkipJsonSchema[None] = _absent(
+        "in what the image is unlike MNIST's, so that the digit is probably wrong, one sentence each; "
+        "only with fit=strict, and only if there is something"
     )
-    normalized: Normalized | None = Field(None, description="how the picture was normalized; with fit=mnist")
+    normalized: Normalized | SkipJsonSchema[None] = _absent("how the picture was normalized; only with fit=mnist")
 
 
 class Predictions(BaseModel):
@@ -47,7 +62,7 @@ class Predictions(BaseModel):
 class Explanation(BaseModel):
     version: int = Field(description="the version of the network that answered")
     digit: int = Field(description="the digit explained, 0 to 9")
-    prediction: Prediction
+    prediction: Prediction = Field(description="what the network reads")
     logit: float = Field(description="of the digit, in nats: the softmax's input minus the mean of the ten")
     baseline_logit: float = Field(description="of the digit on the blank image")
     contributions: list[list[float]] = Field(
@@ -92,7 +107,7 @@ class TrainRequest(BaseModel):
 
 
 class RunProgress(_FromRecord):
-    step: int
+    step: int = Field(description="steps taken")
     loss: float = Field(
         description="of the step's images, without augmentation, after its update: nats, summed over the batch"
     )
@@ -102,15 +117,15 @@ class RunProgress(_FromRecord):
 
 
 class RunSummary(_FromRecord):
-    id: int
-    state: RunState
-    recipe: Recipe
-    promote: PromotePolicy
-    requested_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    id: int = Field(description="the number of the run, by which the other calls name it")
+    state: RunState = Field(description="where it stands; the last three are final")
+    recipe: Recipe = Field(description="every hyperparameter, after the overrides")
+    promote: PromotePolicy = Field(description="when its version is served, as it was asked for")
+    requested_at: datetime = Field(description="the time of the request")
+    started_at: datetime | None = Field(description="when a trainer took it; null while it is queued")
+    finished_at: datetime | None = Field(description="when it ended; null until then")
     step: int = Field(description="steps taken")
-    total_steps: int
+    total_steps: int = Field(description="steps of the whole run")
     attempt: int = Field(description="1 at first; 2 after its trainer died once")
     error_type: str | None = Field(description="the kind of failure, in one word")
     error: str | None = Field(description="the failure, in words")
@@ -123,22 +138,22 @@ class RunDetail(RunSummary):
     progress: list[RunProgress] = Field(default_factory=list, description="one record per display step")
 
 
-class RunList(BaseModel):
+class RunList(_Answer):
     items: list[RunSummary] = Field(description="newest first")
     next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
 
 
 class VersionDetail(_FromRecord):
-    version: int
+    version: int = Field(description="its number")
     run_id: int | None = Field(description="the run that made it; null for shipped and uploaded versions")
     digest: str = Field(description="SHA-256 of the checkpoint file")
     size_bytes: int = Field(description="of the checkpoint file")
-    created_at: datetime
-    origin: Literal["shipped", "run", "upload"]
+    created_at: datetime = Field(description="when it was added to the registry")
+    origin: Literal["shipped", "run", "upload"] = Field(description="what made it")
     evaluation: Evaluation = Field(description="on the test images")
 
 
-class VersionList(BaseModel):
+class VersionList(_Answer):
     items: list[VersionDetail] = Field(description="newest first")
     next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
 
@@ -146,22 +161,22 @@ class VersionList(BaseModel):
 class Comparison(_FromRecord):
     """On the same held-out images."""
 
-    images: int
-    candidate_correct: int
-    served_correct: int
+    images: int = Field(description="held-out images that both read")
+    candidate_correct: int = Field(description="images that the candidate reads correctly")
+    served_correct: int = Field(description="images that the served version reads correctly")
     candidate_only_correct: int = Field(description="images that only the candidate reads correctly")
     served_only_correct: int = Field(description="images that only the served version reads correctly")
     p_value: float = Field(description="of McNemar's exact test, one-sided")
-    worst_digit: int
+    worst_digit: int = Field(description="the digit whose recall changed for the worst")
     worst_digit_change: float = Field(description="its recall, candidate minus served")
 
 
 class PromotionDetail(_FromRecord):
-    id: int
-    version: int
+    id: int = Field(description="the number of the decision, which ETag and If-Match carry")
+    version: int = Field(description="the version that was decided on")
     promoted_at: datetime = Field(description="the time of the decision")
     policy: str = Field(description="shipped, if_better, always, never or manual")
-    reason: str
+    reason: str = Field(description="why, in words")
     is_promoted: bool = Field(description="whether the version was served from then on")
     compared_with: int | None = Field(description="the version that was served at that time")
     comparison: Comparison | None = Field(
@@ -169,7 +184,7 @@ class PromotionDetail(_FromRecord):
     )
 
 
-class PromotionList(BaseModel):
+class PromotionList(_Answer):
     items: list[PromotionDetail] = Field(
         description="newest first; the first with is_promoted names the version being served"
     )
@@ -188,35 +203,35 @@ class ServedMetrics(Evaluation):
     dataset: str = Field(description='the test images: "mnist" or "custom"')
 
 
-class Live(BaseModel):
-    status: Literal["alive"] = "alive"
+class Live(_Answer):
+    status: Literal["alive"] = Field("alive", description="always the same: the process answers")
 
 
-class Ready(BaseModel):
-    status: Literal["ready"] = "ready"
+class Ready(_Answer):
+    status: Literal["ready"] = Field("ready", description="always the same: a version is loaded")
     version: int = Field(description="the version being served")
     refused: str | None = Field(description="the reason why the newest promotion is not served; null if it is")
 
 
 class FieldProblem(BaseModel):
-    field: str
-    message: str
-    value: Any
+    field: str = Field(description="its place and name, such as body.overrides.seed")
+    message: str = Field(description="what is wrong with it")
+    value: Any = Field(description="what was sent, cut to 100 characters")
 
 
 class Problem(BaseModel):
     """RFC 9457."""
 
     type: str = Field(description="the path that explains this kind of problem, or about:blank")
-    title: str
-    status: int
+    title: str = Field(description="the kind of problem, in words; the same for all problems of its type")
+    status: int = Field(description="the HTTP status")
     detail: str = Field(description="the problem, with the value and the limit, and what to do")
     instance: str = Field(description="the path of the request")
     request_id: str = Field(description="also in the header X-Request-ID, and in the server's log")
-    errors: list[FieldProblem] = Field(default_factory=list, description="the invalid fields")
+    errors: list[FieldProblem] | SkipJsonSchema[None] = _absent("the invalid fields; only if there are some")
 
 
-class ProblemKind(BaseModel):
-    title: str
-    status: int
-    meaning: str
+class ProblemKind(_Answer):
+    title: str = Field(description="as in a problem's title")
+    status: int = Field(description="the HTTP status of these problems")
+    meaning: str = Field(description="when it happens")

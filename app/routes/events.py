@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from app.answer_examples import event_stream_example
 from app.dependencies import RunFeedsDep, RunId
 from app.errors import FieldError, OverloadedError
 from app.openapi import problems
@@ -14,6 +15,13 @@ from inkling.errors import UnknownRunError
 from inkling.registry.records import MAX_ID
 
 router = APIRouter(tags=["train"])
+
+_STREAM = {
+    "schema": {
+        "description": "server-sent events; `data` of `progress` is a RunProgress, of `end` a RunSummary, both in JSON",
+    },
+    "example": event_stream_example(),
+}
 
 
 async def watched_run(run_id: RunId, feeds: RunFeedsDep) -> AsyncIterator[RunFeed]:
@@ -30,7 +38,10 @@ async def watched_run(run_id: RunId, feeds: RunFeedsDep) -> AsyncIterator[RunFee
 @router.get(
     "/train/{run_id}/events",
     response_class=EventSourceResponse,
-    responses=problems(UnknownRunError, FieldError, OverloadedError, instance="/train/7/events"),
+    responses={
+        200: {"description": "The events", "content": {"text/event-stream": _STREAM}},
+        **problems(UnknownRunError, FieldError, OverloadedError, instance="/train/7/events"),
+    },
 )
 async def watch_run(
     feed: Annotated[RunFeed, Depends(watched_run)],

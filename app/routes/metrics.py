@@ -28,12 +28,15 @@ def get_metrics(
     predictor: PredictorDep,
     metrics: MetricsDep,
     response: Response,
-    accept: Annotated[str, Header(description="`text/plain` or `application/openmetrics-text`: Prometheus")] = "*/*",
+    accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
     format: Annotated[  # noqa: A002  the query parameter's name
         Literal["json", "prometheus"] | None, Query(description="instead of Accept")
     ] = None,
 ) -> Any:
-    """Report the test accuracy of the version being served, or the Prometheus metrics."""
+    """Report the test accuracy of the version being served, or the Prometheus metrics.
+
+    These come with `format=prometheus`, and where Accept prefers `text/plain` or `application/openmetrics-text`.
+    """
     classifier = predictor.classifier
     if format == "prometheus" or (format is None and prefers_over_json(accept, *EXPOSITIONS)):
         content, media_type = metrics.exposition(accept, classifier)

@@ -10,7 +10,7 @@ from starlette.status import HTTP_202_ACCEPTED
 
 from app.dependencies import PageCursor, PageSize, RegistryDep, RunId, SettingsDep, TrainerDep
 from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, UnavailableError
-from app.openapi import problems
+from app.openapi import headers, problems
 from app.schemas import RunDetail, RunList, RunProgress, RunSummary, TrainRequest
 from app.security import require_key
 from app.serving.trainer_process import TrainerProcess
@@ -29,18 +29,21 @@ router = APIRouter(prefix="/train", tags=["train"])
     "",
     status_code=HTTP_202_ACCEPTED,
     dependencies=[Depends(require_key)],
-    responses=problems(
-        BodyError,
-        AuthorizationError,
-        OriginError,
-        TooLargeError,
-        MediaTypeError,
-        IdempotencyKeyError,
-        FieldError,
-        QueueFullError,
-        UnavailableError,
-        instance="/train",
-    ),
+    responses={
+        HTTP_202_ACCEPTED: {"description": "The run, queued", "headers": headers("Location")},
+        **problems(
+            BodyError,
+            AuthorizationError,
+            OriginError,
+            TooLargeError,
+            MediaTypeError,
+            IdempotencyKeyError,
+            FieldError,
+            QueueFullError,
+            UnavailableError,
+            instance="/train",
+        ),
+    },
 )
 def start_run(
     *,

@@ -8,7 +8,7 @@ from starlette.status import HTTP_201_CREATED
 
 from app.dependencies import CurrentVersionDep, PageCursor, PageSize, RegistryDep, SettingsDep, VersionNumber
 from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, UnavailableError
-from app.openapi import BINARY, problems
+from app.openapi import BINARY, headers, problems
 from app.schemas import PromoteRequest, PromotionDetail, VersionDetail, VersionList
 from app.security import require_key
 from inkling.errors import CheckpointError, DatasetError, PromotionMovedError, TooLargeError, UnknownVersionError
@@ -32,9 +32,10 @@ def list_versions(registry: RegistryDep, page_size: PageSize = 20, cursor: PageC
     status_code=HTTP_201_CREATED,
     dependencies=[Depends(require_key)],
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": BINARY}}}},
-    responses=problems(
-        AuthorizationError, OriginError, TooLargeError, CheckpointError, DatasetError, instance="/versions"
-    ),
+    responses={
+        HTTP_201_CREATED: {"description": "The version", "headers": headers("Location")},
+        **problems(AuthorizationError, OriginError, TooLargeError, CheckpointError, DatasetError, instance="/versions"),
+    },
 )
 async def upload_version(
     request: Request, response: Response, registry: RegistryDep, settings: SettingsDep
@@ -49,7 +50,13 @@ async def upload_version(
     return VersionDetail.model_validate(version)
 
 
-@router.get("/current", responses=problems(UnavailableError, instance="/versions/current"))
+@router.get(
+    "/current",
+    responses={
+        200: {"description": "The version", "headers": headers("ETag")},
+        **problems(UnavailableError, instance="/versions/current"),
+    },
+)
 def get_current_version(registry: RegistryDep, response: Response) -> VersionDetail:
     """Show the version being served. The ETag names its promotion, for If-Match."""
     served = registry.versions.served()
@@ -62,17 +69,20 @@ def get_current_version(registry: RegistryDep, response: Response) -> VersionDet
 @router.put(
     "/current",
     dependencies=[Depends(require_key)],
-    responses=problems(
-        BodyError,
-        AuthorizationError,
-        OriginError,
-        UnknownVersionError,
-        PromotionMovedError,
-        TooLargeError,
-        MediaTypeError,
-        FieldError,
-        instance="/versions/current",
-    ),
+    responses={
+        200: {"description": "The decision", "headers": headers("ETag")},
+        **problems(
+            BodyError,
+            AuthorizationError,
+            OriginError,
+            UnknownVersionError,
+            PromotionMovedError,
+            TooLargeError,
+            MediaTypeError,
+            FieldError,
+            instance="/versions/current",
+        ),
+    },
 )
 def promote_version(
     body: PromoteRequest,
@@ -94,6 +104,7 @@ def promote_version(
 
 @router.get("/{version}", responses=problems(UnknownVersionError, FieldError, instance="/versions/7"))
 def get_version(version: VersionNumber, registry: RegistryDep) -> VersionDetail:
+    """Show a version: where it comes from, and its test scores."""
     return VersionDetail.model_validate(registry.versions.get(version))
 
 
@@ -104,6 +115,7 @@ def get_version(version: VersionNumber, registry: RegistryDep) -> VersionDetail:
         200: {
             "description": "The checkpoint file, safetensors",
             "content": {"application/octet-stream": {"schema": BINARY}},
+            "headers": headers("ETag"),
         },
         **problems(UnknownVersionError, FieldError, instance="/versions/7/checkpoint"),
     },

@@ -15,25 +15,25 @@ CALIBRATION_BINS = 15
 class DigitScore(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    digit: int
+    digit: int = Field(description="0 to 9")
     count: int = Field(description="images of this digit")
     precision: float = Field(description="share of the images read as this digit that show it; 0 if there are none")
     recall: float = Field(description="share of the images of this digit that are read as it; 0 if there are none")
 
 
 class Evaluation(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, json_schema_serialization_defaults_required=True)
 
     accuracy: float = Field(description="correct / total, 0 to 1")
-    correct: int
-    total: int
+    correct: int = Field(description="test images read correctly")
+    total: int = Field(description="test images")
     interval_95: tuple[float, float] = Field(description="95 % Wilson score interval of the accuracy")
     loss: float = Field(description="mean cross-entropy, in nats per image")
     calibration_error: float = Field(description="expected calibration error over 15 bins of confidence")
     uncalibrated_error: float | None = Field(
         None, description="calibration error before the temperature was fitted; null if it was not measured"
     )
-    digits: list[DigitScore]
+    digits: list[DigitScore] = Field(description="the scores of each digit, 0 to 9")
     confusion_matrix: list[list[int]] = Field(description="[true digit][digit read] -> images")
 
 

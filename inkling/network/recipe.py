@@ -18,7 +18,13 @@ FORMER_FIELDS = {
 class Recipe(BaseModel):
     """The hyperparameters of a training. The architecture, 784-128-256-10, is fixed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
     name: str = Field("tutorial", description="preset that this recipe is based on")
     optimizer: Literal["sgd", "adam", "muon"] = Field(

@@ -3,19 +3,19 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 import schemathesis
 from fastapi import FastAPI
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import SecretStr
 from schemathesis.engine import events, from_schema
 
 from app.errors import TABLE
 from app.main import create_app
 from app.settings import Settings
-from inkling.digit import Gray
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.registry import Registry
+from tests.support.openapi import objects, operations
 
 KEY = "a key for tests"
 EVENTS = "/train/{run_id}/events"
@@ -27,85 +27,113 @@ def document(app: FastAPI) -> dict[str, Any]:
     return app.openapi()
 
 
-def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield f"{method.upper()} {path}", operation
-
-
-def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema, or what its reference or its one alternative that is not null leads to."""
-    for alternative in schema.get("anyOf", ()):
-        if alternative != {"type": "null"}:
-            return resolved(document, alternative)
-    if "$ref" in schema:
-        found: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-        return found
-    return schema
-
-
-def test_every_call_of_the_contract_is_documented(document: dict[str, Any]) -> None:
-    assert {name for name, _ in operations(document)} == {
-        "POST /predict",
-        "POST /explain",
-        "POST /train",
-        "GET /train",
-        "GET /train/{run_id}",
-        "GET /train/{run_id}/events",
-        "DELETE /train/{run_id}",
-        "GET /versions",
-        "POST /versions",
-        "GET /versions/current",
-        "GET /versions/{version}",
-        "GET /versions/{version}/checkpoint",
-        "PUT /versions/current",
-        "GET /promotions",
-        "GET /metrics",
-        "GET /livez",
-        "GET /readyz",
-        "GET /problems",
+def test_every_call_of_the_contract_is_documented_under_its_operation_id(document: dict[str, Any]) -> None:
+    # Generators name their functions by these: a change breaks the programs that use them.
+    assert {name: operation["operationId"] for name, operation in operations(document)} == {
+        "POST /predict": "predict",
+        "POST /explain": "explain",
+        "POST /train": "start_run",
+        "GET /train": "list_runs",
+        "GET /train/{run_id}": "get_run",
+        "GET /train/{run_id}/events": "watch_run",
+        "DELETE /train/{run_id}": "cancel_run",
+        "GET /versions": "list_versions",
+        "POST /versions": "upload_version",
+        "GET /versions/current": "get_current_version",
+        "GET /versions/{version}": "get_version",
+        "GET /versions/{version}/checkpoint": "download_checkpoint",
+        "PUT /versions/current": "promote_version",
+        "GET /promotions": "list_promotions",
+        "GET /metrics": "get_metrics",
+        "GET /livez": "live",
+        "GET /readyz": "ready",
+        "GET /problems": "list_problems",
     }
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
-    def references(node: Any) -> Iterator[str]:
-        if isinstance(node, dict):
-            if isinstance(node.get("$ref"), str):
-                yield node["$ref"]
-            for value in node.values():
-                yield from references(value)
-        elif isinstance(node, list):
-            for value in node:
-                yield from references(value)
-
-    for reference in references(document):
+    for reference in (node["$ref"] for node in objects(document) if isinstance(node.get("$ref"), str)):
         node: Any = document
         for part in reference.removeprefix("#/").split("/"):
             node = node[part]
 
 
-def test_every_operation_says_what_it_does_under_a_name_of_its_own(document: dict[str, Any]) -> None:
-    ids = []
+def test_every_operation_says_what_it_does_under_a_declared_tag(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"] if tag["description"]}
     for name, operation in operations(document):
         assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["summary"] != operation["operationId"].replace("_", " ").title(), name
+        assert set(operation["tags"]) <= tags, name
         assert operation["tags"], name
-        ids.append(operation["operationId"])
-    assert len(set(ids)) == len(ids)
 
 
-def test_every_body_has_an_example(document: dict[str, Any]) -> None:
-    without = []
+def test_every_property_parameter_and_header_has_a_description(document: dict[str, Any]) -> None:
+    def undescribed(node: Any, path: str) -> Iterator[str]:
+        if isinstance(node, dict):
+            properties = node.get("properties")
+            if isinstance(properties, dict) and "type" in node:
+                yield from (f"{path}.{name}" for name, field in properties.items() if not field.get("description"))
+            if "in" in node and "schema" in node and not node.get("description"):
+                yield f"{path}: {node['name']}"
+            for key, value in node.items():
+                yield from undescribed(value, f"{path}.{key}")
+        elif isinstance(node, list):
+            for number, value in enumerate(node):
+                yield from undescribed(value, f"{path}[{number}]")
+
+    assert list(undescribed(document, "")) == []
+    assert all(header["description"] for header in document["components"]["headers"].values())
+
+
+def test_document_is_valid(document: dict[str, Any]) -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_document_names_its_version_license_contact_and_server(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert document["info"]["license"]["identifier"] == "MIT"
+    assert document["info"]["contact"]["url"]
+    # relative: right under any name, and below a prefix of a proxy
+    assert [server["url"] for server in document["servers"]] == ["."]
+
+
+def test_arrays_say_what_their_items_are(document: dict[str, Any]) -> None:
+    for schema in objects(document):
+        if schema.get("type") == "array":
+            assert "items" in schema, schema
+
+
+def test_fields_that_an_answer_may_lack_are_not_null_when_they_are_there(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for schema, field in (
+        ("Prediction", "normalized"),
+        ("Prediction", "warnings"),
+        ("Normalized", "image"),
+        ("Problem", "errors"),
+    ):
+        assert field not in schemas[schema]["required"]
+        assert "anyOf" not in schemas[schema]["properties"][field]
+
+
+def test_answers_that_are_always_whole_require_every_field(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name in ("RunDetail", "RunSummary", "VersionDetail", "PromotionDetail", "ServedMetrics", "Ready", "Live"):
+        assert schemas[name]["required"] == list(schemas[name]["properties"]), name
+
+
+def test_answers_name_their_headers(document: dict[str, Any]) -> None:
+    headers = {
+        "201": {"Location"},
+        "202": {"Location"},
+        "401": {"WWW-Authenticate"},
+        "429": {"Retry-After"},
+        "503": {"Retry-After"},
+    }
     for name, operation in operations(document):
-        for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-            schema = resolved(document, content["schema"])
-            has_properties_of_its_own = all(
-                "example" in field or "examples" in field or "format" in field.get("items", {})
-                for field in schema.get("properties", {"": {}}).values()
-            )
-            has_example = content.keys() & {"example", "examples"} or schema.keys() & {"example", "examples", "format"}
-            if not has_example and not has_properties_of_its_own:
-                without.append(f"{name} {media_type}")
-    assert without == []
+        for status, response in operation["responses"].items():
+            expected = {"X-Request-ID", *headers.get(status, ())}
+            assert expected <= response["headers"].keys(), (name, status)
 
 
 def test_every_error_is_documented_with_an_example_of_its_shape(document: dict[str, Any]) -> None:
@@ -172,53 +200,6 @@ async def test_document_is_served_and_the_same_each_time(client: httpx.AsyncClie
     assert first == (await client.get("/openapi.json")).json()
     assert first["paths"].keys() == document["paths"].keys()
     assert first["openapi"].startswith("3.")
-
-
-@pytest.mark.anyio
-async def test_examples_of_json_bodies_work_when_sent(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
-    sent = 0
-    for name, operation in operations(document):
-        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-        if content is None:
-            continue
-        schema = resolved(document, content["schema"])
-        examples = [example["value"] for example in content.get("examples", {}).values()]
-        examples += schema.get("examples", [])
-        examples += [content["example"]] if "example" in content else []
-        method, path = name.split()
-        for example in examples:
-            response = await client.request(method, path, json=example)
-            assert response.is_success, (name, response.text)
-            sent += 1
-    assert sent >= 3  # /predict, /train, /versions/current
-
-
-@pytest.mark.anyio
-async def test_answer_of_explain_has_the_documented_form(
-    client: httpx.AsyncClient, document: dict[str, Any], digits: Gray
-) -> None:
-    content = document["paths"]["/explain"]["post"]["responses"]["200"]["content"]["application/json"]
-    headers = {"Content-Type": "application/octet-stream"}
-    answer, example = (
-        (await client.post("/explain", content=digits[3].tobytes(), headers=headers)).json(),
-        content["example"],
-    )
-    assert answer.keys() == example.keys() == set(resolved(document, content["schema"])["required"])
-    assert answer["prediction"].keys() == example["prediction"].keys()
-    assert np.shape(answer["contributions"]) == np.shape(example["contributions"]) == (28, 28)
-    assert np.sum(example["contributions"]) == example["logit"] - example["baseline_logit"]
-
-
-@pytest.mark.anyio
-async def test_answer_of_predict_has_the_documented_form(
-    client: httpx.AsyncClient, document: dict[str, Any], digits: Gray
-) -> None:
-    content = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]
-    headers = {"Content-Type": "application/octet-stream"}
-    answer = (await client.post("/predict", content=digits[3].tobytes(), headers=headers)).json()
-    assert answer.keys() == content["example"].keys()
-    assert answer["predictions"][0].keys() == content["example"]["predictions"][0].keys()
-    assert answer.keys() == set(resolved(document, content["schema"])["required"])
 
 
 def fuzz(settings: Settings, *, events_only: bool) -> set[tuple[str, int]]:

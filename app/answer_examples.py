@@ -1,0 +1,126 @@
+"""Examples of the answers, by the name of their schema."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from app.schemas import (
+    Comparison,
+    Live,
+    ProblemKind,
+    PromotionDetail,
+    PromotionList,
+    Ready,
+    RunDetail,
+    RunList,
+    RunProgress,
+    RunSummary,
+    ServedMetrics,
+    VersionDetail,
+    VersionList,
+)
+from inkling.digit import NUM_CLASSES
+from inkling.network.evaluation import Evaluation, evaluate
+from inkling.network.recipe import TUTORIAL
+
+_DIGEST = "b28ffd62322fb402828e41f6e89b2ae2fe02f008eed8023a7b7aeea6a1c199f4"
+
+
+def answer_examples() -> dict[str, dict[str, Any]]:
+    """Return the name of a schema -> an example of it. All are of one run, whose version 2 was promoted."""
+    run, version, promotion = _run(), _version(), _promotion()
+    summary = RunSummary.model_validate(run.model_dump())
+    metrics = ServedMetrics(**version.evaluation.model_dump(), version=2, digest=_DIGEST, dataset="mnist")
+    examples: tuple[BaseModel, ...] = (
+        run,
+        summary,
+        run.progress[0],
+        RunList(items=[summary], next=None),
+        version,
+        VersionList(items=[version], next=None),
+        promotion,
+        PromotionList(items=[promotion], next=None),
+        metrics,
+        Live(),
+        Ready(version=2, refused=None),
+        ProblemKind(title="No such run", status=404, meaning="There is no run of this id."),
+    )
+    return {type(example).__name__: example.model_dump(mode="json") for example in examples}
+
+
+def event_stream_example() -> str:
+    """Return the stream of a run that has ended."""
+    run = _run()
+    progress = run.progress[0].model_dump_json()
+    summary = RunSummary.model_validate(run.model_dump()).model_dump_json()
+    return f"event: progress\ndata: {progress}\nid: {run.step}\n\nevent: end\ndata: {summary}\n\n"
+
+
+def _run() -> RunDetail:
+    progress = RunProgress(step=3000, loss=61.4, accuracy=0.9375, validation_accuracy=0.9402, elapsed_s=4.2)
+    return RunDetail(
+        id=1,
+        state="succeeded",
+        recipe=TUTORIAL,
+        promote="if_better",
+        requested_at=_at(0),
+        started_at=_at(6),
+        finished_at=_at(12),
+        step=3000,
+        total_steps=3000,
+        attempt=1,
+        error_type=None,
+        error=None,
+        decision=_promotion().reason,
+        version=2,
+        progress=[progress],
+    )
+
+
+def _version() -> VersionDetail:
+    return VersionDetail(
+        version=2,
+        run_id=1,
+        digest=_DIGEST,
+        size_bytes=546_896,
+        created_at=_at(12),
+        origin="run",
+        evaluation=_evaluation(),
+    )
+
+
+def _promotion() -> PromotionDetail:
+    comparison = Comparison(
+        images=5000,
+        candidate_correct=4701,
+        served_correct=4650,
+        candidate_only_correct=90,
+        served_only_correct=39,
+        p_value=0.000004,
+        worst_digit=5,
+        worst_digit_change=-0.004,
+    )
+    return PromotionDetail(
+        id=2,
+        version=2,
+        promoted_at=_at(12),
+        policy="if_better",
+        reason="better on 90 held-out images, worse on 39",
+        is_promoted=True,
+        compared_with=1,
+        comparison=comparison,
+    )
+
+
+def _evaluation() -> Evaluation:
+    """Of a hundred images, of which one 7 is read as a 9."""
+    labels = np.repeat(np.arange(NUM_CLASSES, dtype=np.uint8), 10)
+    read = labels.copy()
+    read[70] = 9
+    return evaluate(np.where(read[:, np.newaxis] == np.arange(NUM_CLASSES), 0.91, 0.01).astype(np.float32), labels)
+
+
+def _at(second: int) -> datetime:
+    return datetime(2026, 1, 2, 3, 4, second, tzinfo=UTC)

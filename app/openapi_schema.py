@@ -1,0 +1,95 @@
+"""The OpenAPI document as a whole: what FastAPI leaves out of it, in the terms of OpenAPI 3.1 that generators read."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.answer_examples import answer_examples
+from app.openapi import ANY_CALL, HEADERS, REQUEST_ID, add_problem, headers
+from app.schemas import Explanation, Predictions, Problem
+
+PROJECT = "https://github.com/inkling-digits/inkling"
+FRAME: dict[str, Any] = {
+    "contact": {"name": "Inkling", "url": f"{PROJECT}/issues"},
+    "license_info": {"name": "MIT", "identifier": "MIT"},
+    "servers": [{"url": ".", "description": "the server that sent this document, below the same path"}],
+    "openapi_tags": [
+        {"name": "predict", "description": "Read the digits on images, and explain a reading."},
+        {"name": "train", "description": "Training runs: start, watch and cancel them."},
+        {"name": "versions", "description": "The trained versions, their files, and which of them is served."},
+        {"name": "metrics", "description": "The accuracy of the served version; counters for Prometheus."},
+        {"name": "health", "description": "The probes of an orchestrator."},
+        {"name": "problems", "description": "The kinds of errors."},
+    ],
+}
+"""Arguments of FastAPI that describe the whole service."""
+
+BY_HAND = (Problem, Predictions, Explanation)
+"""The schemas of the answers that are encoded by hand: no route names them as its model."""
+
+
+def install(app: FastAPI) -> None:
+    """Have the application complete its document, once."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if not app.openapi_schema:
+            _complete(generate())
+        document: dict[str, Any] = app.openapi_schema or {}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
+
+
+def _complete(document: dict[str, Any]) -> None:
+    components = document["components"]
+    for model in BY_HAND:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        components["schemas"].update({**schema.pop("$defs"), model.__name__: schema})
+    for name, example in answer_examples().items():
+        components["schemas"][name]["examples"] = [example]
+    components["headers"] = HEADERS
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            _complete_operation(path, operation)
+    for node in _objects(document):
+        _restate(node)
+
+
+def _complete_operation(path: str, operation: dict[str, Any]) -> None:
+    """Add the summary, the errors of any call, the header of every answer, and that a call needs no key."""
+    first_line = operation.get("description", "").partition("\n")[0].removesuffix(".")
+    if _is_generated(operation["summary"], operation["operationId"]) and first_line:
+        operation["summary"] = first_line
+    operation.setdefault("security", [])
+    for kind in ANY_CALL:
+        add_problem(operation["responses"], kind, path)
+    for response in operation["responses"].values():
+        response.setdefault("headers", {}).update(headers(REQUEST_ID))
+
+
+def _is_generated(summary: str, operation_id: str) -> bool:
+    return summary == operation_id.replace("_", " ").title()
+
+
+def _objects(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object of the document."""
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from _objects(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _objects(value)
+
+
+def _restate(node: dict[str, Any]) -> None:
+    """Restate in terms of 3.1, and of the generators, what FastAPI and pydantic say in others."""
+    node.pop("itemSchema", None)  # OpenAPI 3.2; the document is of 3.1, and the route describes the stream
+    items = node.get("prefixItems")
+    if isinstance(items, list) and items.count(items[0]) == len(items) == node.get("maxItems"):
+        node["items"] = items[0]  # a tuple of one type is an array of fixed length
+        del node["prefixItems"]
+    elif isinstance(items, list):
+        node.setdefault("items", {})
