@@ -12,18 +12,24 @@ from inkling.digit import NUM_CLASSES, NUM_PIXELS
 N_HIDDEN_1 = 128
 N_HIDDEN_2 = 256
 
+KERAS_SEEDS = 2**31 - 2
+"""Keras takes seeds modulo this number."""
+
 Variables = dict[str, tf.Variable]
 
 
 def initial_weights(seed: int) -> Variables:
-    """Return the weights of a new network: normal, mean 0, standard deviation 0.05."""
+    """Return the weights of a new network: normal, mean 0, standard deviation 0.05.
+
+    Bit for bit those of the tutorial's `tf.initializers.RandomNormal(seed=seed)`, which is Keras and needs its backend.
+    """
     shapes = {
         "h1": (NUM_PIXELS, N_HIDDEN_1),
         "h2": (N_HIDDEN_1, N_HIDDEN_2),
         "out": (N_HIDDEN_2, NUM_CLASSES),
     }
     return {
-        name: tf.Variable(tf.initializers.RandomNormal(seed=seed + layer)(shape))
+        name: tf.Variable(tf.random.stateless_normal(shape, seed=[(seed + layer) % KERAS_SEEDS, 0], stddev=0.05))
         for layer, (name, shape) in enumerate(shapes.items())
     }
 
@@ -87,7 +93,7 @@ def accuracy(y_pred: tf.Tensor, y_true: tf.Tensor) -> tf.Tensor:
 
 
 def run_optimization(
-    x: tf.Tensor, y: tf.Tensor, weights: Variables, biases: Variables, optimizer: tf.optimizers.Optimizer
+    x: tf.Tensor, y: tf.Tensor, weights: Variables, biases: Variables, optimizer: "tf.optimizers.Optimizer"
 ) -> None:
     """Take one optimization step, in place.
 

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -40,18 +41,26 @@ def read_recipe(name: RecipeName, overrides: Iterable[str]) -> Recipe:
     Raises:
         UsageError: a word has another form, there is no such field, or the value is not allowed.
     """
-    values: dict[str, Any] = {}
-    for word in overrides:
-        field, equals, value = word.partition("=")
+    words: dict[str, str] = {}
+    for override in overrides:
+        field, equals, value = override.partition("=")
         if not equals or not field:
-            raise UsageError(f"--set {word}: expected NAME=VALUE, for example --set {field or 'seed'}=1")
+            raise UsageError(f"--set {override}: expected NAME=VALUE, for example --set {field or 'seed'}=1")
         if field not in OVERRIDABLE:
-            raise UsageError(f"--set {word}: a recipe has no field {field!r}; {_suggest(field)}")
-        values[field] = value
+            raise UsageError(f"--set {override}: a recipe has no field {field!r}; {_suggest(field)}")
+        words[field] = value
     try:
-        return RECIPES[name].with_overrides(values)
+        return RECIPES[name].with_overrides({field: _number(word) for field, word in words.items()})
     except ValidationError as error:
-        raise UsageError("; ".join(_describe(item) for item in error.errors())) from error
+        raise UsageError("; ".join(_describe(item, words) for item in error.errors())) from error
+
+
+def _number(word: str) -> int | float | str:
+    """Return a word as the number that it stands for, or as it is if it stands for none."""
+    for parse in (int, float):
+        with suppress(ValueError):
+            return parse(word)
+    return word
 
 
 def check_eager(recipe: Recipe, *, is_published: bool) -> None:
@@ -83,9 +92,9 @@ def _suggest(name: str) -> str:
     return f"did you mean {nearest[0]}?" if nearest else f"its fields are {', '.join(OVERRIDABLE)}"
 
 
-def _describe(item: ErrorDetails) -> str:
+def _describe(item: ErrorDetails, words: dict[str, str]) -> str:
     message = item["msg"].removeprefix("Value error, ")
-    return f"--set {'.'.join(map(str, item['loc']))}={item['input']!r}: {message}" if item["loc"] else message
+    return "; ".join([f"--set {field}={words.get(str(field))!r}: {message}" for field in item["loc"]]) or message
 
 
 def _table(width: int) -> list[str]:

@@ -20,6 +20,7 @@ from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from training.display import open_display
 from training.process import StopSignal, lower_priority
+from training.tensorflow_environment import prepare_tensorflow
 from training.worker import Worker, work
 
 
@@ -113,7 +114,7 @@ def _registry_errors() -> Iterator[None]:
 
 
 def _load_data(settings: StoreSettings) -> Dataset:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    prepare_tensorflow()
     return load_or_download(settings.mnist_dir, settings.data_dir)
 
 

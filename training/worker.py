@@ -22,6 +22,7 @@ from training.failures import describe_failure
 from training.heartbeat import heartbeat
 from training.process import StopRequested, StopSignal, lower_priority
 from training.snapshot import Parameters, TrainingState
+from training.tensorflow_environment import prepare_tensorflow
 
 T = TypeVar("T")
 
@@ -133,9 +134,7 @@ class Worker:
     def _train_and_publish(self, lease: Lease, on_progress: Callable[[Progress], None]) -> None:
         settings = self._settings
         data = load_or_download(settings.mnist_dir, settings.data_dir)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        if settings.trainer_threads:
-            os.environ["TF_NUM_INTRAOP_THREADS"] = str(settings.trainer_threads)
+        prepare_tensorflow(settings.trainer_threads)
         parameters = self._train(lease, data, on_progress)
         self._publish(lease, data, parameters)
 

@@ -1,40 +1,77 @@
 """The evaluation of a network: scores from probabilities and labels."""
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from inkling.digit import NUM_CLASSES
+from inkling.json_numbers import Integer, Number
 
 CALIBRATION_BINS = 15
+MAX_IMAGES = 1_000_000_000
+ROUNDING = 1e-6
+"""By how much a score may differ from the one that follows from the counts."""
+
+Share = Annotated[Number, Field(ge=0, le=1)]
 
 
 class DigitScore(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    digit: int = Field(description="0 to 9")
-    count: int = Field(description="images of this digit")
-    precision: float = Field(description="share of the images read as this digit that show it; 0 if there are none")
-    recall: float = Field(description="share of the images of this digit that are read as it; 0 if there are none")
+    digit: Integer = Field(ge=0, lt=NUM_CLASSES, description="0 to 9")
+    count: Integer = Field(ge=0, description="images of this digit")
+    precision: Share = Field(description="share of the images read as this digit that show it; 0 if there are none")
+    recall: Share = Field(description="share of the images of this digit that are read as it; 0 if there are none")
 
 
 class Evaluation(BaseModel):
+    """Scores that agree with each other: those of a file that contradict its confusion matrix are refused."""
+
     model_config = ConfigDict(frozen=True, allow_inf_nan=False, json_schema_serialization_defaults_required=True)
 
-    accuracy: float = Field(description="correct / total, 0 to 1")
-    correct: int = Field(description="test images read correctly")
-    total: int = Field(description="test images")
-    interval_95: tuple[float, float] = Field(description="95 % Wilson score interval of the accuracy")
-    loss: float = Field(description="mean cross-entropy, in nats per image")
-    calibration_error: float = Field(description="expected calibration error over 15 bins of confidence")
-    uncalibrated_error: float | None = Field(
+    accuracy: Share = Field(description="correct / total, 0 to 1")
+    correct: Integer = Field(ge=0, description="test images read correctly")
+    total: Integer = Field(ge=1, le=MAX_IMAGES, description="test images")
+    interval_95: tuple[Share, Share] = Field(description="95 % Wilson score interval of the accuracy")
+    loss: Number = Field(ge=0, description="mean cross-entropy, in nats per image")
+    calibration_error: Share = Field(description="expected calibration error over 15 bins of confidence")
+    uncalibrated_error: Share | None = Field(
         None, description="calibration error before the temperature was fitted; null if it was not measured"
     )
     digits: list[DigitScore] = Field(description="the scores of each digit, 0 to 9")
-    confusion_matrix: list[list[int]] = Field(description="[true digit][digit read] -> images")
+    confusion_matrix: list[list[Integer]] = Field(description="[true digit][digit read] -> images")
+
+    @model_validator(mode="after")
+    def _check_sums(self) -> Self:
+        matrix = self.confusion_matrix
+        if [len(row) for row in matrix] != [NUM_CLASSES] * NUM_CLASSES or any(min(row) < 0 for row in matrix):
+            raise ValueError(f"confusion_matrix must be {NUM_CLASSES} rows of {NUM_CLASSES} counts, 0 or more")
+        sums = (sum(map(sum, matrix)), sum(row[digit] for digit, row in enumerate(matrix)))
+        if sums != (self.total, self.correct):
+            raise ValueError(
+                f"confusion_matrix holds {sums[0]} images, {sums[1]} of them read correctly; "
+                f"total is {self.total}, correct {self.correct}"
+            )
+        low, high = self.interval_95
+        if (
+            not _are_near(self.accuracy, self.correct / self.total)
+            or not low - ROUNDING <= self.accuracy <= high + ROUNDING
+        ):
+            raise ValueError(
+                f"accuracy is {self.accuracy:g} in the interval {low:g} to {high:g}; "
+                f"correct / total is {self.correct / self.total:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_digits(self) -> Self:
+        expected = _digit_scores(np.array(self.confusion_matrix, np.int64))
+        if len(self.digits) != NUM_CLASSES or not all(map(_agree, self.digits, expected)):
+            raise ValueError("digits must be the scores of the digits 0 to 9 that follow from confusion_matrix")
+        return self
 
 
 class ConfidenceBins(NamedTuple):
@@ -114,3 +151,12 @@ def _digit_scores(confusion: NDArray[np.int64]) -> list[DigitScore]:
         )
         for digit in range(NUM_CLASSES)
     ]
+
+
+def _agree(score: DigitScore, expected: DigitScore) -> bool:
+    counts_agree = (score.digit, score.count) == (expected.digit, expected.count)
+    return counts_agree and _are_near(score.precision, expected.precision) and _are_near(score.recall, expected.recall)
+
+
+def _are_near(score: float, expected: float) -> bool:
+    return abs(score - expected) <= ROUNDING

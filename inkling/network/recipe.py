@@ -2,7 +2,9 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+
+from inkling.json_numbers import Integer, Number
 
 MAX_PROGRESS_RECORDS = 2000
 MAX_SEED = 2**31 - 1
@@ -13,6 +15,9 @@ FORMER_FIELDS = {
     "drawn": "synthetic",
 }
 """The names of some fields in 0.1, by which its checkpoints and registries are read."""
+
+IS_NEW = {"is_new": True}
+"""The context in which a recipe is validated that is about to be trained."""
 
 
 class Recipe(BaseModel):
@@ -30,46 +35,48 @@ class Recipe(BaseModel):
     optimizer: Literal["sgd", "adam", "muon"] = Field(
         "sgd", description="sgd on the summed loss; adam; or muon in the hidden layers with adam elsewhere"
     )
-    learning_rate: float = Field(0.001, gt=0, le=1, description="step size; its maximum if it changes over time")
-    warmup_steps: int = Field(0, ge=0, le=100_000, description="steps during which the step size rises from 0")
+    learning_rate: Number = Field(0.001, gt=0, le=1, description="step size; its maximum if it changes over time")
+    warmup_steps: Integer = Field(0, ge=0, le=100_000, description="steps during which the step size rises from 0")
     decay: Literal["none", "cosine"] = Field("none", description="cosine: the step size falls to 0 at the end")
-    weight_decay: float = Field(
+    weight_decay: Number = Field(
         0, ge=0, le=1, description="share of each weight, times the step size, subtracted at each step"
     )
-    batch_size: int = Field(256, ge=1, le=8192, description="images per step")
-    training_steps: int = Field(3000, ge=1, le=1_000_000, description="number of steps")
-    display_step: int = Field(100, ge=1, le=1000, description="steps between two progress records")
-    shuffle_buffer: int = Field(5000, ge=1, le=60_000, description="size of the shuffle buffer, in images")
-    validation_size: int = Field(
+    batch_size: Integer = Field(256, ge=1, le=8192, description="images per step")
+    training_steps: Integer = Field(3000, ge=1, le=1_000_000, description="number of steps")
+    display_step: Integer = Field(100, ge=1, le=1000, description="steps between two progress records")
+    shuffle_buffer: Integer = Field(5000, ge=1, le=60_000, description="size of the shuffle buffer, in images")
+    validation_size: Integer = Field(
         5000,
         ge=0,
         le=30_000,
         description="training images held out to compare versions, taken from the end; 0: train on all",
     )
-    ema_decay: float = Field(
+    ema_decay: Number = Field(
         0,
         ge=0,
         lt=1,
         description="decay of the moving average (EMA) of the weights, which is the result; 0: the last weights",
     )
-    rotation: float = Field(0, ge=0, le=45, description="maximum random rotation, in degrees")
-    scale: float = Field(0, ge=0, le=0.5, description="maximum random scaling per axis, as a natural logarithm")
-    shear: float = Field(0, ge=0, le=0.5, description="maximum random shear, in pixels per pixel")
-    shift: float = Field(0, ge=0, le=8, description="maximum random shift per axis, in pixels")
-    elastic: float = Field(0, ge=0, le=2, description="standard deviation of the elastic distortion, in pixels")
-    thickness: float = Field(
+    rotation: Number = Field(0, ge=0, le=45, description="maximum random rotation, in degrees")
+    scale: Number = Field(0, ge=0, le=0.5, description="maximum random scaling per axis, as a natural logarithm")
+    shear: Number = Field(0, ge=0, le=0.5, description="maximum random shear, in pixels per pixel")
+    shift: Number = Field(0, ge=0, le=8, description="maximum random shift per axis, in pixels")
+    elastic: Number = Field(0, ge=0, le=2, description="standard deviation of the elastic distortion, in pixels")
+    thickness: Number = Field(
         0, ge=0, le=1, description="maximum erosion or dilation of the strokes, in pixels per side"
     )
-    anneal_fraction: float = Field(
+    anneal_fraction: Number = Field(
         0, ge=0, le=1, description="share of the steps, at the end, in which the distortions are reduced to half"
     )
-    corrupted: float = Field(
+    corrupted: Number = Field(
         0, ge=0, le=1, description="share of each batch that is corrupted, for example by lines or noise"
     )
-    synthetic: float = Field(
+    synthetic: Number = Field(
         0, ge=0, le=1, description="synthetic digits to add, drawn as strokes, as a share of the training images"
     )
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="seed of the initial weights, the shuffle and the distortions")
+    seed: Integer = Field(
+        0, ge=0, le=MAX_SEED, description="seed of the initial weights, the shuffle and the distortions"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -87,6 +94,16 @@ class Recipe(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _bound_warmup(self, info: ValidationInfo) -> Self:
+        """Refuse a warm-up that never ends, in a new recipe; runs of earlier releases that have one are still read."""
+        if info.context == IS_NEW and self.warmup_steps > self.training_steps:
+            raise ValueError(
+                f"warmup_steps is {self.warmup_steps}, the limit is training_steps, {self.training_steps}: the step "
+                "size would never reach learning_rate; lower warmup_steps"
+            )
+        return self
+
     @property
     def is_augmented(self) -> bool:
         changes = (self.rotation, self.scale, self.shear, self.shift, self.elastic, self.thickness, self.corrupted)
@@ -98,7 +115,7 @@ class Recipe(BaseModel):
         Raises:
             pydantic.ValidationError: a field is unknown or out of bounds.
         """
-        return Recipe.model_validate({**self.model_dump(), **overrides})
+        return Recipe.model_validate({**self.model_dump(), **overrides}, context=IS_NEW)
 
 
 TUTORIAL = Recipe()

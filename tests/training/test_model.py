@@ -14,6 +14,17 @@ pytestmark = pytest.mark.train
 TOLERANCE = 1e-4
 
 
+def test_initial_weights_are_those_of_the_tutorials_initializer_bit_for_bit() -> None:
+    import tensorflow as tf
+
+    from training.model import initial_weights
+
+    for seed in (0, 7, 2**31 - 3):
+        for layer, weight in enumerate(initial_weights(seed).values()):
+            published = tf.initializers.RandomNormal(seed=seed + layer)(weight.shape)
+            np.testing.assert_array_equal(weight.numpy(), published.numpy())
+
+
 def network(scale: float = 1.0) -> Parameters:
     """Return a seeded network; a larger scale makes it more confident."""
     return {name: array * np.float32(scale) for name, array in random_parameters(seed=5).items()}

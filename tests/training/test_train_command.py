@@ -59,6 +59,21 @@ def read_to_the_end(terminal: int) -> str:
 
 
 @pytest.mark.train
+@pytest.mark.parametrize("flags", [[], ["--eager"]], ids=["compiled", "eager"])
+@pytest.mark.parametrize(
+    ("name", "value"), [("KERAS_BACKEND", "jax"), ("KERAS_BACKEND", "nonsense"), ("TF_USE_LEGACY_KERAS", "1")]
+)
+def test_keras_that_other_programs_choose_does_not_matter(
+    store: StoreSettings, tmp_path: Path, flags: list[str], name: str, value: str
+) -> None:
+    out = tmp_path / "trained.safetensors"
+    arguments = ["train", *store_flags(store), *set_flags(SMALL), "--out", str(out), *flags]
+    ended = run_training(*arguments, **{name: value})
+    assert ended.returncode == 0, ended.stderr
+    load(out.read_bytes())
+
+
+@pytest.mark.train
 @pytest.mark.parametrize("mode", [[], ["--eager"]], ids=["compiled", "eager"])
 def test_training_prints_the_tutorials_lines_and_writes_the_checkpoint(
     store: StoreSettings, tmp_path: Path, mode: list[str]

@@ -228,6 +228,42 @@ def test_card_whose_scores_are_not_finite_is_refused(checkpoint: Checkpoint, nam
         load(with_card_fields(checkpoint.content, evaluation=evaluation))
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"accuracy": 5.0}, "accuracy"),
+        ({"accuracy": -0.1}, "accuracy"),
+        ({"accuracy": True}, "accuracy"),
+        ({"accuracy": 0.9}, "accuracy is 0.9"),
+        ({"correct": 9}, "10 images, 7 of them read correctly; total is 10, correct 9"),
+        ({"total": 20}, "total is 20"),
+        ({"total": 0}, "total"),
+        ({"interval_95": [0.8, 0.9]}, "in the interval 0.8 to 0.9"),
+        ({"interval_95": [-1, 2]}, "interval_95"),
+        ({"loss": -1.0}, "loss"),
+        ({"calibration_error": 1.5}, "calibration_error"),
+        ({"uncalibrated_error": -0.5}, "uncalibrated_error"),
+        ({"digits": []}, "digits must be the scores"),
+        ({"confusion_matrix": [[7]]}, "10 rows of 10 counts"),
+        ({"confusion_matrix": [[-1] + [0] * 9] * 10}, "10 rows of 10 counts"),
+    ],
+    ids=str,
+)
+def test_card_whose_scores_are_impossible_is_refused(
+    checkpoint: Checkpoint, fields: dict[str, Any], message: str
+) -> None:
+    evaluation = {**make_card().evaluation.model_dump(), **fields}
+    with pytest.raises(CheckpointError, match=rf"its card cannot be read: (.|\n)*{message}"):
+        load(with_card_fields(checkpoint.content, evaluation=evaluation))
+
+
+def test_card_whose_digits_contradict_its_counts_is_refused(checkpoint: Checkpoint) -> None:
+    evaluation = make_card().evaluation.model_dump()
+    evaluation["digits"][3]["recall"] = 0.5
+    with pytest.raises(CheckpointError, match="digits must be the scores"):
+        load(with_card_fields(checkpoint.content, evaluation=evaluation))
+
+
 def test_card_with_half_a_character_is_refused(checkpoint: Checkpoint) -> None:
     # a lone surrogate cannot be written as UTF-8: no answer and no database row could hold it
     with pytest.raises(CheckpointError, match="its card cannot be read"):

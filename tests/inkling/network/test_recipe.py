@@ -84,7 +84,11 @@ def test_every_field_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_bounds_themselves_are_allowed(name: str) -> None:
-    other = {"training_steps": {"display_step": 1000}, "display_step": {"training_steps": 1}}.get(name, {})
+    other = {
+        "training_steps": {"display_step": 1000},
+        "display_step": {"training_steps": 1},
+        "warmup_steps": {"training_steps": 100_000},
+    }.get(name, {})
     for bound in BOUNDS[name]:
         assert getattr(TUTORIAL.with_overrides({**other, name: bound}), name) == bound
 
@@ -109,9 +113,33 @@ def test_fractions_of_a_step_are_refused(value: Any) -> None:
         TUTORIAL.with_overrides({"training_steps": value})
 
 
-def test_words_of_a_command_line_are_read_as_numbers() -> None:
-    recipe = TUTORIAL.with_overrides({"learning_rate": "0.01", "training_steps": "200"})
-    assert (recipe.learning_rate, recipe.training_steps) == (0.01, 200)
+NUMERIC = [name for name in OVERRIDABLE if name not in ("optimizer", "decay")]
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+@pytest.mark.parametrize(("value", "kind"), [(True, "a boolean"), (False, "a boolean"), ("1", "a string")])
+def test_boolean_or_string_is_no_number(name: str, value: object, kind: str) -> None:
+    with pytest.raises(ValidationError, match=rf"{name}\n.*should be a valid number, not {kind}"):
+        TUTORIAL.with_overrides({name: value})
+
+
+def test_integral_number_is_an_integer() -> None:
+    recipe = TUTORIAL.with_overrides({"training_steps": 200.0, "learning_rate": 1})
+    assert (recipe.training_steps, recipe.learning_rate) == (200, 1.0)
+    assert isinstance(recipe.training_steps, int)
+
+
+def test_warmup_longer_than_the_training_is_refused() -> None:
+    assert TUTORIAL.with_overrides({"training_steps": 10, "warmup_steps": 10}).warmup_steps == 10
+    with pytest.raises(ValidationError, match="warmup_steps is 11, the limit is training_steps, 10"):
+        TUTORIAL.with_overrides({"training_steps": 10, "warmup_steps": 11})
+    with pytest.raises(ValidationError, match="warmup_steps is 1000, the limit is training_steps, 100"):
+        ACCURATE.with_overrides({"training_steps": 100})
+
+
+def test_recorded_recipe_with_a_longer_warmup_is_read() -> None:
+    values = {**TUTORIAL.model_dump(), "training_steps": 10, "warmup_steps": 11}
+    assert Recipe.model_validate(values).warmup_steps == 11
 
 
 def test_overrides_leave_the_other_fields_and_the_preset_alone() -> None:

@@ -1,0 +1,19 @@
+"""The environment variables that TensorFlow reads when it is imported."""
+
+import os
+
+
+def prepare_tensorflow(threads: int | None = None) -> None:
+    """Set the variables for this process. Call it before the first import of TensorFlow.
+
+    `import tensorflow` also imports Keras, which fails if its backend or its legacy release, chosen by variables that
+    other programs of the user need, is not installed. Nothing here depends on that choice.
+
+    Args:
+        threads: that one operation computes with; None: TensorFlow's default.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)
+    if threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
