@@ -35,6 +35,10 @@ class Settings(StoreSettings):
     max_body_bytes: int = Field(16 << 20, ge=1024, description="maximum size of a request body, in bytes")
     max_images: int = Field(10_000, ge=1, description="maximum images per prediction request")
     max_pixels: int = Field(40_000_000, ge=784, description="maximum pixels per image (a phone's photo: 12 million)")
+    max_side: int = Field(16_384, ge=28, description="maximum width and height of an image, in pixels")
+    max_decoder_bytes: int = Field(
+        128 << 20, ge=1 << 20, description="maximum memory that decoding an image takes, in bytes, without its file"
+    )
     max_queued_runs: int = Field(16, ge=1, description="maximum queued training runs")
     max_connections: int = Field(
         2000, ge=8, description="maximum open connections of a server process; at most half of them event streams"

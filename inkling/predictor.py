@@ -4,7 +4,7 @@ It imports neither the web framework nor TensorFlow.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,7 +16,7 @@ from inkling.network import checkpoint
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
 from inkling.network.pretrained import load_pretrained
-from inkling.vision.image_files import MAX_PIXELS, decode_image, decode_picture
+from inkling.vision.image_files import MAX_DECODER_BYTES, MAX_PIXELS, MAX_SIDE, decode_image, decode_picture
 from inkling.vision.image_warnings import Warnings, image_warnings
 from inkling.vision.normalize import Normalization, Normalized, normalize, normalize_all
 
@@ -83,7 +83,13 @@ class Predictor:
         return self._predict_normalized(normalize_all(pictures))
 
     def predict_files(
-        self, files: Sequence[Path | str], *, fit: Fit = "strict", max_pixels: int = MAX_PIXELS
+        self,
+        files: Sequence[Path | str],
+        *,
+        fit: Fit = "strict",
+        max_pixels: int = MAX_PIXELS,
+        max_side: int = MAX_SIDE,
+        max_decoder_bytes: int = MAX_DECODER_BYTES,
     ) -> Predictions:
         """Read image files, at least one; the results are in the same order.
 
@@ -91,12 +97,13 @@ class Predictor:
             OSError: a file cannot be read.
             ImageError: a file is not an image, is not 28x28 with fit="strict", or shows no single digit with "mnist";
                 the message names the file.
-            TooLargeError: a file has more than `max_pixels` pixels.
+            TooLargeError: a picture has too many pixels, is too wide or too high, or takes too much memory to decode.
         """
+        limits = {"max_pixels": max_pixels, "max_side": max_side, "max_decoder_bytes": max_decoder_bytes}
         if fit == "strict":
-            images = [decode_image(Path(file).read_bytes(), max_pixels, str(file)) for file in files]
+            images = [decode_image(Path(file).read_bytes(), name=str(file), **limits) for file in files]
             return self.predict_strict(np.stack(images))
-        return self._predict_normalized([_normalize_file(Path(file), max_pixels) for file in files])
+        return self._predict_normalized([_normalize_file(Path(file), limits) for file in files])
 
     def explain(self, image: Gray, digit: int) -> Explanation:
         """Attribute the logit of `digit` to the pixels of an image (28, 28), 0 background to 255 foreground."""
@@ -116,8 +123,8 @@ class Predictor:
         return Predictions(self.version, images, probabilities, reports, warnings, model_s)
 
 
-def _normalize_file(file: Path, max_pixels: int) -> Normalized:
-    picture = decode_picture(file.read_bytes(), max_pixels, str(file))
+def _normalize_file(file: Path, limits: Mapping[str, int]) -> Normalized:
+    picture = decode_picture(file.read_bytes(), name=str(file), **limits)
     try:
         return normalize(picture)
     except NoDigitError as error:

@@ -46,8 +46,8 @@ def read_pictures(body: bytes, content_type: str, limits: UploadLimits) -> Itera
 class _FitRules(NamedTuple):
     """The rules of fit=strict or fit=mnist."""
 
-    decode: Callable[[bytes, int, str], Gray]
-    """Image file, most pixels, name -> picture."""
+    decode: Callable[..., Gray]
+    """`decode_image` or `decode_picture`."""
     reshape: Callable[[NDArray[Any], UploadLimits, str], NDArray[Any]]
     """Array of any shape -> pictures (n, h, w)."""
 
@@ -76,7 +76,7 @@ def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: Uplo
     total = 0
     for i, file in enumerate(files, 1):
         name = f"image {i} of {len(files)}"
-        picture = fit.decode(file, limits.max_pixels, name)
+        picture = _decode(fit, file, name, limits)
         total += picture.size
         if total > limits.max_total_pixels and fit is _MNIST:
             raise TooLargeError(
@@ -87,7 +87,13 @@ def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: Uplo
 
 
 def _read_file(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
-    return fit.decode(body, limits.max_pixels, "the image")[np.newaxis]
+    return _decode(fit, body, "the image", limits)[np.newaxis]
+
+
+def _decode(fit: _FitRules, file: bytes, name: str, limits: UploadLimits) -> Gray:
+    return fit.decode(
+        file, limits.max_pixels, name, max_side=limits.max_side, max_decoder_bytes=limits.max_decoder_bytes
+    )
 
 
 def _read_json(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
@@ -129,11 +135,7 @@ def _as_pictures(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArra
         raise ImageError(f"{name} has shape {array.shape}: it holds no image")
     limits.check_count(len(array))
     height, width = array.shape[1:]
-    if height * width > limits.max_pixels:
-        raise TooLargeError(
-            f"the images are {width}x{height}, {width * height} pixels each; the limit is {limits.max_pixels}: "
-            "scale them down"
-        )
+    limits.picture.check_size(width, height, "each image")
     return array
 
 

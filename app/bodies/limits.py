@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.settings import Settings
 from inkling.errors import TooLargeError
+from inkling.vision.image_files import MAX_DECODER_BYTES, MAX_SIDE, PictureLimits
 
 TOTAL_PIXELS_FACTOR = 4
 """The pictures of a request may together have this many times `max_pixels`."""
@@ -13,10 +14,17 @@ TOTAL_PIXELS_FACTOR = 4
 class UploadLimits:
     max_images: int
     max_pixels: int
+    max_side: int = MAX_SIDE
+    max_decoder_bytes: int = MAX_DECODER_BYTES
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "UploadLimits":
-        return cls(settings.max_images, settings.max_pixels)
+        return cls(settings.max_images, settings.max_pixels, settings.max_side, settings.max_decoder_bytes)
+
+    @property
+    def picture(self) -> PictureLimits:
+        """The limits on each picture."""
+        return PictureLimits(self.max_pixels, self.max_side, self.max_decoder_bytes)
 
     @property
     def max_total_pixels(self) -> int:

@@ -23,11 +23,14 @@ from inkling.predictor import Fit, Predictions, Predictor
 MAX_PLOTTED = 200
 """Images on one plot: 40 rows of 5. A plot takes 38 KB of memory per image."""
 
+LIMITS = ("max_pixels", "max_side", "max_decoder_bytes")
+"""The settings that limit a picture."""
+
 commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @commands.command(cls=Command)
-@with_settings("data_dir", "database_url", "max_pixels")
+@with_settings("data_dir", "database_url", *LIMITS)
 def predict(
     settings: Settings,
     files: Annotated[
@@ -56,7 +59,7 @@ def predict(
     paths, failures = _expand(files)
     output = choose_output(as_json=as_json, as_csv=as_csv)
     plotted: list[Predictions] = []
-    for path, predictions in _read(predictor, paths, fit, settings.max_pixels):
+    for path, predictions in _read(predictor, paths, fit, settings):
         if predictions is None:
             failures += 1
             continue
@@ -71,7 +74,7 @@ def predict(
 
 
 @commands.command(cls=Command)
-@with_settings("data_dir", "database_url", "max_pixels")
+@with_settings("data_dir", "database_url", *LIMITS)
 def explain(
     settings: Settings,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="image file")],
@@ -93,7 +96,7 @@ def explain(
 
     _check_plot(plot)
     predictor = load_predictor(settings, checkpoint)
-    predictions = predictor.predict_files([file], fit=fit, max_pixels=settings.max_pixels)
+    predictions = predictor.predict_files([file], fit=fit, **_limits(settings))
     (image,), (probabilities,), (best,) = predictions.images, predictions.probabilities, predictions.digits
     explanation = predictor.explain(image, best if digit is None else digit)
     for warning in warnings_of(predictions):
@@ -105,6 +108,10 @@ def explain(
     )
     draw_heat_map(image, explanation, probabilities).save(plot, format="PNG")
     return 0
+
+
+def _limits(settings: Settings) -> dict[str, int]:
+    return settings.model_dump(include=set(LIMITS))
 
 
 def _check_plot(plot: Path) -> None:
@@ -130,14 +137,14 @@ def _expand(arguments: Sequence[Path]) -> tuple[list[Path], int]:
 
 
 def _read(
-    predictor: Predictor, paths: Sequence[Path], fit: Fit, max_pixels: int
+    predictor: Predictor, paths: Sequence[Path], fit: Fit, settings: Settings
 ) -> Iterator[tuple[Path, Predictions | None]]:
     """Read one file after another, so that memory does not grow with their number; None: failed, and printed."""
     progress = Progress(len(paths))
     for done, path in enumerate(paths):
         progress.show(done)
         try:
-            predictions = predictor.predict_files([path], fit=fit, max_pixels=max_pixels)
+            predictions = predictor.predict_files([path], fit=fit, **_limits(settings))
         except (InputError, OSError) as error:
             progress.clear()
             print_error(f"{path}: {error.strerror or error}" if isinstance(error, OSError) else describe(error))

@@ -1,14 +1,19 @@
 """The gray levels of an opened image file of any mode."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from inkling.digit import Gray
 
-STRIP = 256
-"""Rows blended at a time: all 40 megapixels at once would need gigabytes."""
+STRIP_PIXELS = 1 << 18
+"""Pixels converted at a time: beside the decoded picture, only its gray levels are whole in memory."""
 
+MOSTLY = 0.3
+"""If a larger share of a picture is transparent, the rest is strokes, not paper."""
 HIDDEN_LEVEL = 64
 """Strokes on transparency that are darker than this are hidden by a black background."""
 
@@ -20,7 +25,7 @@ def to_gray(image: Image.Image) -> Gray:
     255 is not black.
     """
     gray = _opaque_gray(image)
-    return _on_visible_background(image.convert("RGBA")) if gray is None else gray
+    return _on_visible_background(image) if gray is None else gray
 
 
 def to_gray_on_black(image: Image.Image) -> Gray:
@@ -42,41 +47,84 @@ def to_gray_on_black(image: Image.Image) -> Gray:
 def _opaque_gray(image: Image.Image) -> Gray | None:
     """Return the gray levels of a picture, or None if some of its pixels may be transparent."""
     if image.mode == "L" and "transparency" not in image.info:
-        return np.asarray(image)
+        return _collect(image, (np.asarray(strip) for strip in _strips(image)))
     if image.mode.startswith("I") or image.mode == "F":
-        return _to_8_bits(np.asarray(image))
-    return None if image.has_transparency_data else np.asarray(image.convert("L"))
+        return _to_8_bits(image)
+    if image.has_transparency_data:
+        return None
+    return _collect(image, (np.asarray(strip.convert("L")) for strip in _strips(image)))
 
 
-def _to_8_bits(deep: NDArray[np.generic]) -> Gray:
+def _strips(image: Image.Image) -> Iterator[Image.Image]:
+    """Yield the picture from top to bottom in strips of some rows."""
+    width, height = image.size
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        yield image.crop((0, top, width, min(top + rows, height)))
+
+
+def _collect(image: Image.Image, strips: Iterator[NDArray[Any]]) -> Gray:
+    """Return the gray levels (h, w) of which an iterator yields strips."""
+    width, height = image.size
+    gray = np.empty((height, width), np.uint8)
+    top = 0
+    for strip in strips:
+        gray[top : top + len(strip)] = strip
+        top += len(strip)
+    return gray
+
+
+def _to_8_bits(image: Image.Image) -> Gray:
     """Return the levels of a picture scaled to 0 to 255, by the 8, 10, 12, 14 or 16 bits that its values need."""
-    levels = deep.astype(np.float32)
-    bits = next((bits for bits in (8, 10, 12, 14) if levels.max() < 1 << bits), 16)
-    if bits == 16 and deep.dtype.kind in "iu":
-        return (np.clip(deep.astype(np.int64), 0, 65_535) >> 8).astype(np.uint8)
-    scaled: Gray = np.rint(np.clip(levels, 0, None) * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
-    return scaled
+    highest = max(float(np.asarray(strip).max()) for strip in _strips(image))
+    bits = next((bits for bits in (8, 10, 12, 14) if highest < 1 << bits), 16)
+
+    def scaled(deep: NDArray[Any]) -> NDArray[Any]:
+        if bits == 16 and deep.dtype.kind in "iu":
+            return np.clip(deep.astype(np.int64), 0, 65_535) >> 8
+        levels: NDArray[Any] = np.rint(np.clip(deep.astype(np.float32), 0, None) * np.float32(255 / ((1 << bits) - 1)))
+        return levels
+
+    return _collect(image, (scaled(np.asarray(strip)) for strip in _strips(image)))
 
 
 def _on_visible_background(image: Image.Image) -> Gray:
-    """Return the levels of an RGBA picture, blended onto a background that contrasts with its opaque pixels.
+    """Return the levels of a picture with transparency, on a background that contrasts with its opaque pixels.
 
     If more than 30 % is transparent, the opaque part is the foreground, and its polarity is decided here: the
     background becomes black under a light foreground and white under a dark one. If less is (rounded corners), the
     opaque part is the paper, and its typical level fills the rest.
     """
-    gray, alpha = np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
-    opaque = gray[alpha > 127]
-    if not len(opaque):
-        opaque = gray[alpha > 0] if alpha.any() else np.zeros(1, np.uint8)
-    typical = float(np.median(opaque))
-    background = (0 if typical > 127 else 255) if _is_mostly_transparent(alpha) else round(typical)
-    levels = np.empty_like(gray)
-    for top in range(0, len(gray), STRIP):
-        rows = slice(top, top + STRIP)
-        opacity = alpha[rows].astype(np.uint32)
-        levels[rows] = (gray[rows] * opacity + background * (255 - opacity) + 127) // 255
-    return levels
+    counts = np.zeros((256, 256), np.int64)  # of the pixels by opacity and gray level
+    for gray, alpha in _gray_and_alpha(image):
+        counts += np.bincount(alpha * np.uint16(256) + gray, minlength=65_536).reshape(256, 256)
+    opaque = counts[128:].sum(axis=0)
+    if not opaque.any():
+        opaque = counts[1:].sum(axis=0)
+    typical = _median(opaque) if opaque.any() else 0.0
+    is_mostly_transparent = counts[:128].sum() > MOSTLY * counts.sum()
+    background = (0 if typical > 127 else 255) if is_mostly_transparent else round(typical)
+
+    def blended(gray: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[Any]:
+        opacity = alpha.astype(np.uint32)
+        levels: NDArray[Any] = (gray * opacity + background * (255 - opacity) + 127) // 255
+        return levels.reshape(-1, image.width)
+
+    return _collect(image, (blended(gray, alpha) for gray, alpha in _gray_and_alpha(image)))
+
+
+def _gray_and_alpha(image: Image.Image) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Yield the gray levels and the opacities (n,) of the pixels in each strip."""
+    for strip in _strips(image):
+        rgba = strip.convert("RGBA")
+        yield np.asarray(rgba.convert("L")).ravel(), np.asarray(rgba.getchannel("A")).ravel()
+
+
+def _median(counts: NDArray[np.int64]) -> float:
+    """Return the median of gray levels, given how many pixels have each (256,)."""
+    until = counts.cumsum()  # (256,)
+    middle = [int(np.searchsorted(until, rank, side="right")) for rank in ((until[-1] - 1) // 2, until[-1] // 2)]
+    return sum(middle) / 2
 
 
 def _on_background(image: Image.Image, level: int) -> Gray:
@@ -87,4 +135,4 @@ def _on_background(image: Image.Image, level: int) -> Gray:
 
 def _is_mostly_transparent(alpha: Gray) -> bool:
     """Return whether so much is transparent that the rest is strokes, not paper."""
-    return bool((alpha < 128).mean() > 0.3)
+    return bool((alpha < 128).mean() > MOSTLY)

@@ -2,35 +2,67 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from inkling.digit import SIDE, Gray
 from inkling.errors import ImageError, ImageSizeError, TooLargeError
 from inkling.vision.fast_png import plain_png_pixels
+from inkling.vision.formats.image_header import ImageHeader
 from inkling.vision.gray import to_gray, to_gray_on_black
+from inkling.vision.image_headers import read_header
 
 T = TypeVar("T")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 MAX_PIXELS = 40_000_000
 """Default limit on the pixels of an image; a phone's photo has 12 million."""
-
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""The operation that turns a picture upright, by its EXIF orientation."""
+MAX_SIDE = 16_384
+"""Default limit on the width and the height of an image; a phone's panorama has some 16,000."""
+MAX_DECODER_BYTES = 128 << 20
+"""Default limit on the memory that decoding an image takes, without its file: 24 million pixels of RGBA need 120 MB."""
 
 
-def decode_image(content: bytes, max_pixels: int = MAX_PIXELS, name: str = "the image") -> Gray:
+@dataclass(frozen=True)
+class PictureLimits:
+    """The limits on the picture in an image file; its bytes are limited where they are received."""
+
+    max_pixels: int = MAX_PIXELS
+    max_side: int = MAX_SIDE
+    max_decoder_bytes: int = MAX_DECODER_BYTES
+
+    def check_size(self, width: int, height: int, name: str) -> None:
+        """Raise TooLargeError if a picture has too many pixels, or is too wide or too high."""
+        if width * height > self.max_pixels:
+            raise TooLargeError(
+                f"{name} is {width}x{height}, {width * height} pixels; the limit is {self.max_pixels}: scale it down"
+            )
+        if max(width, height) > self.max_side:
+            raise TooLargeError(
+                f"{name} is {width}x{height} pixels; the limit is {self.max_side} on each side: scale it down"
+            )
+
+    def check(self, header: ImageHeader, name: str) -> None:
+        """Raise TooLargeError if a file's picture is too large, or needs too much memory."""
+        self.check_size(header.width, header.height, name)
+        if header.memory_bytes > self.max_decoder_bytes:
+            raise TooLargeError(
+                f"{name} is {header.width}x{header.height} pixels, and decoding this kind of {header.file_format} "
+                f"takes {header.memory_bytes} bytes of memory; the limit is {self.max_decoder_bytes}: scale it down"
+            )
+
+
+def decode_image(
+    content: bytes,
+    max_pixels: int = MAX_PIXELS,
+    name: str = "the image",
+    *,
+    max_side: int = MAX_SIDE,
+    max_decoder_bytes: int = MAX_DECODER_BYTES,
+) -> Gray:
     """Return the pixels (28, 28) of an image file, read as MNIST stores digits: light foreground on dark background.
 
     Colors become gray; transparent pixels are background, and dark strokes on them become light; the image is turned
@@ -40,31 +72,43 @@ def decode_image(content: bytes, max_pixels: int = MAX_PIXELS, name: str = "the 
         content: the file.
         max_pixels: the limit on its pixels.
         name: its name in error messages.
+        max_side: the limit on its width and height.
+        max_decoder_bytes: the limit on the memory that decoding it takes.
 
     Raises:
         ImageError: not an image in one of FORMATS, or damaged.
         ImageSizeError: not 28x28.
-        TooLargeError: more than `max_pixels`.
+        TooLargeError: a limit is exceeded.
     """
     plain = plain_png_pixels(content)
-    if plain is None or len(plain) > max_pixels:
-        return open_image(content, max_pixels, name, lambda image: _pixels(image, name))
-    return np.frombuffer(plain, np.uint8).reshape(SIDE, SIDE)
+    if plain is not None and len(plain) <= max_pixels:
+        return np.frombuffer(plain, np.uint8).reshape(SIDE, SIDE)
+    limits = PictureLimits(max_pixels, max_side, max_decoder_bytes)
+    return open_image(content, limits, name, lambda image, header: _pixels(image, header, name))
 
 
-def decode_picture(content: bytes, max_pixels: int = MAX_PIXELS, name: str = "the image") -> Gray:
+def decode_picture(
+    content: bytes,
+    max_pixels: int = MAX_PIXELS,
+    name: str = "the image",
+    *,
+    max_side: int = MAX_SIDE,
+    max_decoder_bytes: int = MAX_DECODER_BYTES,
+) -> Gray:
     """Return the gray levels (h, w) of an image file of any size, upright; of several frames the first counts.
 
     Args:
         content: the file.
         max_pixels: the limit on its pixels.
         name: its name in error messages.
+        max_side: the limit on its width and height.
+        max_decoder_bytes: the limit on the memory that decoding it takes.
 
     Raises:
         ImageError: not an image in one of FORMATS, or damaged.
-        TooLargeError: more than `max_pixels`.
+        TooLargeError: a limit is exceeded.
     """
-    return open_image(content, max_pixels, name, _upright)
+    return open_image(content, PictureLimits(max_pixels, max_side, max_decoder_bytes), name, _upright)
 
 
 def png_bytes(picture: Gray | Image.Image) -> bytes:
@@ -75,46 +119,51 @@ def png_bytes(picture: Gray | Image.Image) -> bytes:
     return file.getvalue()
 
 
-def open_image(content: bytes, max_pixels: int, name: str, read: Callable[[Image.Image], T]) -> T:
-    """Open an image file, without decoding it yet, and return what `read` returns for it.
+def open_image(content: bytes, limits: PictureLimits, name: str, read: Callable[[Image.Image, ImageHeader], T]) -> T:
+    """Open an image file, without decoding it yet, and return what `read` returns for it and its header.
 
     Raises:
         ImageError: not an image in one of FORMATS, or damaged.
-        TooLargeError: more than `max_pixels`.
+        TooLargeError: a limit is exceeded.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise TooLargeError(
-                    f"{name} is {width}x{height}, {width * height} pixels; the limit is {max_pixels}: scale it down"
-                )
-            return read(image)
+        header = read_header(content)
+        if header is None:
+            raise UnidentifiedImageError
+        limits.check(header, name)
+        with Image.open(io.BytesIO(header.content), formats=(header.file_format,)) as image:
+            if image.size != (header.width, header.height):
+                raise ImageError(f"{name} ({len(content)} bytes) is damaged: it claims two sizes")
+            return read(image, header)
     except (ImageError, TooLargeError):
         raise
+    except MemoryError as error:
+        raise TooLargeError(f"{name} needs more memory than there is: scale it down") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooLargeError(f"{name} has too many pixels, the limit is {max_pixels}: scale it down") from error
+        raise TooLargeError(f"{name} has more pixels than Pillow reads: scale it down") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} ({len(content)} bytes) is not an image; {', '.join(FORMATS)} are read") from error
     except Exception as error:  # Pillow's decoders raise many kinds of exceptions for damaged files
         raise ImageError(f"{name} ({len(content)} bytes) is damaged: {error}") from error
 
 
-def _pixels(image: Image.Image, name: str) -> Gray:
-    width, height = image.size
+def _pixels(image: Image.Image, header: ImageHeader, name: str) -> Gray:
     if image.size != (SIDE, SIDE):
-        raise ImageSizeError(f"{name} is {width}x{height} pixels, expected {SIDE}x{SIDE}")
-    return _turned(to_gray_on_black(image), image)
+        raise ImageSizeError(f"{name} is {header.width}x{header.height} pixels, expected {SIDE}x{SIDE}")
+    return _turned(to_gray_on_black(image), header.orientation)
 
 
-def _upright(image: Image.Image) -> Gray:
+def _upright(image: Image.Image, header: ImageHeader) -> Gray:
     image.draft("L", image.size)  # lets a JPEG skip decoding its colors
-    return _turned(to_gray(image), image)
+    return _turned(to_gray(image), header.orientation)
 
 
-def _turned(gray: Gray, image: Image.Image) -> Gray:
-    """Return the gray levels of an opened image upright, as its EXIF orientation says."""
-    turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    if turn is None:
-        return gray
-    return np.asarray(Image.fromarray(gray).transpose(turn))
+def _turned(gray: Gray, orientation: int) -> Gray:
+    """Return gray levels (h, w) upright; they are stored in one of the eight orientations of EXIF."""
+    if orientation >= 5:
+        gray = gray.T
+    if orientation in (2, 3, 6, 7):
+        gray = gray[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        gray = gray[::-1]
+    return np.ascontiguousarray(gray)

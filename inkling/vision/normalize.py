@@ -27,6 +27,8 @@ from inkling.vision.placement import bounding_box, longer_side, looks_like_mnist
 from inkling.vision.segmentation import dilate, select_digit
 from inkling.vision.stripes import remove_stripes
 
+MAX_SIDE = 4096
+"""A picture with a longer side is reduced before anything else: that bounds memory. Phones' photos have less."""
 WORK_SIDE = 256
 """A large picture is downscaled to this many pixels on its longer side before its digit is searched for."""
 SHARP_SIDE = 60
@@ -77,6 +79,9 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
     Raises:
         NoDigitError: the picture is blank, is all foreground or noise, or shows several digits.
     """
+    step = -(-max(gray.shape) // MAX_SIDE)
+    if step > 1:
+        return _enlarge_box(normalize(np.asarray(Image.fromarray(gray).reduce(step))), step, gray.shape)
     if looks_like_mnist(gray):
         return Normalized(
             gray.astype(np.uint8),
@@ -157,7 +162,6 @@ def _normalize_photo(gray: Gray | Floats) -> Normalized:
     _check_contrast(foreground)
     digit = select_digit(foreground.mask, is_noisy=True)
     left, top, right, bottom = box = _box_or_raise(digit)
-    height, width = gray.shape
     if step > 1 and longer_side(box) < SHARP_SIDE:
         margin = longer_side(box) // 2 + 2
         left, top = max(0, left - margin) * step, max(0, top - margin) * step
@@ -165,8 +169,15 @@ def _normalize_photo(gray: Gray | Floats) -> Normalized:
         return _shift_box(_normalize_photo(gray[top:bottom, left:right]), left, top)
     floor = min(0.5, max(1.5 * foreground.noise / foreground.contrast, 0.1)) * 255  # grain and JPEG artifacts
     levels = np.where(digit, np.clip((foreground.levels - floor) * (255 / (255 - floor)), 0, 255), 0)
-    normalized = _place(levels.astype(np.uint8), digit, foreground)
-    box = (left * step, top * step, min(right * step, width), min(bottom * step, height))
+    return _enlarge_box(_place(levels.astype(np.uint8), digit, foreground), step, gray.shape)
+
+
+def _enlarge_box(normalized: Normalized, step: int, shape: tuple[int, ...]) -> Normalized:
+    """Return the result for a picture (h, w) that was reduced `step` times with its box in the picture's pixels."""
+    if normalized.report.box is None:
+        return normalized
+    left, top, right, bottom = (side * step for side in normalized.report.box)
+    box = (left, top, min(right, shape[1]), min(bottom, shape[0]))
     return replace(normalized, report=replace(normalized.report, box=box))
 
 

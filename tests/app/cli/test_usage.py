@@ -85,8 +85,8 @@ def test_help_of_serve_names_every_setting_with_its_default(inkling_here: Inklin
     ("command", "names"),
     [
         ("serve", set(Settings.model_fields)),
-        ("predict", {"data_dir", "database_url", "max_pixels"}),
-        ("explain", {"data_dir", "database_url", "max_pixels"}),
+        ("predict", {"data_dir", "database_url", "max_pixels", "max_side", "max_decoder_bytes"}),
+        ("explain", {"data_dir", "database_url", "max_pixels", "max_side", "max_decoder_bytes"}),
         ("evaluate", {"data_dir", "database_url", "mnist_dir"}),
         ("versions", {"data_dir", "database_url"}),
         ("promote", {"data_dir", "database_url"}),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from inkling.errors import ImageError
 from inkling.vision.fast_png import decodes_in_place, plain_png_pixels
-from inkling.vision.image_files import decode_image, open_image
+from inkling.vision.image_files import PictureLimits, decode_image, open_image
 from tests.support.bodies import image_file, png_chunk
 from tests.support.digits import make_digits
 
@@ -21,7 +21,7 @@ IMAGES = make_digits(20, seed=8)[0]
 
 def by_pillow(content: bytes) -> bytes | None:
     try:
-        return open_image(content, 784, "it", lambda image: image.tobytes())
+        return open_image(content, PictureLimits(784), "it", lambda image, header: image.tobytes())
     except ImageError:
         return None
 

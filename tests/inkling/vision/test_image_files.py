@@ -154,11 +154,10 @@ def test_impossible_size_is_refused(size: tuple[int, int]) -> None:
         decode_image(png_claiming(*size), MAX_PIXELS)
 
 
-def test_text_that_inflates_a_thousandfold_is_refused(digits: Gray) -> None:
+def test_texts_that_inflate_a_thousandfold_are_not_read(digits: Gray) -> None:
     body = image_file(digits[0])
     bomb = png_chunk(b"zTXt", b"comment\0\0" + zlib.compress(bytes(32 << 20), 9))
-    with pytest.raises(ImageError, match="damaged"):
-        decode_image(body[:33] + bomb + body[33:], MAX_PIXELS)
+    np.testing.assert_array_equal(decode_image(body[:33] + bomb + body[33:], MAX_PIXELS), digits[0])
 
 
 def test_damaged_file_is_refused_and_not_called_another_format(digits: Gray) -> None:
