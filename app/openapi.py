@@ -43,11 +43,14 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
         },
         "examples": {"one blank image": {"value": {"images": [[[0] * 28] * 28]}}},
     },
-    **{media_type: {"schema": BINARY} for media_type in MEDIA_TYPES if media_type.startswith("image/")},
     "application/octet-stream": {"schema": {**BINARY, "description": "uint8, 784 bytes per image"}},
     "application/x-npy": {"schema": {**BINARY, "description": "uint8, in the shapes that JSON may have"}},
+    **{media_type: {"schema": BINARY} for media_type in reversed(MEDIA_TYPES) if media_type.startswith("image/")},
 }
-"""The request bodies of every call that reads images, by Content-Type; `app.bodies.images` reads them."""
+"""The request bodies of every call that reads images, by Content-Type; `app.bodies.images` reads them.
+
+PNG is the last: openapi-python-client sends a file under the last type that it knows.
+"""
 
 REQUEST_ID = "X-Request-ID"
 HEADERS: dict[str, dict[str, Any]] = {
@@ -116,7 +119,7 @@ def image_call(
     model: str,
     example: dict[str, Any],
     description: str,
-    other_media_type: dict[str, dict[str, Any]],
+    other_media_types: dict[str, str],
 ) -> dict[str, Any]:
     """Return the documentation of a call that reads images, as arguments of its route's decorator.
 
@@ -126,8 +129,13 @@ def image_call(
         model: the schema of its JSON answer.
         example: of that answer.
         description: of the answer.
-        other_media_type: the answer's other Content-Type -> its description.
+        other_media_types: the answer's other Content-Type -> its description.
     """
+    # In 3.1's own words; with BINARY, orval's client would read every answer as a Blob, JSON too.
+    others = {
+        media_type: {"schema": {"contentMediaType": media_type, "description": meaning}}
+        for media_type, meaning in other_media_types.items()
+    }
     answer = {"schema": {"$ref": f"#/components/schemas/{model}"}, "example": example}
     return {
         "response_class": Response,
@@ -135,7 +143,7 @@ def image_call(
         "responses": {
             200: {
                 "description": description,
-                "content": {"application/json": answer, **other_media_type},
+                "content": {"application/json": answer, **others},
                 "headers": headers("X-Model-Version", "Server-Timing"),
             },
             **problems(*IMAGE_ERRORS, *errors, instance=path),

@@ -25,6 +25,9 @@ FRAME: dict[str, Any] = {
 }
 """Arguments of FastAPI that describe the whole service."""
 
+BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+"""Pydantic's names, which it leaves at bounded fields that have validators -> JSON Schema's."""
+
 BY_HAND = (Problem, Predictions, Explanation)
 """The schemas of the answers that are encoded by hand: no route names them as its model."""
 
@@ -93,3 +96,6 @@ def _restate(node: dict[str, Any]) -> None:
         del node["prefixItems"]
     elif isinstance(items, list):
         node.setdefault("items", {})
+    for name, keyword in BOUNDS.items():
+        if "type" in node and isinstance(node.get(name), int | float):
+            node[keyword] = node.pop(name)

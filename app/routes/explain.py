@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.dependencies import FitMode, InferenceDep, NormalizingDep
 from app.errors import CountError
-from app.openapi import BINARY, image_call
+from app.openapi import image_call
 from app.serving.inference import PNG
 
 router = APIRouter(tags=["predict"])
@@ -36,11 +36,7 @@ _ANSWER: dict[str, Any] = {
         model="Explanation",
         example=_ANSWER,
         description="The contribution of every pixel to the digit's logit",
-        other_media_type={
-            PNG: {
-                "schema": {**BINARY, "description": "the heat map: red pixels support the digit, blue ones oppose it"}
-            }
-        },
+        other_media_types={PNG: "the heat map: red pixels support the digit, blue ones oppose it"},
     ),
     summary="Explain the reading of an image",
     description=(

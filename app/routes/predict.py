@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.dependencies import FitMode, InferenceDep, NormalizingDep
 from app.errors import FieldError
-from app.openapi import BINARY, image_call
+from app.openapi import image_call
 from app.serving.inference import INLINE_BODY_BYTES, NPY
 from inkling.vision.image_files import FORMATS
 
@@ -35,7 +35,7 @@ _ANSWER = {
         model="Predictions",
         example=_ANSWER,
         description="The digits, in the order of the images",
-        other_media_type={NPY: {"schema": {**BINARY, "description": "probabilities, float32 (n, 10)"}}},
+        other_media_types={NPY: "probabilities, float32 (n, 10)"},
     ),
     summary="Read the digits on images",
     description=(

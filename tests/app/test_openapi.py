@@ -104,6 +104,12 @@ def test_arrays_say_what_their_items_are(document: dict[str, Any]) -> None:
             assert "items" in schema, schema
 
 
+def test_bounds_have_the_names_of_json_schema(document: dict[str, Any]) -> None:
+    accuracy = document["components"]["schemas"]["Evaluation"]["properties"]["accuracy"]
+    assert (accuracy["minimum"], accuracy["maximum"]) == (0, 1)
+    assert [schema for schema in objects(document) if schema.keys() & {"ge", "gt", "le", "lt"}] == []
+
+
 def test_fields_that_an_answer_may_lack_are_not_null_when_they_are_there(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for schema, field in (

@@ -37,7 +37,7 @@ def examples_of(document: dict[str, Any], content: dict[str, Any]) -> list[Any]:
 def holds_binary(schema: dict[str, Any]) -> bool:
     """Whether JSON cannot express an example: a file, or a form of files."""
     fields = [schema, *(field.get("items", field) for field in schema.get("properties", {}).values())]
-    return any(field.get("format") == "binary" for field in fields)
+    return any(field.get("format") == "binary" or "contentMediaType" in field for field in fields)
 
 
 def test_every_request_and_answer_has_an_example(document: dict[str, Any]) -> None:
