@@ -8,7 +8,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 SERVE := .venv/.installed-serve
 DEV := .venv/.installed-dev
 
-.PHONY: help install serve test check openapi train bench bench-peers reliability pictures image lock clean
+.PHONY: help install serve test check openapi train bench bench-peers reliability scoreboard pictures image lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,9 @@ SEED ?= 1
 COUNT ?= 200
 reliability: $(DEV)  ## kill servers and trainers at random, and count what is lost (about 25 minutes)
 	$(BIN)/python -m benchmarks.reliability --seed $(SEED) --count $(COUNT)
+
+scoreboard: $(DEV)  ## run every attack and fault, and write docs/reliability.md (about 20 minutes)
+	$(BIN)/python -m benchmarks.scoreboard --seed $(SEED)
 
 pictures: $(DEV)  ## draw the README's sample digits and pictures again; needs Chromium and a Chinese font
 	$(BIN)/python -m tests.support.digits

@@ -1,0 +1,84 @@
+"""A memory cgroup, version 1 or 2, as a container has one: its limit, its peak, and its kills."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.processes import MIB, ROOT
+
+V1 = Path("/sys/fs/cgroup/memory")
+V2 = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class MemoryGroup:
+    folder: Path
+    is_v1: bool
+
+    def wrap(self, command: list[str]) -> list[str]:
+        """Return a command line that joins the group and then becomes `command`."""
+        return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.folder / "cgroup.procs"), *command]
+
+    def peak_mib(self) -> float:
+        name = "memory.max_usage_in_bytes" if self.is_v1 else "memory.peak"
+        return int((self.folder / name).read_text()) / MIB
+
+    def kills(self) -> int:
+        """Return how many processes the kernel has killed because the group had no memory left."""
+        text = (self.folder / ("memory.oom_control" if self.is_v1 else "memory.events")).read_text()
+        found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+
+def compose_limit_mib() -> int:
+    """Return the memory limit of the server in docker-compose.yml, in MiB."""
+    found = re.search(r"^  server:.*?mem_limit: (\d+)m", (ROOT / "docker-compose.yml").read_text(), re.DOTALL | re.M)
+    if not found:
+        raise ValueError("docker-compose.yml states no memory limit of the server in MiB")
+    return int(found[1])
+
+
+@contextmanager
+def memory_group(limit_mib: int) -> Iterator[MemoryGroup | None]:
+    """Create a group, and remove it at the end; None where this is not allowed or not possible."""
+    group = _create(limit_mib)
+    try:
+        yield group
+    finally:
+        if group:
+            _remove(group.folder)
+
+
+def _create(limit_mib: int) -> MemoryGroup | None:
+    is_v1 = (V1 / "memory.limit_in_bytes").exists()
+    parent = V1 if is_v1 else V2
+    folder = parent / f"inkling-scoreboard-{os.getpid()}-{time.monotonic_ns()}"
+    limit = str(limit_mib * MIB)
+    try:
+        folder.mkdir()
+        if is_v1:
+            (folder / "memory.limit_in_bytes").write_text(limit)
+            (folder / "memory.swappiness").write_text("0")
+        else:
+            (folder / "memory.max").write_text(limit)
+            (folder / "memory.swap.max").write_text("0")
+    except OSError:
+        if folder.exists():
+            _remove(folder)
+        return None
+    return MemoryGroup(folder, is_v1)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a group as soon as its processes have left it."""
+    for _ in range(100):
+        try:
+            folder.rmdir()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return

@@ -1,0 +1,68 @@
+"""docs/reliability.md: the rows of a run as an operator reads them."""
+
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.processes import ROOT
+from benchmarks.scoreboard.memory_group import compose_limit_mib
+from benchmarks.scoreboard.row import Row, Verdict
+from inkling.model_card.markdown import paragraph, table
+
+DOCUMENT = ROOT / "docs" / "reliability.md"
+MARKS = {Verdict.HOLDS: "holds", Verdict.FAILS: "**fails**", Verdict.NOT_RUN: "not run"}
+READING = (
+    "Each row is an attack or a fault against real processes, started for this row alone. The server has the memory "
+    "limit that docker-compose.yml states, {limit} MiB, in a memory cgroup where one can be created; the figure says "
+    "which. Attackers, server and observers share the cores of one machine, so latencies are upper bounds. A probe "
+    "is `GET /livez` on a new connection every 10 ms; an ordinary prediction is one image on a kept connection every "
+    "20 ms, and a failed one counts as infinitely late. *Blocked* is the longest answer to a probe, less the time "
+    "that the server's main thread waited for a CPU. CPU time is of the server and all its children. Each row can "
+    "fail, and one that breaks fails. `python -m benchmarks.scoreboard --only NAME` repeats a row."
+)
+
+
+def document(sections: Mapping[str, Sequence[Row]], command: str) -> str:
+    """Return the document in Markdown.
+
+    Args:
+        sections: title -> its rows, in order.
+        command: the command that made it.
+    """
+    rows = [row for section in sections.values() for row in section]
+    counts = Counter(row.verdict for row in rows)
+    head = (
+        f"Measured by `{command}` on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores, {processor()}. "
+        f"{len(rows)} rows: {counts[Verdict.HOLDS]} hold, {counts[Verdict.FAILS]} fail, "
+        f"{counts[Verdict.NOT_RUN]} were not run. What each defends is in [security.md](security.md)."
+    )
+    parts = ["# Reliability", paragraph(head), paragraph(READING.format(limit=compose_limit_mib()))]
+    failed = [row for row in rows if row.verdict is Verdict.FAILS]
+    if failed:
+        parts += ["## What fails", "\n".join(f"* `{row.name}`: {row.attack}" for row in failed)]
+    for title, section in sections.items():
+        parts += [f"## {title}", _table(section)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: Sequence[Row]) -> str:
+    cells = [
+        [f"**{row.attack}** (`{row.name}`)", _cell(row.done), _cell(row.figure), row.limit, MARKS[row.verdict]]
+        for row in rows
+    ]
+    return table(("attack or fault", "what was done", "figure", "limit", "verdict"), cells)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def processor() -> str:
+    """Return the model of the CPU."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,109 @@
+"""Tests of the scoreboard: verdicts that can fail, its report, its inputs, and its short form on real servers."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.scoreboard import image_bombs, inputs, report
+from benchmarks.scoreboard.__main__ import every_attack, main, run
+from benchmarks.scoreboard.arena import Arena
+from benchmarks.scoreboard.bystander import FAILED_MS, Watch, percentile
+from benchmarks.scoreboard.memory_group import compose_limit_mib
+from benchmarks.scoreboard.row import Attack, Measured, NotRunError, Row, Verdict
+from inkling.vision.image_files import FORMATS
+
+SHORT = ("foreign-pages", "descriptors", "chaos")
+"""Rows that take a few seconds each."""
+
+
+@pytest.fixture
+def arena(tmp_path: Path) -> Arena:
+    return Arena(seed=1, is_short=True, folder=tmp_path)
+
+
+def attack(holds: bool) -> Attack:
+    return Attack("a-row", "An attack", "nothing", lambda arena: Measured("done", "a figure", holds))
+
+
+def test_row_over_its_limit_fails(arena: Arena) -> None:
+    assert attack(holds=True).run(arena) == Row("a-row", "An attack", "done", "a figure", "nothing", Verdict.HOLDS)
+    assert attack(holds=False).run(arena).verdict is Verdict.FAILS
+
+
+def test_check_that_breaks_fails_with_its_error(arena: Arena) -> None:
+    def broken(arena: Arena) -> Measured:
+        raise ConnectionRefusedError("nobody listens")
+
+    row = Attack("broken", "An attack", "", broken).run(arena)
+    assert (row.verdict, row.figure) == (Verdict.FAILS, "ConnectionRefusedError: nobody listens")
+
+
+def test_check_that_does_not_end_fails(arena: Arena) -> None:
+    def endless(arena: Arena) -> Measured:
+        while True:
+            pass
+
+    row = Attack("endless", "An attack", "", endless, limit_s=1).run(arena)
+    assert (row.verdict, row.figure) == (Verdict.FAILS, "TimeoutError: the row did not end within 1 s")
+
+
+def test_row_that_cannot_be_run_says_why(arena: Arena) -> None:
+    def impossible(arena: Arena) -> Measured:
+        raise NotRunError("needs libfaketime")
+
+    row = Attack("clock", "A clock", "", impossible).run(arena)
+    assert (row.verdict, row.figure) == (Verdict.NOT_RUN, "needs libfaketime")
+
+
+def test_document_counts_and_names_what_fails(arena: Arena) -> None:
+    rows = {"Faults": [attack(holds=True).run(arena), attack(holds=False).run(arena)]}
+    text = report.document(rows, "make scoreboard")
+    assert "2 rows: 1 hold, 1 fail, 0 were not run" in " ".join(text.split())
+    assert "## What fails\n\n* `a-row`: An attack" in text
+    assert "| **An attack** (`a-row`) | done | a figure | nothing | **fails** |" in text
+
+
+def test_names_are_unique_and_can_be_chosen(arena: Arena) -> None:
+    names = [each.name for each in every_attack()]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
+    rows = run(arena, only=["no-such-row"])
+    assert rows == {}
+
+
+def test_unknown_row_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "no-such-row"])
+    assert "no row is called no-such-row" in capsys.readouterr().err
+
+
+def test_failed_answers_count_as_infinitely_late() -> None:
+    watch = Watch(port=1, pid=1)
+    watch.predictions_ms = [1.0] * 98 + [FAILED_MS] * 2
+    assert not watch.predictions_hold()
+    assert "p99 no answer" in watch.predictions()
+    assert percentile([], 99) == float("inf")
+
+
+def test_every_input_is_within_the_limit_of_bodies() -> None:
+    sizes = {each.name: len(each.body) for each in inputs.all_inputs()}
+    assert len(sizes) > 30
+    assert max(sizes.values()) <= inputs.MAX_BYTES
+
+
+def test_image_bombs_are_small_files_of_the_formats_that_the_server_reads() -> None:
+    assert len(image_bombs.png(300_000, 1)) < 400
+    assert len(image_bombs.animated_webp_header(8000, 4990)) <= 100
+    assert image_bombs.progressive_jpeg(200, 1000).count(b"\xff\xda") > 1000
+    assert {"PNG", "JPEG", "WEBP", "BMP", "GIF"} <= set(FORMATS)
+
+
+def test_compose_states_a_limit_of_at_most_384_mib() -> None:
+    assert 64 <= compose_limit_mib() <= 384
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_short_row_holds(name: str, arena: Arena) -> None:
+    (section,) = run(arena, only=[name]).values()
+    assert section[0].verdict in (Verdict.HOLDS, Verdict.NOT_RUN), section[0].figure
