@@ -7,8 +7,9 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 # Two stages, each the stamp of an installation: what serving and training need, then what tests and checks need, too.
 SERVE := .venv/.installed-serve
 DEV := .venv/.installed-dev
+CLIENTS := .venv-clients/.installed
 
-.PHONY: help install serve test check openapi train bench bench-peers reliability scoreboard pictures image lock clean
+.PHONY: help install serve test check openapi clients train bench bench-peers reliability scoreboard pictures image lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +36,8 @@ check: $(DEV)  ## check format, lint, typos, types, import rules, and that opena
 
 openapi: $(DEV)  ## write openapi.json, the description of the HTTP API
 	$(BIN)/python -m app.openapi_document > openapi.json
+
+clients: $(CLIENTS)  ## install the linters and client generators that tests/clients runs (needs npm; 180 MB)
 
 RECIPE ?= accurate
 train: $(SERVE)  ## train the network that ships: inkling/network/pretrained.safetensors (half an hour to an hour)
@@ -71,14 +74,15 @@ image:  ## build both images with Docker
 # Locked versions stay unless pyproject.toml excludes them. The smaller locks take their versions from the whole one.
 UPGRADE ?=
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11
-lock:  ## resolve pyproject.toml into the four locks; UPGRADE=--upgrade takes the newest versions; needs uv
+lock:  ## resolve pyproject.toml into the five locks; UPGRADE=--upgrade takes the newest versions; needs uv
 	$(COMPILE) $(UPGRADE) --extra train --extra postgres --extra report --group dev pyproject.toml -o requirements.lock
 	$(COMPILE) -c requirements.lock --extra train --extra postgres pyproject.toml -o requirements-trainer.lock
 	$(COMPILE) -c requirements.lock --extra postgres pyproject.toml -o requirements-server.lock
 	$(COMPILE) -c requirements.lock --group pyproject.toml:build -o requirements-build.lock
+	$(COMPILE) $(UPGRADE) --group pyproject.toml:clients -o requirements-clients.lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-peers dist .coverage* .*_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-clients .venv-peers dist .coverage* .*_cache .hypothesis .schemathesis
 
 
 # How .venv is made
@@ -120,6 +124,18 @@ $(DEV): LOCKS := requirements.lock
 $(DEV): requirements.lock pyproject.toml | $(BIN)/python
 	$(INSTALL)
 	@touch $(SERVE)
+
+.PHONY: node-version
+node-version:
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || \
+	  { echo "The client generators need Node.js 20.19 or newer, found: $$(node --version 2>&1)"; exit 1; }
+
+$(CLIENTS): tests/clients/package-lock.json requirements-clients.lock | node-version
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-clients.lock
+	cp tests/clients/package.json tests/clients/package-lock.json .venv-clients
+	npm ci --prefix .venv-clients --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
 
 $(PEERS): benchmarks/peers.txt
 	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
