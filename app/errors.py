@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.known_paths import allowed_methods, nearest_path, shown_path
 from inkling.errors import (
     CheckpointError,
     DatasetError,
@@ -127,14 +128,17 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return an error's answer: application/problem+json, RFC 9457."""
+    scope = request.scope
     body: dict[str, Any] = {
         "type": f"/problems/{slug(title)}" if title else "about:blank",
         "title": title or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
-        "request_id": request.scope.get("request_id", ""),
+        "instance": scope["path"],  # not request.url, which is made of the Host header
+        "request_id": scope.get("request_id", ""),
     }
+    if status != 500:  # that is logged with its traceback
+        scope["problem"] = (body["title"], detail)
     if errors:
         body["errors"] = errors
     return Response(
@@ -160,7 +164,7 @@ def install(app: FastAPI) -> None:
 def answer_unexpected(request: Request, error: Exception) -> Response:
     """Answer an unexpected exception: the client gets the request id, the log everything else."""
     request_id = request.scope.get("request_id", "")
-    logger.error("request %s: %s %s", request_id, request.method, request.url.path, exc_info=error)
+    logger.error("request %s: %s %s", request_id, request.method, request.scope["path"], exc_info=error)
     return problem(request, 500, f"Internal error; the server's log has the details under request id {request_id}.")
 
 
@@ -183,15 +187,17 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  as registered
     if isinstance(error.__cause__, InputError):  # FastAPI wraps what it meets while it reads the body
         return await answer_problem(request, error.__cause__)
-    details = {
-        404: f"There is nothing at {request.url.path}; /docs lists the calls.",
-        405: f"{request.url.path} does not take {request.method}.",
-    }
-    detail = details.get(error.status_code, str(error.detail))
     headers = dict(error.headers or {})
-    path = getattr(request.scope.get("route"), "path", "")
-    if error.status_code == 405 and (methods := request.app.openapi()["paths"].get(path)):
-        headers["Allow"] = ", ".join(method.upper() for method in methods)  # Starlette names those of one route only
+    path, detail = request.scope["path"], str(error.detail)
+    if error.status_code == 404:
+        nearest = nearest_path(request.app, path)
+        advice = f"did you mean {nearest}?" if nearest else "/docs lists the calls."
+        detail = f"There is nothing at {shown_path(path)}; {advice}"
+    elif error.status_code == 405:
+        # Starlette names the methods of one route only, of those that share the path.
+        route = getattr(request.scope.get("route"), "path", "")
+        headers["Allow"] = ", ".join(allowed_methods(request.app, route)) or headers.get("Allow", "GET, HEAD")
+        detail = f"{shown_path(path)} does not take {request.method}, only {headers['Allow']}."
     return problem(request, error.status_code, detail, headers=headers)
 
 

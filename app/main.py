@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 
 from app import errors, lifecycle, openapi_schema
+from app.admission.admission import Admission
 from app.fast.predict_route import PredictRoute
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect loses the bodies of some clients; the 404 names the path
         generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -43,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         metrics=collected,
         max_body_bytes=settings.max_body_bytes,
         access_log=settings.access_log,
+        admission=Admission.from_settings(settings),
     )
     errors.install(app)
     openapi_schema.install(app)

@@ -11,6 +11,8 @@ from pydantic import Field, SecretStr
 from inkling.settings import StoreSettings
 
 PREFIX = "INKLING_"
+HOST_NAMES = r"^\s*(\*|(\*\.)?[A-Za-z0-9_:.-]+)\s*(,\s*(\*|(\*\.)?[A-Za-z0-9_:.-]+)\s*)*$"
+"""Names without ports, separated by commas."""
 FORMER_VARIABLES = {
     "INKLING_FOLLOW_S": "INKLING_REGISTRY_POLL_S",
     "INKLING_YIELD_P99_MS": "INKLING_PAUSE_TRAINING_LAG_MS",
@@ -26,6 +28,18 @@ class Settings(StoreSettings):
         min_length=8,
         max_length=256,
         description="key for calls that change something; generated if the server listens beyond loopback",
+    )
+    allowed_hosts: str | None = Field(
+        None,
+        pattern=HOST_NAMES,
+        description="names that Host may have, by commas; `*.example.org`: all below; `*`: any; default: loopback's "
+        "without a key, any with one",
+    )
+    trusted_proxies: str | None = Field(
+        None, description="addresses of proxies, by commas, whose X-Forwarded-For names the client; default: none"
+    )
+    max_requests_per_minute: int | None = Field(
+        None, ge=1, description="maximum requests per minute and client, except probes; default: no limit"
     )
     trainer: Literal["process", "external"] = Field(
         "process",
@@ -61,6 +75,15 @@ class Settings(StoreSettings):
     @property
     def is_loopback(self) -> bool:
         return is_loopback(self.host)
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether calls that change something need the API key."""
+        return self.api_key is not None or not self.is_loopback
+
+    @property
+    def allowed_host_names(self) -> list[str]:
+        return [name.strip().lower() for name in (self.allowed_hosts or "").split(",") if name.strip()]
 
 
 def is_loopback(host: str) -> bool:

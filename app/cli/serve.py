@@ -40,6 +40,8 @@ def serve(settings: Settings) -> int:
             http=JoinedHttpProtocol,
             access_log=False,  # the application's own names the request id
             server_header=False,
+            proxy_headers=settings.trusted_proxies is not None,
+            forwarded_allow_ips=settings.trusted_proxies,
             log_config=LOGGING,
             timeout_graceful_shutdown=10,
         )

@@ -28,7 +28,6 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def load_page() -> Page:
 @router.get("/")
 async def home(request: Request) -> Response:
     page = load_page()
-    headers = {**HEADERS, "Content-Security-Policy": POLICY, "Cache-Control": "no-cache", "ETag": f'"{page.digest}"'}
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache", "ETag": f'"{page.digest}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(page.index, media_type="text/html", headers=headers)
@@ -64,5 +63,5 @@ async def page_file(digest: str, name: str) -> Response:
     page = load_page()
     if digest != page.digest or name not in page.files:
         raise HTTPException(404)
-    headers = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
     return Response(page.files[name], media_type=MEDIA_TYPES[PurePosixPath(name).suffix], headers=headers)

@@ -6,7 +6,9 @@ import httpx
 from tests.support.bodies import RAW
 from tests.support.servers import Server, start_server
 
-REQUEST = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 784\r\n"
+REQUEST = (
+    b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\nContent-Length: 784\r\n"
+)
 
 
 def connect(server: Server) -> socket.socket:

@@ -103,7 +103,7 @@ async def test_length_that_is_no_length_is_no_crash(client: httpx.AsyncClient, l
 def test_server_refuses_a_large_body_before_it_has_come(server: Server) -> None:
     url = httpx.URL(server.url)
     with socket.create_connection((url.host, url.port or 0), timeout=30) as connection:
-        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n")
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n")
         connection.sendall(b"Content-Length: 999999999\r\n\r\n")  # and no byte of the body
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 

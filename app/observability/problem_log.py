@@ -1,0 +1,52 @@
+"""The log of problems: one line for each answered error, under its request id, at a bounded rate."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from starlette.types import Scope
+
+from app.admission.client_limits import ClientLimits, client_of
+
+LINES_PER_S = 20
+BURST = 200
+WARNED_STATUSES = frozenset((401, 403, 429, 503))
+"""Somebody may be trying something, or the server needs something."""
+MAX_DETAIL = 300
+
+logger = logging.getLogger("app.problems")
+
+
+class ProblemLog:
+    """Writes the lines, and how many were left out: a flood of bad requests must not fill the disk."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = ClientLimits(per_minute=60 * LINES_PER_S, burst=BURST, clock=clock)
+        self._left_out = 0
+
+    def write(self, scope: Scope, status: int) -> None:
+        """Write the line of a request that was answered with an error.
+
+        Args:
+            scope: of the request; `app.errors.problem` has put the title and the detail there.
+            status: of the answer; a 500 has been logged with its traceback.
+        """
+        if self._limit.wait_s("") > 0:
+            self._left_out += 1
+            return
+        self._limit.take("")
+        if self._left_out:
+            logger.warning("%d more errors were answered and not logged: more than %d/s", self._left_out, LINES_PER_S)
+            self._left_out = 0
+        title, detail = scope.get("problem", ("", ""))
+        logger.log(
+            logging.WARNING if status in WARNED_STATUSES else logging.INFO,
+            "request %s from %s: %s %s: %d %s: %s",
+            scope["request_id"],
+            client_of(scope),
+            scope["method"],
+            scope["path"][:MAX_DETAIL],
+            status,
+            title,
+            detail[:MAX_DETAIL],
+        )
