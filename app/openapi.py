@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from app.bodies.images import MEDIA_TYPES
@@ -101,6 +102,11 @@ HEADERS_OF_STATUS: dict[int, tuple[str, ...]] = {
 ANY_CALL: tuple[type[Exception], ...] = (TooLargeError, RateLimitedError, OverloadedError)
 """What any call may meet before its route is reached."""
 
+DETAILS: dict[type[Exception], str] = {
+    SQLAlchemyError: "The database of runs and versions cannot be used: it does not answer; try again.",
+}
+"""The detail of an example, where the exception's docstring, which is not ours, would say too little."""
+
 IMAGE_ERRORS: tuple[type[Exception], ...] = (
     BodyError,
     TooLargeError,
@@ -175,7 +181,7 @@ def add_problem(responses: dict[Any, dict[str, Any]], kind: type[Exception], ins
             "type": f"/problems/{slug(title)}",
             "title": title,
             "status": status,
-            "detail": (kind.__doc__ or title).strip(),
+            "detail": DETAILS.get(kind) or (kind.__doc__ or title).strip(),
             "instance": instance,
             "request_id": "5f1c0f8e2b7a4d93",
         }

@@ -1,9 +1,12 @@
 """The OpenAPI document as a whole: what FastAPI leaves out of it, in the terms of OpenAPI 3.1 that generators read."""
 
+import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.answer_examples import answer_examples
 from app.openapi import ANY_CALL, HEADERS, REQUEST_ID, add_problem, headers
@@ -27,6 +30,9 @@ FRAME: dict[str, Any] = {
 
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 """Pydantic's names, which it leaves at bounded fields that have validators -> JSON Schema's."""
+
+USES_REGISTRY = {"train", "versions"}
+"""The tags of the calls that read or write the registry."""
 
 BY_HAND = (Problem, Predictions, Explanation)
 """The schemas of the answers that are encoded by hand: no route names them as its model."""
@@ -61,14 +67,17 @@ def _complete(document: dict[str, Any]) -> None:
 
 
 def _complete_operation(path: str, operation: dict[str, Any]) -> None:
-    """Add the summary, the errors of any call, the header of every answer, and that a call needs no key."""
+    """Add the summary, the errors of any such call, the header of every answer, and that a call needs no key."""
     first_line = operation.get("description", "").partition("\n")[0].removesuffix(".")
     if _is_generated(operation["summary"], operation["operationId"]) and first_line:
         operation["summary"] = first_line
     operation.setdefault("security", [])
-    for kind in ANY_CALL:
-        add_problem(operation["responses"], kind, path)
-    for response in operation["responses"].values():
+    registry_errors = (SQLAlchemyError,) if USES_REGISTRY.intersection(operation["tags"]) else ()
+    for kind in (*ANY_CALL, *registry_errors):
+        add_problem(operation["responses"], kind, instance=re.sub(r"{\w+}", "7", path))
+    for status, response in operation["responses"].items():
+        if response["description"] == "Successful Response":  # FastAPI's, where a route gives none
+            response["description"] = HTTPStatus(int(status)).phrase
         response.setdefault("headers", {}).update(headers(REQUEST_ID))
 
 
