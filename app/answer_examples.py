@@ -32,7 +32,9 @@ def answer_examples() -> dict[str, dict[str, Any]]:
     """Return the name of a schema -> an example of it. All are of one run, whose version 2 was promoted."""
     run, version, promotion = _run(), _version(), _promotion()
     summary = RunSummary.model_validate(run.model_dump())
-    metrics = ServedMetrics(**version.evaluation.model_dump(), version=2, digest=_DIGEST, dataset="mnist")
+    metrics = ServedMetrics(
+        **_evaluation().model_dump(), version=2, digest=_DIGEST, dataset="mnist", measured_by="trainer", refused=None
+    )
     examples: tuple[BaseModel, ...] = (
         run,
         summary,
@@ -88,6 +90,7 @@ def _version() -> VersionDetail:
         created_at=_at(12),
         origin="run",
         evaluation=_evaluation(),
+        measured_by="trainer",
     )
 
 

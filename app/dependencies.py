@@ -46,6 +46,8 @@ InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]
 ApiKeyDep = Annotated[str | None, Depends(_from_state("api_key"))]
 NormalizingDep = Annotated[CapacityLimiter, Depends(_from_state("normalizing"))]
 """Limits the threads that normalize pictures to one per CPU core: a photo takes some 300 MB."""
+UploadingDep = Annotated[CapacityLimiter, Depends(_from_state("uploading"))]
+"""Limits the uploads that are measured at the same time to one: each takes 100 MB."""
 StoppingDep = Annotated[asyncio.Event, Depends(_from_state("stopping"))]
 """Set when the process is asked to stop: answers that would never end must end."""
 

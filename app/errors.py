@@ -25,9 +25,11 @@ from inkling.errors import (
     PromotionMovedError,
     QueueFullError,
     RunFinishedError,
+    ServedVersionError,
     TooLargeError,
     UnknownRunError,
     UnknownVersionError,
+    VersionQuotaError,
 )
 from inkling.registry.disk_full import is_disk_full
 
@@ -44,6 +46,10 @@ class BodyError(InputError):
 
 class MediaTypeError(InputError):
     """The call does not accept this Content-Type; the detail lists those that it does."""
+
+
+class DigestError(InputError):
+    """The body is not the one whose digest the header Content-Digest states: it was changed on its way."""
 
 
 class FieldError(InputError):
@@ -81,11 +87,13 @@ class RateLimitedError(BusyError):
 
 TABLE: dict[type[Exception], tuple[int, str]] = {
     BodyError: (400, "Malformed body"),
+    DigestError: (400, "Content digest mismatch"),
     AuthorizationError: (401, "API key required"),
     OriginError: (403, "Cross-origin request refused"),
     UnknownRunError: (404, "No such run"),
     UnknownVersionError: (404, "No such version"),
     RunFinishedError: (409, "The run has ended"),
+    ServedVersionError: (409, "The version is served"),
     PromotionMovedError: (412, "A newer promotion exists"),
     TooLargeError: (413, "Too large"),
     MediaTypeError: (415, "Unsupported media type"),
@@ -96,6 +104,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     CheckpointError: (422, "Not a checkpoint of this network"),
     IdempotencyKeyError: (422, "Idempotency key reused"),
     QueueFullError: (429, "Too many queued runs"),
+    VersionQuotaError: (429, "Too many versions"),
     RateLimitedError: (429, "Too many requests"),
     OverloadedError: (503, "Overloaded"),
     UnavailableError: (503, "Temporarily unavailable"),
@@ -108,6 +117,8 @@ ADVICE: dict[type[Exception], str] = {
     UnknownVersionError: "GET /versions lists them",
     QueueFullError: "try again when one has ended, or cancel one with DELETE /train/{id}",
     ImageSizeError: "fit=mnist normalizes it",
+    VersionQuotaError: "make room with DELETE /versions/{v}",
+    ServedVersionError: "PUT /versions/current promotes one",
     PromotionMovedError: "read GET /versions/current and decide again",
 }
 """The call that helps, for exceptions of the library, which does not name calls."""

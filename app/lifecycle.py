@@ -33,6 +33,7 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
     state = app.state
     state.settings, state.metrics = settings, metrics
     state.normalizing = CapacityLimiter(count_cpus())
+    state.uploading = CapacityLimiter(1)
     state.stopping = asyncio.Event()
     state.registry, state.current_version, state.api_key = await asyncio.to_thread(_open, settings)
     state.inference = Inference(state.current_version, UploadLimits.from_settings(settings), metrics)

@@ -80,6 +80,11 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "of the promotion, for If-Match; or of the file",
         "example": '"3"',
     },
+    "Content-Digest": {
+        "schema": {"type": "string"},
+        "description": "SHA-256 of the body (RFC 9530)",
+        "example": "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
+    },
     "X-Model-Version": {
         "schema": {"type": "integer"},
         "description": "the version that answered",

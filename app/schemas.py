@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import SkipJsonSchema
 
-from inkling.network.evaluation import Evaluation
+from inkling.json_numbers import Integer
+from inkling.network.evaluation import DigitScore, Evaluation
 from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe, RecipeName
-from inkling.registry.records import MAX_ID, PromotePolicy, RunState
+from inkling.registry.records import MAX_ID, MeasuredBy, PromotePolicy, RunState
+
+MEASURED_BY = (
+    "who measured the evaluation: `release`, the makers of this release; `trainer`, the run that made it; `server`, "
+    "the server or `inkling import` that took the file; null if nobody did, because a file's own claims do not count"
+)
 
 
 class _Answer(BaseModel):
@@ -150,7 +156,8 @@ class VersionDetail(_FromRecord):
     size_bytes: int = Field(description="of the checkpoint file")
     created_at: datetime = Field(description="when it was added to the registry")
     origin: Literal["shipped", "run", "upload"] = Field(description="what made it")
-    evaluation: Evaluation = Field(description="on the test images")
+    evaluation: Evaluation | None = Field(description="on the test images; null if nobody has measured it")
+    measured_by: MeasuredBy | None = Field(description=MEASURED_BY)
 
 
 class VersionList(_Answer):
@@ -194,13 +201,28 @@ class PromotionList(_Answer):
 class PromoteRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 1}]})
 
-    version: int = Field(ge=1, le=MAX_ID, description="the version to serve")
+    version: Integer = Field(ge=1, le=MAX_ID, description="the version to serve")
 
 
-class ServedMetrics(Evaluation):
+class ServedMetrics(_Answer):
+    """The fields of an evaluation, each null if nobody has measured the version."""
+
+    accuracy: float | None = Field(None, description="correct / total, 0 to 1")
+    correct: int | None = Field(None, description="test images read correctly")
+    total: int | None = Field(None, description="test images")
+    interval_95: tuple[float, float] | None = Field(None, description="95 % Wilson score interval of the accuracy")
+    loss: float | None = Field(None, description="mean cross-entropy, in nats per image")
+    calibration_error: float | None = Field(None, description="expected calibration error over 15 bins of confidence")
+    uncalibrated_error: float | None = Field(
+        None, description="calibration error before the temperature was fitted; null if it was not measured"
+    )
+    digits: list[DigitScore] | None = Field(None, description="the scores of each digit, 0 to 9")
+    confusion_matrix: list[list[int]] | None = Field(None, description="[true digit][digit read] -> images")
     version: int = Field(description="the version being served")
     digest: str = Field(description="SHA-256 of its checkpoint file")
-    dataset: str = Field(description='the test images: "mnist" or "custom"')
+    dataset: str = Field(description='the images of its training: "mnist" or "custom"')
+    measured_by: MeasuredBy | None = Field(description=MEASURED_BY)
+    refused: str | None = Field(description="the reason why the newest promotion is not served; null if it is")
 
 
 class Live(_Answer):

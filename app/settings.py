@@ -57,6 +57,14 @@ class Settings(StoreSettings):
     max_connections: int = Field(
         2000, ge=8, description="maximum open connections of a server process; at most half of them event streams"
     )
+    max_versions: int = Field(
+        1000, ge=1, description="versions in the registry, beyond which uploads and new runs are refused"
+    )
+    max_versions_bytes: int = Field(
+        512 << 20,
+        ge=1 << 20,
+        description="bytes of all checkpoint files, beyond which uploads and new runs are refused",
+    )
     registry_poll_s: float = Field(
         0.5, ge=0.05, le=60, description="seconds between two checks of the registry for a newly promoted version"
     )

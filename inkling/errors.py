@@ -12,6 +12,8 @@ InklingError
 └── RegistryError
     ├── UnknownRunError        there is no such run
     ├── UnknownVersionError    there is no such version
+    ├── ServedVersionError     the version is served and cannot be deleted
+    ├── VersionQuotaError      the registry holds as many versions, or bytes of them, as it may
     ├── RunFinishedError       the run has ended and cannot be cancelled
     ├── QueueFullError         too many runs are queued already
     ├── PromotionMovedError    another version was promoted in the meantime
@@ -67,6 +69,14 @@ class UnknownRunError(RegistryError):
 
 class UnknownVersionError(RegistryError):
     """There is no version with this number."""
+
+
+class ServedVersionError(RegistryError):
+    """The version is served, so it cannot be deleted."""
+
+
+class VersionQuotaError(RegistryError):
+    """The registry holds as many versions, or bytes of checkpoint files, as it may; the message names the limit."""
 
 
 class RunFinishedError(RegistryError):

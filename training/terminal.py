@@ -87,7 +87,8 @@ def train_and_publish(recipe: Recipe, settings: StoreSettings, out: Path | None,
         if run.version is None:
             typer.echo(f"error: run {run.id} {run.state}" + (f": {run.error}" if run.error else ""), err=True)
             return 1
-        typer.echo(f"Test Accuracy: {registry.versions.get(run.version).evaluation.accuracy:f}")
+        if evaluation := registry.versions.get(run.version).evaluation:
+            typer.echo(f"Test Accuracy: {evaluation.accuracy:f}")
         typer.echo(f"version {run.version}: {run.decision}", err=True)
         if out:
             write_atomically(out, registry.versions.checkpoint(run.version))

@@ -5,10 +5,11 @@ from typing import Final
 
 import typer
 
-from inkling.errors import ImageSizeError, InklingError, UnknownVersionError
+from inkling.errors import ImageSizeError, InklingError, ServedVersionError, UnknownVersionError
 
 ADVICE: Final[dict[type[InklingError], str]] = {
     UnknownVersionError: "`inkling versions` lists them",
+    ServedVersionError: "`inkling promote V` promotes one",
     ImageSizeError: "--fit mnist normalizes it",
 }
 """Advice for the command line, by the class of the error; the library's messages state facts only."""

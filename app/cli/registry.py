@@ -1,4 +1,4 @@
-"""`inkling versions`, `promote`, `export`, `import` and `verify`: the registry on the command line."""
+"""`inkling versions`, `promote`, `delete`, `export`, `import` and `verify`: the registry on the command line."""
 
 import json
 from collections.abc import Iterator
@@ -55,6 +55,16 @@ def promote(settings: Settings, version: VersionArgument) -> int:
 
 @commands.command(cls=Command)
 @with_settings("data_dir", "database_url")
+def delete(settings: Settings, version: VersionArgument) -> int:
+    """Delete a version and its file, unless it is served. Its promotions and its run stay in the history."""
+    with open_existing_registry(settings) as registry:
+        registry.versions.delete(version)
+    print(f"version {version} is deleted")
+    return 0
+
+
+@commands.command(cls=Command)
+@with_settings("data_dir", "database_url")
 def export(
     settings: Settings,
     version: VersionArgument,
@@ -77,7 +87,7 @@ def import_file(
     content = file.read_bytes()
     with open_existing_registry(settings) as registry:
         version = add_upload_verified(registry, content, settings.mnist_dir, settings.data_dir)
-    print(f"{file}: version {version.version}, test accuracy {version.evaluation.accuracy:.4f}")
+    print(f"{file}: version {version.version}, {_accuracy(version)}")
     print(f"`inkling promote {version.version}` serves it")
     return 0
 
@@ -103,9 +113,13 @@ def _all_versions(registry: Registry) -> Iterator[Version]:
 
 def _line(version: Version, *, is_served: bool) -> str:
     return (
-        f"{'*' if is_served else ' '} {version.version:>4}  test accuracy {version.evaluation.accuracy:.4f}"
+        f"{'*' if is_served else ' '} {version.version:>4}  {_accuracy(version)}"
         f"  {version.origin:<8}  {version.created_at:%Y-%m-%d %H:%M}  {version.digest[:12]}"
     )
+
+
+def _accuracy(version: Version) -> str:
+    return f"test accuracy {version.evaluation.accuracy:.4f}" if version.evaluation else "test accuracy unknown"
 
 
 def _json(version: Version, *, is_served: bool) -> str:

@@ -1,5 +1,6 @@
 """The Prometheus metrics of the service."""
 
+import math
 import threading
 from collections import deque
 from functools import lru_cache
@@ -14,7 +15,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from inkling.network.classifier import Classifier
+from inkling.registry.records import Version
 
 BATCH = 256
 """Requests that are counted together; see `Metrics.observe`."""
@@ -40,9 +41,14 @@ class Metrics:
         )
         self._images = Counter("inkling_images", "images read", registry=self._registry)
         self._version = Gauge("inkling_served_version", "version being served", registry=self._registry)
+        self._refused = Gauge(
+            "inkling_promotion_refused",
+            "1 while the newest promoted version does not load and another one is served",
+            registry=self._registry,
+        )
         self._accuracy = Gauge(
             "inkling_test_accuracy",
-            "accuracy of the served version on the test images",
+            "accuracy of the served version on the test images; NaN if nobody has measured it",
             registry=self._registry,
         )
         self._total = Gauge(
@@ -88,13 +94,14 @@ class Metrics:
     def set_training_paused(self, *, is_paused: bool) -> None:
         self._paused.set(is_paused)
 
-    def exposition(self, accept: str, classifier: Classifier) -> tuple[bytes, str]:
+    def exposition(self, accept: str, version: Version | None, *, is_refused: bool = False) -> tuple[bytes, str]:
         """Return the metrics in a text format of Prometheus and its media type: OpenMetrics if `accept` asks for it."""
         self._count_pending()
-        evaluation = classifier.checkpoint.card.evaluation
-        self._version.set(classifier.version)
-        self._accuracy.set(evaluation.accuracy)
-        self._total.set(evaluation.total)
+        self._refused.set(is_refused)
+        if version:
+            self._version.set(version.version)
+            self._accuracy.set(version.evaluation.accuracy if version.evaluation else math.nan)
+            self._total.set(version.evaluation.total if version.evaluation else 0)
         encode, media_type = choose_encoder(accept)
         return encode(self._registry), media_type
 

@@ -116,6 +116,7 @@ export const chinese = {
   "origin.run": "训练",
   "origin.upload": "上传",
   "test.accuracy": "测试准确率",
+  "unmeasured": "未测量",
   "test.right": "识别正确",
   "test.loss": "每图损失（nat）",
   "calibration": "校准误差",

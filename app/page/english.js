@@ -111,6 +111,7 @@ export const english = {
   "origin.run": "a run",
   "origin.upload": "uploaded",
   "test.accuracy": "Test accuracy",
+  "unmeasured": "not measured",
   "test.right": "Read correctly",
   "test.loss": "Loss, nats per image",
   "calibration": "Calibration error",

@@ -66,7 +66,7 @@ class ServiceView {
     const start = sum(samples, "process_start_time_seconds");
     const [median, p95] = [0.5, 0.95].map((share) => quantile(samples, "inkling_request_seconds", share, isPredict));
     this.#cards.replaceChildren(
-      card(t("serving"), t("version", { version: ready.version }), percent(metrics.accuracy)),
+      card(t("serving"), t("version", { version: ready.version }), metrics.accuracy === null ? t("unmeasured") : percent(metrics.accuracy)),
       card(t("rate"), rate === null ? "–" : number(rate, 1), t("rate.unit")),
       card(t("latency"), median === null ? "–" : milliseconds(median), p95 === null ? t("latency.none") : t("latency.p95", { value: milliseconds(p95) })),
       card(t("memory"), memory ? `${number(memory / 2 ** 20)} MB` : "–", t("memory.note")),

@@ -79,8 +79,8 @@ class VersionsView {
   async #promote({ version, evaluation }, { served, versions, tag }) {
     const isRollback = version < served;
     const from = versions.find((item) => item.version === served);
-    const before = from ? percent(from.evaluation.accuracy) : "–";
-    const values = { version, served, accuracy: percent(evaluation.accuracy), before };
+    const before = from ? accuracyOf(from.evaluation) : "–";
+    const values = { version, served, accuracy: accuracyOf(evaluation), before };
     const [title, agree] = isRollback ? ["rollback.title", "rollback"] : ["promote.title", "serve"];
     if (!(await ask(t(title, values), h("p", {}, t("promote.what", values)), t(agree)))) return;
     try {
@@ -95,7 +95,7 @@ class VersionsView {
 
 function table(state, promote) {
   const { versions, promotions, served } = state;
-  const lowest = Math.min(...versions.map(({ evaluation }) => evaluation.interval_95[0]));
+  const lowest = Math.min(...versions.map(({ evaluation }) => evaluation?.interval_95[0] ?? 1));
   const heads = ["version.number", "test.accuracy", "calibration", "origin", "promoted.why", "actions"];
   const rows = versions.map((version) => {
     const { evaluation } = version;
@@ -105,8 +105,8 @@ function table(state, promote) {
       "tr",
       { class: isServed ? "served" : null },
       h("th", { scope: "row" }, h("a", { href: `#versions/${version.version}` }, version.version), isServed && h("span", { class: "chip served" }, t("served"))),
-      h("td", { "data-label": t("test.accuracy") }, h("b", {}, percent(evaluation.accuracy)), interval(evaluation, lowest)),
-      h("td", { "data-label": t("calibration") }, number(evaluation.calibration_error, 4)),
+      h("td", { "data-label": t("test.accuracy") }, h("b", {}, accuracyOf(evaluation)), evaluation && interval(evaluation, lowest)),
+      h("td", { "data-label": t("calibration") }, evaluation ? number(evaluation.calibration_error, 4) : "–"),
       h("td", { "data-label": t("origin") }, version.run_id ? h("a", { href: `#train/${version.run_id}` }, t("run", { id: version.run_id })) : t(`origin.${version.origin}`), h("small", { class: "moment" }, moment(version.created_at))),
       h("td", { class: "wide" }, decision && h("small", {}, moment(decision.promoted_at), ": ", decision.reason)),
       h(
@@ -122,6 +122,11 @@ function table(state, promote) {
     );
   });
   return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("versions") }, h("table", { class: "cards-if-narrow" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, rows)));
+}
+
+/** Return the accuracy of an evaluation in words, also of one that nobody has measured: null. */
+function accuracyOf(evaluation) {
+  return evaluation ? percent(evaluation.accuracy) : t("unmeasured");
 }
 
 /** Return the 95 % interval, drawn on a scale from the lowest bound in the table to 100 %. */
@@ -148,8 +153,9 @@ function comparison({ versions, served }, pair, choose) {
 
 function column(version, select, other) {
   const { evaluation } = version;
+  if (!evaluation) return h("div", { class: "stack" }, select, h("p", { class: "empty" }, t("unmeasured")));
   const against = (key, digits, unit) => {
-    if (!other || other === version) return null;
+    if (!other?.evaluation || other === version) return null;
     const change = evaluation[key] - other.evaluation[key];
     const sign = change < 0 ? "−" : "+";
     return h("small", {}, unit ? t("points", { change: `${sign}${number(Math.abs(100 * change), 2)}` }) : `${sign}${number(Math.abs(change), digits)}`);

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Query, Response
 
 from app.bodies.accept import prefers_over_json
-from app.dependencies import MetricsDep, PredictorDep
+from app.dependencies import CurrentVersionDep, MetricsDep
 from app.errors import FieldError, UnavailableError
 from app.openapi import problems
 from app.schemas import ServedMetrics
@@ -25,7 +25,7 @@ _EXPOSITION: dict[str, Any] = {"schema": {"type": "string"}, "example": "inkling
     },
 )
 def get_metrics(
-    predictor: PredictorDep,
+    current_version: CurrentVersionDep,
     metrics: MetricsDep,
     response: Response,
     accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
@@ -37,15 +37,17 @@ def get_metrics(
 
     These come with `format=prometheus`, and where Accept prefers `text/plain` or `application/openmetrics-text`.
     """
-    classifier = predictor.classifier
+    served, refused = current_version.served, current_version.refused
     if format == "prometheus" or (format is None and prefers_over_json(accept, *EXPOSITIONS)):
-        content, media_type = metrics.exposition(accept, classifier)
+        content, media_type = metrics.exposition(accept, served.version, is_refused=refused is not None)
         return Response(content, headers={"Vary": "Accept", "Content-Type": media_type})
     response.headers["Vary"] = "Accept"
-    card = classifier.checkpoint.card
+    version = served.version
     return ServedMetrics(
-        **card.evaluation.model_dump(),
-        version=classifier.version,
-        digest=classifier.checkpoint.digest,
-        dataset=card.dataset,
+        **(version.evaluation.model_dump() if version.evaluation else {}),
+        version=version.version,
+        digest=version.digest,
+        dataset=served.predictor.classifier.checkpoint.card.dataset,
+        measured_by=version.measured_by,
+        refused=refused,
     )

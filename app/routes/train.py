@@ -14,8 +14,16 @@ from app.openapi import headers, problems
 from app.schemas import RunDetail, RunList, RunProgress, RunSummary, TrainRequest
 from app.security import require_key
 from app.serving.trainer_process import TrainerProcess
-from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError, TooLargeError, UnknownRunError
+from inkling.errors import (
+    IdempotencyKeyError,
+    QueueFullError,
+    RunFinishedError,
+    TooLargeError,
+    UnknownRunError,
+    VersionQuotaError,
+)
 from inkling.network.recipe import RECIPES, Recipe
+from inkling.registry.quota import VersionQuota
 from inkling.registry.records import Run
 from inkling.registry.registry import Registry
 
@@ -40,6 +48,7 @@ router = APIRouter(prefix="/train", tags=["train"])
             IdempotencyKeyError,
             FieldError,
             QueueFullError,
+            VersionQuotaError,
             UnavailableError,
             instance="/train",
         ),
@@ -64,7 +73,8 @@ def start_run(
     body = body or TrainRequest()
     recipe = _recipe(body)
     trainer.require()
-    run, _ = registry.runs.queue(recipe, body.promote, settings.max_queued_runs, idempotency_key)
+    quota = VersionQuota(settings.max_versions, settings.max_versions_bytes)
+    run, _ = registry.runs.queue(recipe, body.promote, settings.max_queued_runs, idempotency_key, quota)
     background.add_task(trainer.ensure)
     response.headers["Location"] = f"/train/{run.id}"
     return _detail(run, registry, trainer)

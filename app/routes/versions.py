@@ -2,16 +2,42 @@
 
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
-from starlette.concurrency import run_in_threadpool
-from starlette.status import HTTP_201_CREATED
+from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
-from app.dependencies import CurrentVersionDep, PageCursor, PageSize, RegistryDep, SettingsDep, VersionNumber
-from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, UnavailableError
+from app.bodies.content_digest import check_content_digest, format_content_digest
+from app.dependencies import (
+    CurrentVersionDep,
+    PageCursor,
+    PageSize,
+    RegistryDep,
+    SettingsDep,
+    UploadingDep,
+    VersionNumber,
+)
+from app.errors import (
+    AuthorizationError,
+    BodyError,
+    DigestError,
+    FieldError,
+    MediaTypeError,
+    OriginError,
+    UnavailableError,
+)
 from app.openapi import BINARY, headers, problems
 from app.schemas import PromoteRequest, PromotionDetail, VersionDetail, VersionList
 from app.security import require_key
-from inkling.errors import CheckpointError, DatasetError, PromotionMovedError, TooLargeError, UnknownVersionError
+from inkling.errors import (
+    CheckpointError,
+    DatasetError,
+    PromotionMovedError,
+    ServedVersionError,
+    TooLargeError,
+    UnknownVersionError,
+    VersionQuotaError,
+)
+from inkling.registry.quota import VersionQuota
 from inkling.registry.uploads import add_upload_verified
 
 router = APIRouter(prefix="/versions", tags=["versions"])
@@ -34,18 +60,39 @@ def list_versions(registry: RegistryDep, page_size: PageSize = 20, cursor: PageC
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": BINARY}}}},
     responses={
         HTTP_201_CREATED: {"description": "The version", "headers": headers("Location")},
-        **problems(AuthorizationError, OriginError, TooLargeError, CheckpointError, DatasetError, instance="/versions"),
+        **problems(
+            DigestError,
+            AuthorizationError,
+            OriginError,
+            TooLargeError,
+            CheckpointError,
+            VersionQuotaError,
+            DatasetError,
+            instance="/versions",
+        ),
     },
 )
 async def upload_version(
-    request: Request, response: Response, registry: RegistryDep, settings: SettingsDep
+    *,
+    request: Request,
+    response: Response,
+    registry: RegistryDep,
+    settings: SettingsDep,
+    uploading: UploadingDep,
+    content_digest: Annotated[
+        str | None, Header(description="digest of the body that is checked: `sha-256=:BASE64:` (RFC 9530)")
+    ] = None,
 ) -> VersionDetail:
     """Add a checkpoint file: it is verified, and evaluated if MNIST's test images are available.
 
     It is not served until it is promoted. Uploading the same file again returns the version that it made.
     """
     content = await request.body()
-    version = await run_in_threadpool(add_upload_verified, registry, content, settings.mnist_dir, settings.data_dir)
+    check_content_digest(content, content_digest)
+    quota = VersionQuota(settings.max_versions, settings.max_versions_bytes)
+    version = await to_thread.run_sync(
+        add_upload_verified, registry, content, settings.mnist_dir, settings.data_dir, quota, limiter=uploading
+    )
     response.headers["Location"] = f"/versions/{version.version}"
     return VersionDetail.model_validate(version)
 
@@ -108,6 +155,21 @@ def get_version(version: VersionNumber, registry: RegistryDep) -> VersionDetail:
     return VersionDetail.model_validate(registry.versions.get(version))
 
 
+@router.delete(
+    "/{version}",
+    status_code=HTTP_204_NO_CONTENT,
+    dependencies=[Depends(require_key)],
+    responses=problems(
+        AuthorizationError, OriginError, UnknownVersionError, ServedVersionError, FieldError, instance="/versions/7"
+    ),
+)
+def delete_version(version: VersionNumber, registry: RegistryDep, current_version: CurrentVersionDep) -> None:
+    """Delete a version and its file. Its promotions, and the run that made it, stay in the history."""
+    if current_version.served.version.version == version:  # it may stand in for a damaged one
+        raise ServedVersionError(f"version {version} is served: promote another one first")
+    registry.versions.delete(version)
+
+
 @router.get(
     "/{version}/checkpoint",
     response_class=Response,
@@ -115,19 +177,21 @@ def get_version(version: VersionNumber, registry: RegistryDep) -> VersionDetail:
         200: {
             "description": "The checkpoint file, safetensors",
             "content": {"application/octet-stream": {"schema": BINARY}},
-            "headers": headers("ETag"),
+            "headers": headers("ETag", "Content-Digest"),
         },
         **problems(UnknownVersionError, FieldError, instance="/versions/7/checkpoint"),
     },
 )
 def download_checkpoint(version: VersionNumber, registry: RegistryDep) -> Response:
     """Download a version's checkpoint file."""
+    content = registry.versions.checkpoint(version)
     return Response(
-        registry.versions.checkpoint(version),
+        content,
         media_type="application/octet-stream",
         headers={
             "Content-Disposition": f'attachment; filename="inkling-{version}.safetensors"',
             "ETag": f'"{registry.versions.get(version).digest}"',
+            "Content-Digest": format_content_digest(content),
         },
     )
 

@@ -2,28 +2,64 @@
 
 import logging
 import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.exc import DatabaseError
 
 from app.errors import UnavailableError
-from inkling.errors import CheckpointError
+from inkling.errors import CheckpointError, UnknownVersionError
 from inkling.network import checkpoint
+from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
+from inkling.network.pretrained import load_pretrained
 from inkling.predictor import Predictor
-from inkling.registry.records import Promotion
+from inkling.registry.records import Version
 from inkling.registry.registry import Registry
+
+RETRY_S = 10.0
+"""Seconds between two attempts to load a promoted version that does not load."""
+NO_VERSION = 0
+"""The number under which the shipped network is served if no version of the registry loads."""
 
 logger = logging.getLogger(__name__)
 
 
-class CurrentVersion:
-    """Owns which predictor answers. A version that does not load is refused, and the last good one continues."""
+@dataclass(frozen=True)
+class ServedVersion:
+    predictor: Predictor
+    version: Version
+    """Its record in the registry."""
 
-    def __init__(self, registry: Registry) -> None:
+
+class CurrentVersion:
+    """Owns which predictor answers.
+
+    A promoted version that does not load is refused, and the last good one continues. If there is none yet, the newest
+    one that loads takes its place, and at last the network that ships: a flipped bit must not end the service.
+    """
+
+    def __init__(self, registry: Registry, retry_s: float = RETRY_S) -> None:
         self._registry = registry
-        self._predictor: Predictor | None = None
+        self._retry_s = retry_s
+        self._served: ServedVersion | None = None
         self._promotion_id: int | None = None
+        self._tried_at = 0.0
         self._polling = threading.Lock()
         self.refused: str | None = None
-        """Why the newest promotion is not served, in words; None if it is served."""
+        """Why the newest promotion is not served, and what is served instead, in words; None if it is served."""
+
+    @property
+    def served(self) -> ServedVersion:
+        """The version to answer with.
+
+        Raises:
+            UnavailableError: none is loaded yet.
+        """
+        if self._served is None:
+            raise UnavailableError("no version is loaded yet; try again in a moment")
+        return self._served
 
     @property
     def predictor(self) -> Predictor:
@@ -32,31 +68,86 @@ class CurrentVersion:
         Raises:
             UnavailableError: none is loaded yet.
         """
-        if self._predictor is None:
-            raise UnavailableError(self.refused or "no version is loaded yet; try again in a moment")
-        return self._predictor
+        return self.served.predictor
 
     def poll(self) -> None:
         """Read which version is promoted, and serve it if it is not served yet. Blocks: not for the event loop."""
         with self._polling:
             promotion = self._registry.versions.served()
-            if promotion is None or promotion.id == self._promotion_id:
+            if promotion is None or (promotion.id == self._promotion_id and not self._is_retry_due()):
                 return
             try:
-                self._predictor = self._load(promotion)
+                self._served = self._load(promotion.version)
             except CheckpointError as error:
-                self.refused = f"version {promotion.version} is refused: {error}"
-                logger.error(self.refused)
+                self._refuse(promotion.version, error)
             else:
                 self.refused = None
                 logger.info("serving version %d: %s", promotion.version, promotion.reason)
-            self._promotion_id = promotion.id
+            self._promotion_id, self._tried_at = promotion.id, time.monotonic()
 
-    def _load(self, promotion: Promotion) -> Predictor:
-        loaded = checkpoint.load(self._registry.versions.checkpoint(promotion.version))
-        expected = self._registry.versions.get(promotion.version).digest
-        if loaded.digest != expected:
-            raise CheckpointError(f"its SHA-256 is {loaded.digest}, recorded was {expected}")
-        classifier = Classifier(loaded, promotion.version)
-        classifier.self_check()
-        return Predictor(classifier)
+    def _is_retry_due(self) -> bool:
+        return self.refused is not None and time.monotonic() - self._tried_at >= self._retry_s
+
+    def _refuse(self, version: int, error: CheckpointError) -> None:
+        """Serve another version than the promoted one: the last good one, or else the first that loads."""
+        self._served = self._served or next(self._fallbacks(version))
+        instead = self._served.version.version
+        source = f"version {instead}" if instead != NO_VERSION else "the network that ships"
+        if instead == version:
+            source = "its copy in the installed package"
+        refused = (
+            f"version {version} is refused: {error}; {source} is served instead, `inkling verify --repair` mends it"
+        )
+        if refused != self.refused:
+            logger.error("%s", refused)
+        self.refused = refused
+
+    def _fallbacks(self, refused: int) -> Iterator[ServedVersion]:
+        """Yield the versions that load, in the order in which they stand in for a refused one."""
+        shipped = load_pretrained()
+        record = self._registry.versions.get(refused)
+        if record.digest == shipped.digest:
+            yield _served(shipped, record)
+        for version in self._registry.versions.fallbacks():
+            try:
+                yield self._load(version)
+            except (CheckpointError, UnknownVersionError) as error:
+                logger.warning("version %d cannot stand in: %s", version, error)
+        yield _served(
+            shipped,
+            Version(
+                version=NO_VERSION,
+                run_id=None,
+                digest=shipped.digest,
+                size_bytes=len(shipped.content),
+                evaluation=shipped.card.evaluation,
+                measured_by="release",
+                created_at=record.created_at,
+                origin="shipped",
+            ),
+        )
+
+    def _load(self, version: int) -> ServedVersion:
+        """Load and check a version.
+
+        Raises:
+            CheckpointError: it is damaged.
+            UnknownVersionError: it was deleted meanwhile.
+        """
+        record = self._registry.versions.get(version)
+        try:
+            content = self._registry.versions.checkpoint(version)
+        except DatabaseError as error:
+            if "malformed" not in str(error):  # the database cannot be read at all
+                raise
+            raise CheckpointError(f"its row in the database is damaged: {error.orig}") from error
+        loaded = checkpoint.load(content)
+        if loaded.digest != record.digest:
+            raise CheckpointError(f"its SHA-256 is {loaded.digest}, recorded was {record.digest}")
+        return _served(loaded, record)
+
+
+def _served(loaded: Checkpoint, record: Version) -> ServedVersion:
+    classifier = Classifier(loaded, record.version)
+    classifier.self_check()
+    return ServedVersion(Predictor(classifier), record)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -20,6 +21,12 @@ from inkling.network.recipe import Recipe
 FORMAT_VERSION = 1
 MAX_CHECKPOINT_BYTES = 4 << 20
 """A checkpoint has 540 KB; a much larger file is something else."""
+
+NO_DIGEST = b"0" * 64
+METADATA = b'"__metadata__":{'
+"""The start of the metadata, as safetensors writes it."""
+_DIGEST_IN_FILE = re.compile(rb'"sha256":\s*"([0-9a-f]{64})"')
+"""The metadata `sha256`: the SHA-256 of the file, with zeros in the place of these digits."""
 
 SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "weights/h1": (784, 128),
@@ -71,18 +78,25 @@ def save(parameters: dict[str, NDArray[np.float32]], card: Card) -> Checkpoint:
         {name: np.ascontiguousarray(array) for name, array in parameters.items()},
         metadata={"inkling": card.model_dump_json()},
     )
-    return load(content)
+    content = _with_room_for_digest(content)
+    return load(_with_digest(content, _digest_without_itself(content).encode()))
 
 
 def load(content: bytes) -> Checkpoint:
     """Read and verify a checkpoint file.
 
     Raises:
-        CheckpointError: wrong size, names, shapes, dtype or format version, or a value that is not finite.
+        CheckpointError: wrong size, names, shapes, dtype, digest or format version, or a value that is not finite.
     """
     parameters = read_tensors(content)
     verify(parameters)
-    return Checkpoint(content, parameters, _read_card(content))
+    metadata = _read_metadata(content)
+    stated = metadata.get("sha256")  # missing in files of 0.2
+    if stated is not None and stated != (found := _digest_without_itself(content)):
+        raise CheckpointError(
+            f"its SHA-256 is {found}, its metadata state {stated}: it is damaged, or was written again"
+        )
+    return Checkpoint(content, parameters, _read_card(metadata))
 
 
 def read_tensors(content: bytes) -> dict[str, NDArray[np.float32]]:
@@ -118,10 +132,32 @@ def verify(parameters: dict[str, NDArray[np.float32]]) -> None:
             raise CheckpointError(f"{name} holds values that are not finite")
 
 
-def _read_card(content: bytes) -> Card:
-    """Read the card from the header (https://huggingface.co/docs/safetensors, "Format"): a length, then JSON."""
+def _digest_without_itself(content: bytes) -> str:
+    """Return the SHA-256 of a file with zeros in the place of the digest on its card."""
+    return hashlib.sha256(_with_digest(content, NO_DIGEST)).hexdigest()
+
+
+def _with_digest(content: bytes, digest: bytes) -> bytes:
+    found = _DIGEST_IN_FILE.search(content)
+    return content if found is None else content[: found.start(1)] + digest + content[found.end(1) :]
+
+
+def _with_room_for_digest(content: bytes) -> bytes:
+    """Return the file with a metadata `sha256` of zeros, first: safetensors writes several metadata in random order."""
     length = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    header = content[8 : 8 + length].rstrip()
+    header = header.replace(METADATA, METADATA + b'"sha256":"' + NO_DIGEST + b'",', 1)
+    header += b" " * (-len(header) % 8)  # the tensors stay aligned
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
+
+
+def _read_metadata(content: bytes) -> dict[str, str]:
+    """Read the metadata from the header (https://huggingface.co/docs/safetensors, "Format"): a length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+
+
+def _read_card(metadata: dict[str, str]) -> Card:
     if "inkling" not in metadata:
         raise CheckpointError("has no card: the metadata `inkling` is missing")
     try:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
 
 from inkling.errors import RegistryError, SchemaError
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """The schema's history, oldest first: the files of `migrations/versions`."""
 POSTGRES_LOCK = 0x1_4E_4B
 """An arbitrary number for the advisory lock; no other program may use it in the same database."""

@@ -12,6 +12,9 @@ MAX_ID = 2**31 - 1
 
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 PromotePolicy = Literal["if_better", "always", "never"]
+MeasuredBy = Literal["release", "trainer", "server"]
+"""Who measured a version on test images: the makers of this release, the trainer that made it, or the server or the
+command that took an upload."""
 ErrorType = Literal[
     "dataset",
     "diverged",
@@ -48,6 +51,8 @@ class Run:
     """The reason why its version is served or not."""
     version: int | None
     """The version that it made."""
+    trouble: str | None
+    """What last went wrong with its trainer, in words; None while it trains."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,10 @@ class Version:
     """SHA-256 of the checkpoint file, in hexadecimal."""
     size_bytes: int
     """Size of the checkpoint file."""
-    evaluation: Evaluation
+    evaluation: Evaluation | None
+    """On the test images; None if nobody who is trusted has measured it: a file's own claims do not count."""
+    measured_by: MeasuredBy | None
+    """None if and only if there is no evaluation."""
     created_at: datetime
     origin: Literal["shipped", "run", "upload"]
 

@@ -35,7 +35,7 @@ class Registry:
         """
         with self._database.write() as connection:
             update_leased(connection, lease, {})
-            version = add_version(connection, checkpoint, "run", lease.run.id)
+            version = add_version(connection, checkpoint, "run", measured_by="trainer", run_id=lease.run.id)
             served = read_served(connection)
             decision = decide(read_checkpoint(connection, served.version) if served else None)
             values = {

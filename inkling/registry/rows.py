@@ -4,6 +4,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
 from sqlalchemy import Column, ColumnElement, Connection, Row, Table, func, select
 
 from inkling.network.evaluation import Evaluation
@@ -28,8 +29,13 @@ def columns_of(table: Table) -> list[ColumnElement[Any]]:
 def newest_rows(
     connection: Connection, table: Table, key: Column[Any], limit: int, before: int | None
 ) -> list[Row[Any]]:
-    """Return at most `limit` rows, newest first; if `before` is given, only those with a smaller key."""
+    """Return at most `limit` rows, newest first; if `before` is given, only those with a smaller key.
+
+    Versions that were deleted are left out.
+    """
     query = select(*columns_of(table)).order_by(key.desc()).limit(limit)
+    if "deleted_at" in table.c:
+        query = query.where(table.c.deleted_at.is_(None))
     return list(connection.execute(query if before is None else query.where(key < before)).all())
 
 
@@ -43,7 +49,11 @@ def to_progress(row: Row[Any]) -> Progress:
 
 
 def to_version(row: Row[Any]) -> Version:
-    return _record(Version, row, evaluation=Evaluation.model_validate(row.evaluation))
+    try:
+        evaluation = Evaluation.model_validate(row.evaluation) if row.measured_by else None
+    except ValidationError:  # of a release that checked less
+        evaluation = None
+    return _record(Version, row, evaluation=evaluation, measured_by=row.measured_by if evaluation else None)
 
 
 def to_promotion(row: Row[Any]) -> Promotion:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from inkling.errors import IdempotencyKeyError, LeaseLostError, QueueFullError, RunFinishedError, UnknownRunError
 from inkling.network.recipe import Recipe
 from inkling.registry.database import Database
+from inkling.registry.quota import VersionQuota
 from inkling.registry.records import ErrorType, Lease, Progress, PromotePolicy, Run, Snapshot
 from inkling.registry.rows import newest_rows, now, to_progress, to_run
 from inkling.registry.tables import run_progress, run_snapshots, runs
@@ -32,11 +33,17 @@ class Runs:
     # for clients
 
     def queue(
-        self, recipe: Recipe, promote: PromotePolicy, max_queued: int, idempotency_key: str | None = None
+        self,
+        recipe: Recipe,
+        promote: PromotePolicy,
+        max_queued: int,
+        idempotency_key: str | None = None,
+        quota: VersionQuota | None = None,
     ) -> tuple[Run, bool]:
         """Queue a run; return it and whether it is new. A repeated call with the same key returns the first call's run.
 
         Raises:
+            VersionQuotaError: its version would exceed the quota.
             QueueFullError: `max_queued` runs are queued already.
             IdempotencyKeyError: the key was used with another recipe or policy.
         """
@@ -45,6 +52,8 @@ class Runs:
                 query = select(runs).where(runs.c.idempotency_key == idempotency_key)
                 if row := connection.execute(query).one_or_none():
                     return _same_request(to_run(row), recipe, promote, idempotency_key), False
+            if quota:
+                quota.require_room(connection)
             queued = connection.scalar(select(func.count()).where(runs.c.state == "queued")) or 0
             if queued >= max_queued:
                 raise QueueFullError(

@@ -56,6 +56,7 @@ runs = Table(
     Column("error", Text),
     Column("decision", Text),
     Column("version", Integer, ForeignKey("versions.version")),
+    Column("trouble", Text),
     sqlite_autoincrement=True,
 )
 
@@ -88,6 +89,8 @@ versions = Table(
     Column("evaluation", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("origin", String(16), nullable=False),
+    Column("measured_by", String(16)),
+    Column("deleted_at", UtcDateTime),
     sqlite_autoincrement=True,
 )
 

@@ -62,7 +62,8 @@ def _progress_problems(connection: Connection) -> Iterator[str]:
 
 
 def _version_problems(connection: Connection) -> Iterator[str]:
-    for version in connection.execute(select(versions).order_by(versions.c.version)):
+    present = select(versions).where(versions.c.deleted_at.is_(None)).order_by(versions.c.version)
+    for version in connection.execute(present):
         name = f"version {version.version}"
         content = bytes(version.checkpoint)
         if (digest := hashlib.sha256(content).hexdigest()) != version.digest:

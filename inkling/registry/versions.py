@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
-from inkling.errors import PromotionMovedError, UnknownVersionError
+from inkling.errors import PromotionMovedError, ServedVersionError, UnknownVersionError
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.evaluation import Evaluation
 from inkling.registry.database import Database
-from inkling.registry.records import Decision, Promotion, Version
+from inkling.registry.quota import VersionQuota
+from inkling.registry.records import Decision, MeasuredBy, Promotion, Version
 from inkling.registry.rows import columns_of, newest_rows, now, to_promotion, to_version
 from inkling.registry.tables import promotions, versions
 
@@ -28,22 +29,58 @@ class Versions:
         """Add and promote the shipped checkpoint if the registry has no version."""
         with self._database.write() as connection:
             if connection.execute(select(versions.c.version).limit(1)).first() is None:
-                version = add_version(connection, checkpoint, "shipped")
+                version = add_version(connection, checkpoint, "shipped", measured_by="release")
                 decision = Decision(is_promoted=True, reason="the version that Inkling ships with")
                 record_decision(connection, version.version, "shipped", decision)
 
-    def add_upload(self, checkpoint: Checkpoint, evaluation: Evaluation | None = None) -> Version:
+    def add_upload(
+        self, checkpoint: Checkpoint, evaluation: Evaluation | None = None, quota: VersionQuota | None = None
+    ) -> Version:
         """Add a checkpoint without promoting it; for a file that is a version already, return that version.
 
         Args:
             checkpoint: loaded, and so verified.
-            evaluation: measured on test images; without it, the one on the checkpoint's card is recorded.
+            evaluation: measured on test images; without it, the version has none, whatever its card claims.
+            quota: the limits on versions; None: none.
+
+        Raises:
+            VersionQuotaError: the registry is full.
         """
         with self._database.write() as connection:
-            same = select(*columns_of(versions)).where(versions.c.digest == checkpoint.digest).limit(1)
-            if row := connection.execute(same.order_by(versions.c.version)).one_or_none():
-                return to_version(row)
-            return add_version(connection, checkpoint, "upload", evaluation=evaluation)
+            if same := _read_same(connection, checkpoint.digest):
+                return same
+            if quota:
+                quota.require_room(connection, len(checkpoint.content))
+            measured_by: MeasuredBy | None = "server" if evaluation else None
+            return add_version(connection, checkpoint, "upload", measured_by=measured_by, evaluation=evaluation)
+
+    def find(self, digest: str) -> Version | None:
+        """Return the oldest version whose checkpoint file has this SHA-256, None if there is none."""
+        with self._database.read() as connection:
+            return _read_same(connection, digest)
+
+    def require_room(self, quota: VersionQuota, size_bytes: int = 0) -> None:
+        """Check that one more version may be added.
+
+        Raises:
+            VersionQuotaError: the registry is full.
+        """
+        with self._database.read() as connection:
+            quota.require_room(connection, size_bytes)
+
+    def delete(self, version: int) -> None:
+        """Delete a version and its file. Its promotions and the run that made it stay, and name it.
+
+        Raises:
+            UnknownVersionError: there is no such version.
+            ServedVersionError: it is served.
+        """
+        with self._database.write() as connection:
+            read_version(connection, version)
+            served = read_served(connection)
+            if served is not None and served.version == version:
+                raise ServedVersionError(f"version {version} is served: promote another one first")
+            drop_version(connection, version)
 
     def get(self, version: int) -> Version:
         """Return a version.
@@ -57,7 +94,16 @@ class Versions:
     def newest(self, limit: int, before: int | None = None) -> list[Version]:
         """Return the newest versions, newest first; if `before` is given, only those with a smaller number."""
         with self._database.read() as connection:
-            return [to_version(row) for row in newest_rows(connection, versions, versions.c.version, limit, before)]
+            rows = newest_rows(connection, versions, versions.c.version, limit, before)
+            return [to_version(row) for row in rows]
+
+    def fallbacks(self) -> list[int]:
+        """Return the versions in the order in which they stand in for a served one that does not load.
+
+        First those that were promoted, the last promoted one first; then the others, newest first.
+        """
+        with self._database.read() as connection:
+            return read_fallbacks(connection)
 
     def checkpoint(self, version: int) -> bytes:
         """Return the checkpoint file of a version.
@@ -110,6 +156,8 @@ def add_version(
     connection: Connection,
     checkpoint: Checkpoint,
     origin: Literal["shipped", "run", "upload"],
+    *,
+    measured_by: MeasuredBy | None,
     run_id: int | None = None,
     evaluation: Evaluation | None = None,
 ) -> Version:
@@ -122,17 +170,39 @@ def add_version(
             evaluation=(evaluation or checkpoint.card.evaluation).model_dump(),
             created_at=now(),
             origin=origin,
+            measured_by=measured_by,
         )
         .returning(versions.c.version)
     ).one()
     return read_version(connection, row.version)
 
 
+def drop_version(connection: Connection, version: int) -> None:
+    """Delete a version's file; its row stays, because promotions and runs name it."""
+    values = {"checkpoint": b"", "deleted_at": now()}
+    connection.execute(update(versions).where(versions.c.version == version).values(values))
+
+
 def read_version(connection: Connection, version: int) -> Version:
     row = connection.execute(select(*columns_of(versions)).where(versions.c.version == version)).one_or_none()
     if row is None:
         raise UnknownVersionError(f"there is no version {version}")
+    if row.deleted_at:
+        raise UnknownVersionError(f"version {version} was deleted at {row.deleted_at:%Y-%m-%d %H:%M} UTC")
     return to_version(row)
+
+
+def _read_same(connection: Connection, digest: str) -> Version | None:
+    same = select(*columns_of(versions)).where(versions.c.digest == digest, versions.c.deleted_at.is_(None))
+    row = connection.execute(same.order_by(versions.c.version).limit(1)).one_or_none()
+    return to_version(row) if row else None
+
+
+def read_fallbacks(connection: Connection) -> list[int]:
+    promoted = select(promotions.c.version).where(promotions.c.is_promoted).order_by(promotions.c.id.desc())
+    present = select(versions.c.version).where(versions.c.deleted_at.is_(None)).order_by(versions.c.version.desc())
+    newest = connection.scalars(present).all()
+    return [version for version in dict.fromkeys([*connection.scalars(promoted), *newest]) if version in newest]
 
 
 def read_checkpoint(connection: Connection, version: int) -> bytes:

@@ -41,6 +41,7 @@ def test_every_call_of_the_contract_is_documented_under_its_operation_id(documen
         "POST /versions": "upload_version",
         "GET /versions/current": "get_current_version",
         "GET /versions/{version}": "get_version",
+        "DELETE /versions/{version}": "delete_version",
         "GET /versions/{version}/checkpoint": "download_checkpoint",
         "PUT /versions/current": "promote_version",
         "GET /promotions": "list_promotions",
@@ -188,7 +189,13 @@ def test_errors_that_a_call_can_meet_are_documented(
 
 def test_unsafe_calls_are_documented_with_the_key(document: dict[str, Any]) -> None:
     secured = {name for name, operation in operations(document) if operation.get("security")}
-    assert secured == {"POST /train", "DELETE /train/{run_id}", "POST /versions", "PUT /versions/current"}
+    assert secured == {
+        "POST /train",
+        "DELETE /train/{run_id}",
+        "POST /versions",
+        "PUT /versions/current",
+        "DELETE /versions/{version}",
+    }
     (scheme,) = document["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 

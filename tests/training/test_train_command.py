@@ -156,7 +156,7 @@ def test_published_training_is_a_run_with_a_version(store: StoreSettings, regist
     assert out.read_bytes() == registry.versions.checkpoint(2)
     *lines, last = ended.stdout.splitlines()
     assert all(re.fullmatch(LINE.format(step=step), line) for step, line in zip((20, 40), lines, strict=True))
-    assert last == f"Test Accuracy: {registry.versions.get(2).evaluation.accuracy:f}"
+    assert last == f"Test Accuracy: {load(registry.versions.checkpoint(2)).card.evaluation.accuracy:f}"
     assert "version 2: the promote policy is always" in ended.stderr
 
 

@@ -118,6 +118,14 @@ def test_registry_without_a_served_version_predicts_with_the_shipped_network(
     assert inkling_here("predict", *files, "--data-dir", settings.data_dir).stdout == expected
 
 
+def test_delete_removes_a_version_that_is_not_served(inkling_here: InklingHere, two_versions: list[str]) -> None:
+    check_error(inkling_here("delete", "2", *two_versions), 1, "error: version 2 is served", "`inkling promote V`")
+    result = inkling_here("delete", "1", *two_versions)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "version 1 is deleted\n", "")
+    assert len(inkling_here("versions", *two_versions).stdout.splitlines()) == 1
+    check_error(inkling_here("delete", "1", *two_versions), 1, "error: version 1 was deleted at ")
+
+
 # verify
 
 

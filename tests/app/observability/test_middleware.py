@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
 from app.settings import Settings
-from inkling.network.classifier import Classifier
 from tests.support.bodies import JSON, RAW
 from tests.support.servers import Server, start_server
 from tests.support.services import connect
@@ -129,8 +128,8 @@ def wrapped(app: ASGIApp, metrics: Metrics, *, access_log: bool = False) -> http
     return httpx.AsyncClient(transport=httpx.ASGITransport(middleware), base_url="http://127.0.0.1")
 
 
-def statuses(metrics: Metrics, classifier: Classifier) -> set[str]:
-    content, _ = metrics.exposition("text/plain", classifier)
+def statuses(metrics: Metrics) -> set[str]:
+    content, _ = metrics.exposition("text/plain", None)
     return {
         sample.labels["status"]
         for family in text_string_to_metric_families(content.decode())
@@ -151,7 +150,7 @@ async def test_unforeseen_error_is_logged_under_the_request_id(caplog: pytest.Lo
     assert "RuntimeError: unforeseen" in caplog.text
 
 
-async def test_error_after_the_answer_began_breaks_the_connection(classifier: Classifier) -> None:
+async def test_error_after_the_answer_began_breaks_the_connection() -> None:
     async def fail_late(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError("too late")
@@ -160,10 +159,10 @@ async def test_error_after_the_answer_began_breaks_the_connection(classifier: Cl
     async with wrapped(fail_late, metrics) as client:
         with pytest.raises(RuntimeError, match="too late"):
             await client.get("/")
-    assert statuses(metrics, classifier) == {"200"}
+    assert statuses(metrics) == {"200"}
 
 
-async def test_client_that_does_not_wait_is_counted_as_closed(classifier: Classifier) -> None:
+async def test_client_that_does_not_wait_is_counted_as_closed() -> None:
     async def read(scope: Scope, receive: Receive, send: Send) -> None:
         await Request(scope, receive).body()
 
@@ -176,7 +175,7 @@ async def test_client_that_does_not_wait_is_counted_as_closed(classifier: Classi
     metrics = Metrics()
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
     await RequestMiddleware(read, metrics=metrics, max_body_bytes=LIMIT, access_log=False)(scope, disconnected, send)
-    assert statuses(metrics, classifier) == {"499"}
+    assert statuses(metrics) == {"499"}
 
 
 async def test_what_is_not_http_passes_through() -> None:

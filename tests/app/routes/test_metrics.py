@@ -2,7 +2,9 @@ import httpx
 import numpy as np
 import pytest
 
+from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
+from tests.support.services import connect, retrained
 
 pytestmark = pytest.mark.anyio
 
@@ -15,8 +17,38 @@ async def test_report_is_the_served_versions_evaluation(client: httpx.AsyncClien
         "version": 1,
         "digest": shipped.digest,
         "dataset": shipped.card.dataset,
+        "measured_by": "release",
+        "refused": None,
     }
     assert report["accuracy"] == report["correct"] / report["total"]
+
+
+async def test_claims_of_an_uploaded_file_are_not_repeated(settings: Settings, shipped: Checkpoint) -> None:
+    # given: a server without test images, and a network that has learned nothing, with the card of the shipped one
+    upload = retrained(shipped, 2)
+    async with connect(settings.model_copy(update={"mnist_dir": None})) as client:
+        version = (await client.post("/versions", content=upload.content)).json()
+        await client.put("/versions/current", json={"version": version["version"]})
+        # then
+        assert (version["evaluation"], version["measured_by"]) == (None, None)
+        report = (await client.get("/metrics")).json()
+        assert (report["version"], report["digest"]) == (2, upload.digest)
+        assert {report[name] for name in ("accuracy", "total", "loss", "digits", "measured_by")} == {None}
+        exposition = (await client.get("/metrics?format=prometheus")).text
+        assert "inkling_test_accuracy NaN" in exposition
+        assert "inkling_test_images 0.0" in exposition
+        assert "inkling_promotion_refused 0.0" in exposition
+
+
+async def test_uploaded_file_is_measured_where_there_are_test_images(
+    client: httpx.AsyncClient, shipped: Checkpoint
+) -> None:
+    upload = retrained(shipped, 2)
+    version = (await client.post("/versions", content=upload.content)).json()
+    await client.put("/versions/current", json={"version": version["version"]})
+    report = (await client.get("/metrics")).json()
+    assert (report["measured_by"], report["total"]) == ("server", 500)
+    assert report["accuracy"] == version["evaluation"]["accuracy"] < 0.5 < shipped.card.evaluation.accuracy
 
 
 async def test_figures_of_the_report_agree_with_each_other(client: httpx.AsyncClient) -> None:

@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from app.settings import Settings
 from inkling import mnist
+from inkling.errors import ServedVersionError
 from inkling.mnist import TEST_LABELS
 from inkling.network import checkpoint
 from inkling.network.checkpoint import Checkpoint
@@ -54,6 +56,8 @@ async def test_checkpoint_is_downloaded_as_it_was_published(client: httpx.AsyncC
     assert (await client.get("/versions/2")).json()["size_bytes"] == len(second.content)
     assert response.headers["content-type"] == "application/octet-stream"
     assert response.headers["content-disposition"] == 'attachment; filename="inkling-2.safetensors"'
+    digest = base64.b64encode(hashlib.sha256(response.content).digest()).decode()
+    assert response.headers["content-digest"] == f"sha-256=:{digest}:"
     assert response.headers["etag"] == f'"{hashlib.sha256(response.content).hexdigest()}"'
 
 
@@ -134,15 +138,6 @@ async def test_uploaded_checkpoint_is_measured_on_the_test_images_and_not_served
     assert (await client.put("/versions/current", json={"version": 2})).is_success
     answer = await client.post("/predict", content=bytes(784), headers={"Content-Type": RAW})
     assert answer.headers["x-model-version"] == "2"
-
-
-async def test_uploaded_checkpoint_is_taken_at_its_cards_word_without_test_images(
-    settings: Settings, shipped: Checkpoint
-) -> None:
-    async with connect(settings.model_copy(update={"mnist_dir": None})) as client:
-        version = (await client.post("/versions", content=retrained(shipped, 2).content)).json()
-    assert version["evaluation"]["total"] == shipped.card.evaluation.total == 10_000
-    assert version["evaluation"]["correct"] == shipped.card.evaluation.correct
 
 
 async def test_same_file_again_is_the_version_that_it_made(client: httpx.AsyncClient, shipped: Checkpoint) -> None:
@@ -269,3 +264,77 @@ async def test_damaged_test_images_are_no_mistake_of_the_uploaders(
         response = await client.post("/versions", content=retrained(shipped, 2).content)
         assert response.status_code == 503
         assert TEST_LABELS in response.json()["detail"]
+
+
+def content_digest(content: bytes, algorithm: str = "sha256") -> str:
+    return base64.b64encode(hashlib.new(algorithm, content).digest()).decode()
+
+
+async def test_upload_with_its_digest_is_checked(client: httpx.AsyncClient, shipped: Checkpoint) -> None:
+    content = retrained(shipped, 2).content
+    right, wrong = content_digest(content), content_digest(b"another file")
+    for header in (f"sha-256=:{wrong}:", f"sha-256=:{right}:, sha-512=:{wrong}:", "sha-256=abc", "sha-256=:a:", ""):
+        response = await client.post("/versions", content=content, headers={"Content-Digest": header})
+        assert (response.status_code, response.json()["title"]) == (400, "Content digest mismatch"), header
+        assert "Content-Digest" in response.json()["detail"]
+    assert len((await client.get("/versions")).json()["items"]) == 1
+    header = f"md5=:AAAA:, sha-512=:{content_digest(content, 'sha512')}:, sha-256=:{right}:"
+    response = await client.post("/versions", content=content, headers={"Content-Digest": header})
+    assert response.status_code == 201
+
+
+# deletion
+
+
+async def test_deleted_version_is_gone_and_its_history_stays(client: httpx.AsyncClient, second: Checkpoint) -> None:
+    # when
+    response = await client.delete("/versions/2")
+    # then
+    assert (response.status_code, response.content) == (204, b"")
+    for path in ("/versions/2", "/versions/2/checkpoint"):
+        gone = await client.get(path)
+        assert gone.status_code == 404
+        assert gone.json()["detail"].startswith("version 2 was deleted at 20")
+    assert (await client.delete("/versions/2")).status_code == 404
+    assert (await client.put("/versions/current", json={"version": 2})).status_code == 404
+    assert [item["version"] for item in (await client.get("/versions")).json()["items"]] == [1]
+    assert [item["version"] for item in (await client.get("/promotions")).json()["items"]] == [2, 1]
+    assert (await client.get("/train/1")).json()["version"] == 2
+    # then: the same file is a new version
+    assert (await client.post("/versions", content=second.content)).json()["version"] == 3
+
+
+async def test_served_version_cannot_be_deleted(client: httpx.AsyncClient, registry: Registry) -> None:
+    response = await client.delete("/versions/1")
+    assert (response.status_code, response.json()["title"]) == (409, "The version is served")
+    assert "promote another one first" in response.json()["detail"]
+    with pytest.raises(ServedVersionError):
+        registry.versions.delete(1)
+    assert (await client.get("/versions/1")).status_code == 200
+
+
+async def test_unknown_version_cannot_be_deleted(client: httpx.AsyncClient) -> None:
+    assert (await client.delete("/versions/7")).status_code == 404
+    assert (await client.delete("/versions/0")).status_code == 422
+
+
+async def test_deletion_needs_the_key(settings: Settings, second: Checkpoint) -> None:
+    async with connect(settings.model_copy(update={"api_key": SecretStr("a long key")})) as client:
+        assert (await client.delete("/versions/2")).status_code == 401
+        assert (await client.delete("/versions/2", headers={"Authorization": "Bearer a long key"})).status_code == 204
+
+
+async def test_quota_of_versions_names_its_limit_and_the_remedy(settings: Settings, shipped: Checkpoint) -> None:
+    async with connect(settings.model_copy(update={"max_versions": 2})) as client:
+        run = await client.post("/train", headers={"Idempotency-Key": "k"})
+        assert (await client.post("/versions", content=retrained(shipped, 2).content)).status_code == 201
+        for response in (
+            await client.post("/versions", content=retrained(shipped, 3).content),
+            await client.post("/train"),
+        ):
+            assert (response.status_code, response.json()["title"]) == (429, "Too many versions")
+            assert "there are 2 versions, the limit is 2; make room with DELETE" in response.json()["detail"]
+        again = await client.post("/train", headers={"Idempotency-Key": "k"})
+        assert again.json()["id"] == run.json()["id"]
+        assert (await client.delete("/versions/2")).status_code == 204
+        assert (await client.post("/versions", content=retrained(shipped, 3).content)).status_code == 201

@@ -22,6 +22,13 @@ def damaged(checkpoint: Checkpoint) -> Checkpoint:
     return Checkpoint(checkpoint.content[:1000], checkpoint.parameters, checkpoint.card)
 
 
+def flipped(content: bytes, where: int = 100_000) -> bytes:
+    """Return a file with one bit flipped."""
+    changed = bytearray(content)
+    changed[where] ^= 4
+    return bytes(changed)
+
+
 def replace_content(settings: Settings, version: int, content: bytes) -> None:
     """Damage a version's file in the database, behind the registry's back."""
     connection = sqlite3.connect(settings.data_dir / "inkling.db")
@@ -102,14 +109,66 @@ def test_version_whose_bytes_changed_is_refused(registry: Registry, settings: Se
     assert "SHA-256" in serving.refused
 
 
-def test_version_without_a_good_one_before_it_says_why_nothing_is_served(
-    registry: Registry, shipped: Checkpoint
-) -> None:
-    publish(registry, damaged(shipped))
+def test_shipped_network_is_served_if_no_version_loads(registry: Registry, shipped: Checkpoint) -> None:
+    publish(registry, damaged(retrained(shipped, 2)))
     serving = CurrentVersion(registry)
     serving.poll()
-    with pytest.raises(UnavailableError, match="version 1 is refused"):
-        serving.predictor.classifier  # noqa: B018
+    assert (serving.served.version.version, serving.served.version.digest) == (0, shipped.digest)
+    assert serving.refused is not None
+    assert serving.refused.startswith("version 1 is refused: ")
+    assert "the network that ships is served instead" in serving.refused
+
+
+def test_damaged_copy_of_the_shipped_network_is_replaced_by_the_installed_file(
+    registry: Registry, settings: Settings, shipped: Checkpoint
+) -> None:
+    registry.versions.add_first(shipped)
+    replace_content(settings, 1, flipped(shipped.content))
+    serving = CurrentVersion(registry)
+    serving.poll()
+    assert (serving.served.version.version, serving.predictor.version) == (1, 1)
+    assert serving.refused is not None
+    assert "its copy in the installed package is served instead" in serving.refused
+
+
+def test_last_promoted_version_that_loads_stands_in_for_a_damaged_one_after_a_restart(
+    registry: Registry, settings: Settings, shipped: Checkpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    # given: versions 1 to 3 were served, 4 was not promoted; the bits of 3 flip
+    registry.versions.add_first(shipped)
+    for seed in (2, 3):
+        publish(registry, retrained(shipped, seed))
+    publish(registry, retrained(shipped, 4), promoted=False)
+    whole = registry.versions.checkpoint(3)
+    replace_content(settings, 3, flipped(whole))
+    # when
+    serving = CurrentVersion(registry, retry_s=0)
+    serving.poll()
+    # then
+    assert serving.predictor.version == 2
+    assert serving.refused is not None
+    assert serving.refused.startswith("version 3 is refused: ")
+    assert "version 2 is served instead" in serving.refused
+    assert "version 3 is refused" in caplog.text
+    # when: the file is whole again
+    replace_content(settings, 3, whole)
+    serving.poll()
+    # then
+    assert serving.predictor.version == 3
+    assert serving.served.version.digest == retrained(shipped, 3).digest
+
+
+@pytest.mark.parametrize("where", [100, 3000, 200_000, -1])
+def test_flipped_bit_anywhere_is_noticed(
+    registry: Registry, settings: Settings, shipped: Checkpoint, where: int
+) -> None:
+    registry.versions.add_first(shipped)
+    publish(registry, retrained(shipped, 2))
+    replace_content(settings, 2, flipped(registry.versions.checkpoint(2), where))
+    serving = CurrentVersion(registry)
+    serving.poll()
+    assert serving.predictor.version == 1
+    assert serving.refused is not None
 
 
 def test_readers_see_whole_versions_while_many_look_at_once(
@@ -179,22 +238,23 @@ async def test_readyz_says_which_version_is_refused(
 
 
 @pytest.mark.anyio
-async def test_server_without_a_good_version_lives_and_is_not_ready(
+async def test_server_whose_served_version_is_damaged_starts_and_says_so(
     settings: Settings, registry: Registry, shipped: Checkpoint
 ) -> None:
+    registry.versions.add_first(shipped)
     publish(registry, damaged(shipped))
     async with connect(settings) as client:
-        assert (await client.get("/livez")).status_code == 200
-        for response in (
-            await client.get("/readyz"),
-            await client.get("/metrics"),
-            await client.post("/predict", content=bytes(784), headers={"Content-Type": RAW}),
-        ):
-            assert response.status_code == 503
-            assert response.headers["retry-after"]
-            assert response.json()["detail"].startswith("version 1 is refused: ")
-        publish(registry, shipped)
-        await eventually_answers(client, "/readyz", lambda response: response.status_code == 200)
+        ready = (await client.get("/readyz")).json()
+        assert (ready["version"], ready["refused"][:23]) == (1, "version 2 is refused: n")
+        metrics = (await client.get("/metrics")).json()
+        assert (metrics["version"], metrics["refused"]) == (1, ready["refused"])
+        assert "inkling_promotion_refused 1.0" in (await client.get("/metrics?format=prometheus")).text
+        response = await client.post("/predict", content=bytes(784), headers={"Content-Type": RAW})
+        assert (response.status_code, response.json()["version"]) == (200, 1)
+        # the version that stands in cannot be deleted
+        assert (await client.delete("/versions/1")).status_code == 409
+        publish(registry, retrained(shipped, 3))
+        await eventually_answers(client, "/readyz", lambda response: response.json()["refused"] is None)
 
 
 @pytest.mark.anyio

@@ -11,7 +11,6 @@ from app.observability.metrics import Metrics
 from app.serving.training_throttle import PROBE_S, WINDOW_S, TrainingThrottle
 from app.settings import Settings
 from inkling.locks.pause_lock import PauseLock
-from inkling.network.classifier import Classifier
 from tests.support.bodies import RAW
 from tests.support.servers import Server, start_server
 from tests.support.services import eventually, open_registry
@@ -96,9 +95,9 @@ def test_lock_that_a_checking_trainer_refuses_is_tried_again(
     assert trainer.is_held()
 
 
-def test_lag_and_pause_are_in_the_metrics(probes: Probes, metrics: Metrics, classifier: Classifier) -> None:
+def test_lag_and_pause_are_in_the_metrics(probes: Probes, metrics: Metrics) -> None:
     probes.wait(*[0.02] * 4, *[0.3] * 2)
-    exposition = metrics.exposition("text/plain", classifier)[0].decode()
+    exposition = metrics.exposition("text/plain", None)[0].decode()
     assert 'inkling_event_loop_lag_seconds_bucket{le="0.025"} 4.0' in exposition
     assert "inkling_event_loop_lag_seconds_count 6.0" in exposition
     assert "inkling_training_paused 1.0" in exposition

@@ -301,3 +301,25 @@ def test_damaged_header_is_refused_or_harmless(data: st.DataObject) -> None:
 
 
 GOOD = make_checkpoint().content
+
+
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.9999])
+def test_file_with_a_flipped_bit_is_refused(checkpoint: Checkpoint, share: float) -> None:
+    content = bytearray(checkpoint.content)
+    content[int(share * len(content))] ^= 1
+    with pytest.raises(CheckpointError):
+        load(bytes(content))
+
+
+def test_file_states_its_own_digest(checkpoint: Checkpoint) -> None:
+    length = struct.unpack("<Q", checkpoint.content[:8])[0]
+    assert length % 8 == 0
+    stated = json.loads(checkpoint.content[8 : 8 + length])["__metadata__"]["sha256"]
+    without = checkpoint.content.replace(stated.encode(), b"0" * 64)
+    assert hashlib.sha256(without).hexdigest() == stated
+    with pytest.raises(CheckpointError, match=f"its SHA-256 is {stated}, its metadata state {'0' * 64}: it is damaged"):
+        load(without)
+
+
+def test_saved_twice_it_is_the_same_file(checkpoint: Checkpoint) -> None:
+    assert save(checkpoint.parameters, checkpoint.card).content == checkpoint.content

@@ -21,6 +21,7 @@ from inkling.registry.tables import metadata
 from inkling.settings import StoreSettings
 from tests.support.concurrency import in_processes
 from tests.support.databases import connect, migrations
+from tests.support.networks import make_evaluation
 from tests.support.processes import DEADLINE_S, run_training, without_module
 
 
@@ -75,6 +76,32 @@ def test_database_of_the_first_release_is_upgraded_and_keeps_its_rows(
     assert leased is not None
     assert registry.runs.snapshot(leased.run.id) is None
     registry.close()
+
+
+def test_only_uploads_that_a_server_measured_keep_their_evaluation(
+    first_release: StoreSettings, checkpoint: Checkpoint
+) -> None:
+    # given: an upload with its card's own claim, one that was measured, and one that is damaged
+    claim = checkpoint.card.evaluation
+    with connect(first_release.registry_url) as connection:
+        for content, evaluation in (
+            (checkpoint.content, claim),
+            (checkpoint.content, make_evaluation(3)),
+            (b"damaged", claim),
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO versions (digest, checkpoint, evaluation, created_at, origin)"
+                    " VALUES ('00', :content, :evaluation, '2024-07-01 12:00:00', 'upload')"
+                ),
+                {"content": content, "evaluation": evaluation.model_dump_json()},
+            )
+    # when
+    registry = Registry(first_release.registry_url)
+    # then
+    found = {version.version: (version.measured_by, version.evaluation) for version in registry.versions.newest(10)}
+    registry.close()
+    assert found == {1: ("trainer", claim), 2: (None, None), 3: ("server", make_evaluation(3)), 4: (None, None)}
 
 
 def test_upgraded_database_is_as_a_new_one(first_release: StoreSettings) -> None:

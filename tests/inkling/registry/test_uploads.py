@@ -1,16 +1,18 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from inkling.errors import CheckpointError, DatasetError
+from inkling.errors import CheckpointError, DatasetError, VersionQuotaError
 from inkling.mnist import TEST_IMAGES, TEST_LABELS, load_test
-from inkling.network.checkpoint import SHAPES, Checkpoint, save
+from inkling.network.checkpoint import SHAPES, Checkpoint, load, save
 from inkling.network.classifier import Classifier
 from inkling.network.evaluation import evaluate
+from inkling.registry.quota import VersionQuota
 from inkling.registry.registry import Registry
 from inkling.registry.uploads import add_upload_verified
-from tests.support.networks import make_card
+from tests.support.networks import make_card, make_checkpoint, random_parameters
 
 
 def test_upload_is_evaluated_on_the_test_images(
@@ -28,11 +30,11 @@ def test_upload_is_evaluated_on_the_test_images(
     assert registry.versions.served() is None
 
 
-def test_upload_without_test_images_keeps_the_evaluation_on_its_card(
+def test_upload_without_test_images_has_no_evaluation(
     registry: Registry, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     version = add_upload_verified(registry, checkpoint.content, None, tmp_path)
-    assert version.evaluation == checkpoint.card.evaluation
+    assert (version.evaluation, version.measured_by) == (None, None)
 
 
 def test_test_images_are_also_found_in_the_data_directory(
@@ -40,13 +42,45 @@ def test_test_images_are_also_found_in_the_data_directory(
 ) -> None:
     (tmp_path / "mnist").symlink_to(small_mnist_dir)
     version = add_upload_verified(registry, checkpoint.content, None, tmp_path)
-    assert version.evaluation.total == 500
+    assert version.evaluation is not None
+    assert (version.evaluation.total, version.measured_by) == (500, "server")
 
 
 def test_same_file_again_is_the_same_version(registry: Registry, checkpoint: Checkpoint, tmp_path: Path) -> None:
     versions = [add_upload_verified(registry, checkpoint.content, None, tmp_path) for _ in range(2)]
     assert versions[0] == versions[1]
     assert len(registry.versions.newest(10)) == 1
+
+
+def test_one_file_uploaded_at_once_by_many_is_one_version(
+    registry: Registry, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        uploads = [threads.submit(add_upload_verified, registry, checkpoint.content, None, tmp_path) for _ in range(16)]
+    assert {upload.result().version for upload in uploads} == {1}
+    assert len(registry.versions.newest(10)) == 1
+
+
+def test_upload_beyond_the_quota_is_refused(registry: Registry, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    # given
+    size = len(checkpoint.content)
+    add_upload_verified(registry, checkpoint.content, None, tmp_path)
+    other = make_checkpoint(random_parameters(1)).content
+    for quota, message in (
+        (VersionQuota(max_versions=1, max_bytes=10 * size), "there are 1 versions, the limit is 1"),
+        (VersionQuota(max_versions=9, max_bytes=size + 1), f"1 versions hold {size} bytes, this one {len(other)}"),
+    ):
+        # then
+        with pytest.raises(VersionQuotaError, match=message):
+            add_upload_verified(registry, other, None, tmp_path, quota)
+        with pytest.raises(VersionQuotaError, match=message):  # the transaction itself
+            registry.versions.add_upload(load(other), quota=quota)
+        assert add_upload_verified(registry, checkpoint.content, None, tmp_path, quota).version == 1
+    # when
+    registry.versions.delete(1)
+    # then: the room is free, and the number is not used again
+    quota = VersionQuota(max_versions=1, max_bytes=size)
+    assert add_upload_verified(registry, checkpoint.content, None, tmp_path, quota).version == 2
 
 
 def overflowing() -> bytes:
