@@ -6,8 +6,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class Server:
         while not stopped.wait(0.05):
             try:
                 self._peak_mib = max(self._peak_mib, sum(self.process.resident_mib()))
-            except OSError:  # a process ended between two looks
+            except (OSError, IndexError):  # a process ended between two looks
                 continue
 
 
@@ -110,11 +110,17 @@ class Arena:
         trainer: str = "external",
         data_dir: Path | None = None,
         prefix: tuple[str, ...] = (),
-        **environment: str,
+        environment: Mapping[str, str] | None = None,
     ) -> Iterator[Server]:
-        """Start a server in compose's memory limit, yield it when it is ready, and stop it at the end."""
+        """Start a server, yield it when it is ready, and stop it at the end.
+
+        Its memory limit is compose's, unless it starts trainers, which have their own there.
+        """
         folder = self.new_folder()
-        with memory_group(compose_limit_mib()) as group:
+        limit: AbstractContextManager[MemoryGroup | None] = nullcontext()
+        if trainer == "external":
+            limit = memory_group(compose_limit_mib())
+        with limit as group:
             server = start_server(
                 data_dir or folder / "data",
                 folder / "log",
@@ -122,7 +128,7 @@ class Arena:
                 *options,
                 trainer=trainer,
                 prefix=prefix,
-                **environment,
+                environment=environment,
             )
             stopped = threading.Event()
             sampler = threading.Thread(target=server.sample_memory, args=(stopped,), daemon=True)
@@ -143,13 +149,13 @@ def start_server(
     *options: str,
     trainer: str = "external",
     prefix: tuple[str, ...] = (),
-    **environment: str,
+    environment: Mapping[str, str] | None = None,
 ) -> Server:
     """Start a server without waiting until it is ready."""
     port = processes.free_port()
     command = [*prefix, *processes.serve_command(port, data_dir, *options, trainer=trainer)]
     with log_file.open("ab") as log:
-        process = processes.start(group.wrap(command) if group else command, port, environment, log)
+        process = processes.start(group.wrap(command) if group else command, port, environment or {}, log)
     return Server(process, data_dir, log_file, group)
 
 

@@ -90,7 +90,7 @@ def _abandoned(arena: Arena) -> Measured:
 def _without_key(arena: Arena) -> Measured:
     """Declare a large body with a wrong key: it is refused before the body comes."""
     answers = []
-    with arena.server(INKLING_API_KEY=KEY) as server:
+    with arena.server(environment={"INKLING_API_KEY": KEY}) as server:
         for path in ("/train", "/versions"):
             for authorization in ("", "Bearer wrong-key"):
                 with connect(server, timeout_s=3) as connection:

@@ -35,7 +35,7 @@ def _guesses(arena: Arena) -> Measured:
                 key = f"guess-{number}-{sum(statuses.values())}"
                 statuses[client.post("/train", json={}, headers={"Authorization": f"Bearer {key}"}).status_code] += 1
 
-    with arena.server(INKLING_API_KEY=KEY) as server:
+    with arena.server(environment={"INKLING_API_KEY": KEY}) as server:
         ended = time.monotonic() + seconds
         threads = [threading.Thread(target=guess, args=(server, ended, i)) for i in range(8)]
         for thread in threads:
@@ -74,7 +74,7 @@ def _foreign_letters(arena: Arena) -> Measured:
     """A key that no header can carry is refused at the start, or works."""
     folder = arena.new_folder()
     key = "schl\u00fcssel-\u5bc6\u94a5"
-    server = start_server(folder / "data", folder / "log", None, INKLING_API_KEY=key)
+    server = start_server(folder / "data", folder / "log", None, environment={"INKLING_API_KEY": key})
     try:
         server.process.wait_for(server.process.is_ready)
         bearer = b"Bearer " + key.encode()

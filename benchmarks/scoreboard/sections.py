@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.scoreboard import bodies, connections, keys, pictures
+from benchmarks.scoreboard import (
+    bodies,
+    connections,
+    images,
+    keys,
+    kills,
+    pictures,
+    registry,
+    requests,
+    siege,
+    stop,
+    trainer,
+)
 from benchmarks.scoreboard.row import Attack
 
 SECTIONS: Mapping[str, Sequence[Attack]] = {
@@ -10,4 +22,11 @@ SECTIONS: Mapping[str, Sequence[Attack]] = {
     "Bodies": bodies.ATTACKS,
     "Connections": connections.ATTACKS,
     "Keys and pages": keys.ATTACKS,
+    "Requests": requests.ATTACKS,
+    "Images": images.ATTACKS,
+    "Registry": registry.ATTACKS,
+    "Stop": stop.ATTACKS,
+    "Training": trainer.ATTACKS,
+    "Processes": kills.ATTACKS,
+    "Siege": siege.ATTACKS,
 }
