@@ -9,7 +9,7 @@ SERVE := .venv/.installed-serve
 DEV := .venv/.installed-dev
 CLIENTS := .venv-clients/.installed
 
-.PHONY: help install serve test check openapi clients train bench bench-peers reliability scoreboard pictures image lock clean
+.PHONY: help install serve test check openapi clients train bench bench-peers reliability scoreboard audit pictures image lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +59,10 @@ reliability: $(DEV)  ## kill servers and trainers at random, and count what is l
 scoreboard: $(DEV)  ## run every attack and fault, and write docs/reliability.md (about 20 minutes)
 	$(BIN)/python -m benchmarks.scoreboard --seed $(SEED)
 
+AUDIT := .venv-audit/.installed
+audit: $(DEV) $(AUDIT)  ## compare the locked packages with the known advisories; exit code 2 where no source can be reached
+	$(BIN)/python -m benchmarks.audit
+
 pictures: $(DEV)  ## draw the README's sample digits and pictures again; needs Chromium and a Chinese font
 	$(BIN)/python -m tests.support.digits
 	$(BIN)/inkling predict docs/digits/*.png --plot docs/predictions.png
@@ -82,7 +86,7 @@ lock:  ## resolve pyproject.toml into the five locks; UPGRADE=--upgrade takes th
 	$(COMPILE) $(UPGRADE) --group pyproject.toml:clients -o requirements-clients.lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-clients .venv-peers dist .coverage* .*_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-audit .venv-clients .venv-peers dist .coverage* .*_cache .hypothesis .schemathesis
 
 
 # How .venv is made
@@ -135,6 +139,11 @@ $(CLIENTS): tests/clients/package-lock.json requirements-clients.lock | node-ver
 	.venv-clients/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-clients.lock
 	cp tests/clients/package.json tests/clients/package-lock.json .venv-clients
 	npm ci --prefix .venv-clients --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
+$(AUDIT):
+	test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet 'pip-audit>=2.9'
 	touch $@
 
 $(PEERS): benchmarks/peers.txt

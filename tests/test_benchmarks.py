@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 
 from app.bodies.images import read_images
 from app.bodies.limits import UploadLimits
-from benchmarks import bulk, chart, load, processes, serving, verdicts
+from benchmarks import audit, bulk, chart, load, processes, serving, verdicts
 from benchmarks.digits import make_digits, write_mnist
 from benchmarks.load import Load
 from benchmarks.serving import Race
@@ -145,3 +147,36 @@ def test_chart_file_grows_with_the_contestants(tmp_path: Path) -> None:
         with Image.open(io.BytesIO((tmp_path / "race.png").read_bytes())) as image:
             heights.append(image.height)
     assert heights[0] < heights[1]
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "words"),
+    [
+        ([{"name": "a", "version": "1", "vulns": []}], audit.CLEAN, "1 packages, no advisories"),
+        (
+            [{"name": "a", "version": "1", "vulns": [{"id": "X-1", "fix_versions": ["2"]}]}],
+            audit.VULNERABLE,
+            "a 1: X-1, fixed in 2",
+        ),
+        ([{"name": "a", "skip_reason": "not found"}], audit.UNKNOWN, "no source of advisories can be reached"),
+        ([], audit.UNKNOWN, "0 packages compared"),
+    ],
+)
+def test_audit_says_what_it_could_not_compare(packages: list[dict[str, object]], code: int, words: str) -> None:
+    found = audit.parse(json.dumps({"dependencies": packages}))
+    assert found.exit_code == code
+    assert words in str(found)
+
+
+def test_output_that_is_no_report_is_no_clean_audit() -> None:
+    assert audit.parse("").exit_code == audit.UNKNOWN
+
+
+@pytest.mark.parametrize(("package", "fixed"), [("python-multipart", (0, 0, 31)), ("pillow", (12, 3))])
+def test_floors_are_above_known_advisories(package: str, fixed: tuple[int, ...]) -> None:
+    project = tomllib.loads((processes.ROOT / "pyproject.toml").read_text())["project"]
+    (floor,) = [line.partition(">=")[2] for line in project["dependencies"] if line.startswith(f"{package}>=")]
+    assert tuple(map(int, floor.split("."))) >= fixed
+    for lock in processes.ROOT.glob("requirements*.lock"):
+        for version in re.findall(rf"^{package}==([\d.]+)", lock.read_text(), re.MULTILINE):
+            assert tuple(map(int, version.split("."))) >= fixed, lock.name

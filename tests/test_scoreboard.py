@@ -107,3 +107,10 @@ def test_compose_states_a_limit_of_at_most_384_mib() -> None:
 def test_short_row_holds(name: str, arena: Arena) -> None:
     (section,) = run(arena, only=[name]).values()
     assert section[0].verdict in (Verdict.HOLDS, Verdict.NOT_RUN), section[0].figure
+
+
+def test_every_defense_names_rows_and_every_row_defends() -> None:
+    document = (report.DOCUMENT.parent / "security.md").read_text()
+    tables = [line.rpartition(" | ")[2] for line in document.splitlines() if line.startswith("| ")]
+    named = {name for cells in tables for name in re.findall(r"`([a-z0-9-]+)`", cells)}
+    assert named == {each.name for each in every_attack()}

@@ -284,7 +284,7 @@ def _listed(names: list[str]) -> str:
 ATTACKS = (
     Attack("upgrade", "Bodies lost by an offered upgrade (h2c)", "every body is read", _upgrade),
     Attack("unread-parameters", "Parameters that nobody reads", "422 that names it", _unread_parameters),
-    Attack("disguised-files", "Other files sent as raw pixels", "refused, or read as what they are", _disguised),
+    Attack("disguised-files", "Other files sent as raw pixels", "refused, or read by their own type", _disguised),
     Attack("wrong-types", "Values of a wrong type", "4xx", _types),
     Attack("problems", "Errors that are not problem+json", "problem+json, 4xx", _problems),
     Attack("forged-log", "Log lines forged by a path", "none; the log knows the request id", _forged_log),

@@ -37,7 +37,8 @@ def _siege(arena: Arena) -> Measured:
     return Measured(
         f"{CLIENTS} clients for {seconds} s: " + ", ".join(counts),
         f"{memory}; {watch.predictions()}; {watch.probes()}, {watch.blocked()}; event-loop lag {lag}; "
-        f"{spent_s:.0f} s of CPU by the server; answers to the attackers: {_counted(total)}; not allowed: {wrong or 'none'}",
+        f"{spent_s:.0f} s of CPU by the server; answers to the attackers: {_counted(total)}; "
+        f"not allowed: {wrong or 'none'}",
         fits and compose_limit_mib() <= MOST_MIB and watch.predictions_hold() and watch.probes_hold() and not wrong,
     )
 

@@ -87,10 +87,10 @@ def _problems(server: Server) -> list[str]:
 def _killed(arena: Arena) -> Measured:
     """Kill the trainer once: the run goes on. Kill it twice: the run says by what."""
     with _training(arena) as server:
-        once = _queue(server, {**SMALL, "training_steps": 4000})
+        once = _queue(server, {**SMALL, "training_steps": 1500})
         _wait_for_steps(server, once)
         _signal_trainers(server, signal.SIGKILL)
-        survived = _wait(server, once, 60, "succeeded", "failed")
+        survived = _wait(server, once, 90, "succeeded", "failed")
         twice = _queue(server, LONG)
         for _ in range(2):
             _wait_for_steps(server, twice)
@@ -112,7 +112,7 @@ def _killed(arena: Arena) -> Measured:
 def _hung(arena: Arena) -> Measured:
     """Stop the trainer with SIGSTOP: the run ends without it, and a new run is trained."""
     with _training(arena) as server:
-        number = _queue(server, {**SMALL, "training_steps": 4000})
+        number = _queue(server, {**SMALL, "training_steps": 1500})
         _wait_for_steps(server, number)
         stopped = _signal_trainers(server, signal.SIGSTOP)
         started = time.monotonic()
