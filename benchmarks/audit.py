@@ -55,7 +55,7 @@ def audit(locks: list[Path]) -> Audit:
     """Compare the locks with the first source of advisories that can be reached."""
     found = [Audit(0, (), ())]
     for source in SOURCES:
-        found.append(parse(_pip_audit(source, locks)))
+        found.append(merge([parse(_pip_audit(source, lock)) for lock in locks]))
         if found[-1].exit_code != UNKNOWN:
             return found[-1]
     return max(found, key=lambda each: (each.compared, len(each.skipped)))
@@ -77,12 +77,24 @@ def parse(report: str) -> Audit:
     return Audit(len(compared), skipped, tuple(sorted(advisories)))
 
 
-def _pip_audit(source: str, locks: list[Path]) -> str:
+def merge(audits: list[Audit]) -> Audit:
+    """Return one audit of several locks, most of whose packages are the same."""
+    return Audit(
+        max(each.compared for each in audits),
+        tuple(sorted({name for each in audits for name in each.skipped})),
+        tuple(sorted({line for each in audits for line in each.advisories})),
+    )
+
+
+def _pip_audit(source: str, lock: Path) -> str:
     options = ["--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json"]
-    named = [word for lock in locks for word in ("--requirement", str(lock))]
     command = [str(PYTHON), "-m", "pip_audit", *options, "--vulnerability-service", source]
     return subprocess.run(
-        [*command, "--timeout", str(TIMEOUT_S), *named], capture_output=True, text=True, check=False, timeout=600
+        [*command, "--timeout", str(TIMEOUT_S), "--requirement", str(lock)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     ).stdout
 
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,8 +23,14 @@ from inkling.registry.registry import Registry
 
 SMALL = {"training_steps": 300, "display_step": 50, "validation_size": 200}
 LONG = {"training_steps": 200_000, "display_step": 100, "validation_size": 200}
-OOM_MIB = 300
-"""Less than importing TensorFlow takes."""
+OOM_MIB = 1200
+EATER = """
+open("/proc/self/oom_score_adj", "w").write("-1000")  # the kernel takes the trainer, not this process
+taken = []
+while True:
+    taken.append(bytearray(b"x") * (8 << 20))
+"""
+"""A program that takes all memory of its group."""
 LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/local/lib/faketime/libfaketime.so.1")
 
 
@@ -144,26 +152,30 @@ def _hung_cancel(arena: Arena) -> Measured:
 
 
 def _out_of_memory(arena: Arena) -> Measured:
-    """Let the kernel kill a trainer for its memory, then train with enough of it."""
+    """Let the kernel kill a trainer for its memory in the middle of a run, and start another one."""
     mnist = {"INKLING_MNIST_DIR": str(write_mnist(arena.new_folder() / "mnist"))}
     with arena.server() as server, memory_group(OOM_MIB) as group:
         if group is None:
             raise NotRunError("no memory cgroup can be made here")
-        number = _queue(server, SMALL)
+        number = _queue(server, {**SMALL, "training_steps": 6000})
         environment = {**mnist, "INKLING_DATA_DIR": str(server.data_dir)}
         command = [*processes.serve_command(0, Path())[:1], "worker", "--idle-exit", "3"]
-        small = processes.start(group.wrap(command), 0, environment)
-        small.popen.wait(60)
+        first = processes.start(group.wrap(command), 0, environment)
+        _wait_for_steps(server, number)
+        eater = subprocess.Popen(group.wrap([sys.executable, "-c", EATER]))
+        try:
+            code = first.popen.wait(60)
+        finally:
+            eater.kill()
+            eater.wait()
         kills = group.kills()
-        state = _run(server, number)["state"]
-        large = processes.start(command, 0, environment)
-        run = _wait(server, number, 90, "succeeded", "failed")
-        large.stop()
+        second = processes.start(command, 0, environment)
+        run = _wait(server, number, 100, "succeeded", "failed")
+        second.stop()
         problems = _problems(server)
     return Measured(
-        f"a trainer in {OOM_MIB} MiB, then one without a limit",
-        f"killed {kills} time(s) by the kernel, the run then: {state}; with memory: {run['state']}; "
-        f"{len(problems)} problems",
+        f"the kernel kills a trainer whose group has no memory left ({OOM_MIB} MiB); then another one is started",
+        f"killed: {kills}, exit code {code}; the run: {run['state']}; {len(problems)} problems in the registry",
         kills > 0 and run["state"] == "succeeded" and not problems,
     )
 
