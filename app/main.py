@@ -11,7 +11,20 @@ from app.admission.admission import Admission
 from app.fast.predict_route import PredictRoute
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
-from app.routes import docs, events, explain, health, metrics, page, predict, problems, promotions, train, versions
+from app.routes import (
+    docs,
+    document,
+    events,
+    explain,
+    health,
+    metrics,
+    page,
+    predict,
+    problems,
+    promotions,
+    train,
+    versions,
+)
 from app.settings import Settings
 from inkling import __version__
 
@@ -34,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         **openapi_schema.FRAME,
         lifespan=lifespan,
+        openapi_url=None,  # app/routes/document.py answers it
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect loses the bodies of some clients; the 404 names the path
@@ -50,7 +64,20 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     openapi_schema.install(app)
     app.router.routes.insert(0, PredictRoute())  # before all: the router tries the routes in their order
-    for route in (predict, explain, train, events, versions, promotions, metrics, health, problems, docs, page):
+    for route in (
+        predict,
+        explain,
+        train,
+        events,
+        versions,
+        promotions,
+        metrics,
+        health,
+        problems,
+        document,
+        docs,
+        page,
+    ):
         app.include_router(route.router)
     docs.mount_assets(app)
     return app

@@ -1,6 +1,7 @@
 """The OpenAPI document as a whole: what FastAPI leaves out of it, in the terms of OpenAPI 3.1 that generators read."""
 
 import re
+import threading
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -39,14 +40,14 @@ BY_HAND = (Problem, Predictions, Explanation)
 
 
 def install(app: FastAPI) -> None:
-    """Have the application complete its document, once."""
-    generate = app.openapi
+    """Have the application complete its document, once, in whatever threads it is asked for."""
+    generate, making = app.openapi, threading.Lock()
 
     def openapi() -> dict[str, Any]:
-        if not app.openapi_schema:
-            _complete(generate())
-        document: dict[str, Any] = app.openapi_schema or {}
-        return document
+        with making:
+            if app.openapi_schema is None:
+                _complete(generate())
+            return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
 

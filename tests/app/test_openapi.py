@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
@@ -211,8 +212,22 @@ def test_titles_of_statuses_are_http(document: dict[str, Any]) -> None:
 async def test_document_is_served_and_the_same_each_time(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
     first = (await client.get("/openapi.json")).json()
     assert first == (await client.get("/openapi.json")).json()
-    assert first["paths"].keys() == document["paths"].keys()
+    assert first == document
     assert first["openapi"].startswith("3.")
+
+
+@pytest.mark.anyio
+async def test_document_is_not_sent_again_to_who_has_it(client: httpx.AsyncClient) -> None:
+    tag = (await client.get("/openapi.json")).headers["ETag"]
+    again = await client.get("/openapi.json", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+
+
+def test_document_is_whole_in_whatever_thread_it_is_asked_for(app: FastAPI) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        documents = list(threads.map(lambda _: app.openapi(), range(8)))
+    assert all(document["components"]["headers"] for document in documents)
+    assert all(document is documents[0] for document in documents)
 
 
 def fuzz(settings: Settings, *, events_only: bool) -> set[tuple[str, int]]:
