@@ -43,7 +43,6 @@ RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
 TrainerDep = Annotated[TrainerProcess, Depends(_from_state("trainer"))]
 MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
 InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]
-ApiKeyDep = Annotated[str | None, Depends(_from_state("api_key"))]
 NormalizingDep = Annotated[CapacityLimiter, Depends(_from_state("normalizing"))]
 """Limits the threads that normalize pictures to one per CPU core: a photo takes some 300 MB."""
 UploadingDep = Annotated[CapacityLimiter, Depends(_from_state("uploading"))]

@@ -123,6 +123,13 @@ ADVICE: dict[type[Exception], str] = {
 }
 """The call that helps, for exceptions of the library, which does not name calls."""
 
+MAX_ERRORS = 20
+"""Fields that an answer names; of more it says how many."""
+MAX_SHOWN = 100
+"""Characters of a value or of a name that an answer shows."""
+MAX_MESSAGE = 300
+MAX_DEPTH = 6
+
 _HEADERS: dict[int, dict[str, str]] = {
     401: {"WWW-Authenticate": "Bearer"},
     503: {"Retry-After": "5"},
@@ -214,22 +221,18 @@ async def _answer_http(request: Request, error: Exception) -> Response:
 
 async def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  as registered
+    found = error.errors()
     errors = [
         {
-            "field": _utf8(".".join(str(part) for part in item["loc"])),
-            "message": item["msg"],
+            "field": _utf8(".".join(str(part)[:MAX_SHOWN] for part in item["loc"][:MAX_DEPTH])),
+            "message": item["msg"][:MAX_MESSAGE],
             "value": _shown(item["input"]),
         }
-        for item in error.errors()
+        for item in found[:MAX_ERRORS]
     ]
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
-    if any(item["type"] == "json_invalid" for item in error.errors()):
-        return await answer_problem(request, BodyError(f"the body is not JSON: {detail}"))
-    is_of_body = any(item["loc"][0] == "body" for item in error.errors())
-    if is_of_body and await request.body() and "json" not in request.headers.get("content-type", ""):
-        return await answer_problem(
-            request, MediaTypeError("send the body as JSON, with Content-Type: application/json")
-        )
+    if len(found) > MAX_ERRORS:
+        detail += f"; and {len(found) - MAX_ERRORS} more"
     status, title = TABLE[FieldError]
     return problem(request, status, detail, title, errors=errors)
 
@@ -238,7 +241,7 @@ def _shown(value: Any) -> Any:
     """Return a value as the answer shows it, cut to 100 characters."""
     if isinstance(value, float | bool | None) or (isinstance(value, int) and abs(value) < 2**63):
         return value
-    return _utf8(value if isinstance(value, str) else repr(value))[:100]
+    return _utf8(value if isinstance(value, str) else repr(value))[:MAX_SHOWN]
 
 
 def _utf8(text: str) -> str:

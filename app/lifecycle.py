@@ -11,6 +11,7 @@ from types import FrameType
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
+from app.admission.key_guesses import KeyGuesses
 from app.bodies.limits import UploadLimits
 from app.observability.metrics import Metrics
 from app.security import resolve_key
@@ -35,6 +36,7 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
     state.normalizing = CapacityLimiter(count_cpus())
     state.uploading = CapacityLimiter(1)
     state.stopping = asyncio.Event()
+    state.key_guesses = KeyGuesses()
     state.registry, state.current_version, state.api_key = await asyncio.to_thread(_open, settings)
     state.inference = Inference(state.current_version, UploadLimits.from_settings(settings), metrics)
     state.run_feeds = RunFeeds(state.registry, settings.max_event_streams)

@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
 from pydantic.json_schema import SkipJsonSchema
 
-from inkling.json_numbers import Integer
 from inkling.network.evaluation import DigitScore, Evaluation
 from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe, RecipeName
 from inkling.registry.records import MAX_ID, MeasuredBy, PromotePolicy, RunState
@@ -78,7 +77,8 @@ class Explanation(BaseModel):
 
 def _optional(name: str) -> Any:
     field = Recipe.model_fields[name]
-    bounded: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    exact = (Strict(),) if field.annotation is int else ()  # in a request, 1.0 is no count of anything
+    bounded: Any = Annotated[field.annotation, *exact, *field.metadata] if field.metadata else field.annotation
     return (bounded | None, Field(None, description=field.description))
 
 
@@ -201,7 +201,7 @@ class PromotionList(_Answer):
 class PromoteRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 1}]})
 
-    version: Integer = Field(ge=1, le=MAX_ID, description="the version to serve")
+    version: int = Field(strict=True, ge=1, le=MAX_ID, description="the version to serve")
 
 
 class ServedMetrics(_Answer):

@@ -9,14 +9,20 @@ from urllib.parse import SplitResult, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 
-from app.dependencies import ApiKeyDep
+from app.admission.client_limits import client_of
 from app.errors import AuthorizationError, OriginError
-from app.settings import Settings
+from app.settings import UNSENDABLE, Settings, is_sendable
 
 KEY_FILE = "api_key"
+ACCESS = "inkling_access"
+"""In the scope of a request that has passed `require_access`."""
+WHERE = "it is INKLING_API_KEY, or in the file `api_key` in the server's data directory"
 
-_bearer = HTTPBearer(auto_error=False, description="the key that the server logged at startup, or INKLING_API_KEY")
+_bearer = HTTPBearer(
+    auto_error=False, description="INKLING_API_KEY, or the key in the file `api_key` in the data directory"
+)
 
 
 def resolve_key(settings: Settings) -> tuple[str | None, bool]:
@@ -49,26 +55,40 @@ def _read_key(path: Path) -> str:
     key = path.read_text().strip()
     if not key:
         raise OSError(f"{path} is empty: delete it, and the server generates a new key")
+    if not is_sendable(key):
+        raise OSError(f"{path} holds a key that {UNSENDABLE}: delete it, and the server generates a new key")
     return key
 
 
-def require_key(
-    request: Request,
-    key: ApiKeyDep,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> None:
-    """Allow an unsafe call, or refuse it.
+def require_access(request: Request) -> None:
+    """Allow an unsafe call, or refuse it. Nothing of the body is read.
 
     Raises:
         AuthorizationError: a key is needed, and is missing or wrong.
+        RateLimitedError: this client has sent too many wrong keys.
         OriginError: no key is needed, and the call comes from a page of another site.
     """
-    if key is None:
+    state, scope = request.app.state, request.scope
+    if state.api_key is None:
         _require_own_page(request)
-    elif credentials is None:
-        raise AuthorizationError("send the header `Authorization: Bearer KEY`; the server logged its key at startup")
-    elif not secrets.compare_digest(credentials.credentials.encode(), key.encode()):
-        raise AuthorizationError("the API key is wrong; the server logged its key at startup")
+    else:
+        scheme, given = get_authorization_scheme_param(request.headers.get("authorization"))
+        if scheme.lower() != "bearer" or not given:
+            raise AuthorizationError(f"send the header `Authorization: Bearer KEY`; {WHERE}")
+        client = client_of(scope)
+        state.key_guesses.require_patience(client)
+        if not secrets.compare_digest(given.encode(), state.api_key.encode()):
+            state.key_guesses.count_wrong(client, scope.get("request_id", ""))
+            raise AuthorizationError(f"the API key is wrong; {WHERE}")
+    scope[ACCESS] = True
+
+
+def require_key(
+    request: Request, _credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
+) -> None:
+    """Mark a route as an unsafe call, for its documentation, and for `ApiRoute`, which requires access first of all."""
+    if ACCESS not in request.scope:
+        require_access(request)
 
 
 def _require_own_page(request: Request) -> None:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from inkling.settings import StoreSettings
 
 PREFIX = "INKLING_"
 HOST_NAMES = r"^\s*(\*|(\*\.)?[A-Za-z0-9_:.-]+)\s*(,\s*(\*|(\*\.)?[A-Za-z0-9_:.-]+)\s*)*$"
 """Names without ports, separated by commas."""
+UNSENDABLE = "has spaces or characters beyond ASCII, which no client can send in a header"
 FORMER_VARIABLES = {
     "INKLING_FOLLOW_S": "INKLING_REGISTRY_POLL_S",
     "INKLING_YIELD_P99_MS": "INKLING_PAUSE_TRAINING_LAG_MS",
@@ -80,6 +81,13 @@ class Settings(StoreSettings):
     def max_event_streams(self) -> int:
         return self.max_connections // 2
 
+    @field_validator("api_key")
+    @classmethod
+    def _require_sendable(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not is_sendable(key.get_secret_value()):
+            raise ValueError(f"the key {UNSENDABLE}")
+        return key
+
     @property
     def is_loopback(self) -> bool:
         return is_loopback(self.host)
@@ -92,6 +100,11 @@ class Settings(StoreSettings):
     @property
     def allowed_host_names(self) -> list[str]:
         return [name.strip().lower() for name in (self.allowed_hosts or "").split(",") if name.strip()]
+
+
+def is_sendable(key: str) -> bool:
+    """Return whether a key arrives in a header as it was sent."""
+    return all("!" <= character <= "~" for character in key)
 
 
 def is_loopback(host: str) -> bool:

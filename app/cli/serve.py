@@ -12,7 +12,7 @@ from app.cli.commands import Command
 from app.cli.registry_access import open_registry
 from app.cli.settings_flags import with_settings
 from app.fast.http_protocol import JoinedHttpProtocol
-from app.security import resolve_key
+from app.security import KEY_FILE, resolve_key
 from app.settings import PREFIX, Settings
 from inkling.cpus import count_cpus
 from inkling.logging_config import LOGGING
@@ -51,14 +51,27 @@ def serve(settings: Settings) -> int:
 
 
 def _log_generated_key(settings: Settings) -> None:
-    """Generate the API key if the settings need one, and log it if the user did not choose it."""
-    key, is_made = resolve_key(settings)
-    if key and is_made:
-        logging.getLogger("app").warning(
-            "listening beyond loopback, so calls that change something need this key: "
+    """Generate the API key if the settings need one. It is logged once, when it is made; later, only its file is."""
+    file = (settings.data_dir / KEY_FILE).absolute()
+    is_new = not file.exists()
+    key, is_generated = resolve_key(settings)
+    if not is_generated:
+        return
+    logger = logging.getLogger("app")
+    if is_new:
+        logger.warning(
+            "listening beyond loopback, so calls that change something need this key, shown only now and kept in %s: "
             "curl -X POST -H 'Authorization: Bearer %s' http://localhost:%d/train",
+            file,
             key,
             settings.port,
+        )
+    else:
+        logger.warning(
+            "listening beyond loopback, so calls that change something need the key in %s; "
+            "with Docker Compose: docker compose exec server cat %s",
+            file,
+            file,
         )
 
 

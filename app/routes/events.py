@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.answer_examples import event_stream_example
+from app.api_route import ApiRoute
 from app.dependencies import RunFeedsDep, RunId
 from app.errors import FieldError, OverloadedError
 from app.openapi import problems
@@ -14,7 +15,7 @@ from app.serving.run_feeds import RunFeed
 from inkling.errors import UnknownRunError
 from inkling.registry.records import MAX_ID
 
-router = APIRouter(tags=["train"])
+router = APIRouter(route_class=ApiRoute, tags=["train"])
 
 _STREAM = {
     "schema": {

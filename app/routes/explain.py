@@ -7,12 +7,13 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from app.api_route import ApiRoute
 from app.dependencies import FitMode, InferenceDep, NormalizingDep
 from app.errors import CountError
 from app.openapi import image_call
 from app.serving.inference import PNG
 
-router = APIRouter(tags=["predict"])
+router = APIRouter(route_class=ApiRoute, tags=["predict"])
 
 _ANSWER: dict[str, Any] = {
     "version": 1,

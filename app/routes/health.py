@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter
 
+from app.api_route import ApiRoute
 from app.dependencies import CurrentVersionDep
 from app.errors import UnavailableError
 from app.openapi import problems
 from app.schemas import Live, Ready
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=ApiRoute, tags=["health"])
 
 
 @router.get("/livez")

@@ -4,13 +4,14 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 
+from app.api_route import ApiRoute
 from app.bodies.accept import prefers_over_json
 from app.dependencies import CurrentVersionDep, MetricsDep
 from app.errors import FieldError, UnavailableError
 from app.openapi import problems
 from app.schemas import ServedMetrics
 
-router = APIRouter(tags=["metrics"])
+router = APIRouter(route_class=ApiRoute, tags=["metrics"])
 
 EXPOSITIONS = ("text/plain", "application/openmetrics-text")
 _EXPOSITION: dict[str, Any] = {"schema": {"type": "string"}, "example": "inkling_test_accuracy 0.9388"}

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from app.api_route import ApiRoute
 from app.dependencies import FitMode, InferenceDep, NormalizingDep
 from app.errors import FieldError
 from app.openapi import image_call
 from app.serving.inference import INLINE_BODY_BYTES, NPY
 from inkling.vision.image_files import FORMATS
 
-router = APIRouter(tags=["predict"])
+router = APIRouter(route_class=ApiRoute, tags=["predict"])
 
 _ANSWER = {
     "version": 1,

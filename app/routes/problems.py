@@ -4,10 +4,11 @@ from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from app.api_route import ApiRoute
 from app.errors import TABLE, slug
 from app.schemas import ProblemKind
 
-router = APIRouter(prefix="/problems", tags=["problems"])
+router = APIRouter(route_class=ApiRoute, prefix="/problems", tags=["problems"])
 
 
 def _meaning(cls: type[Exception]) -> str | None:

@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter
 
+from app.api_route import ApiRoute
 from app.dependencies import PageCursor, PageSize, RegistryDep
 from app.errors import FieldError
 from app.openapi import problems
 from app.schemas import PromotionDetail, PromotionList
 
-router = APIRouter(tags=["versions"])
+router = APIRouter(route_class=ApiRoute, tags=["versions"])
 
 
 @router.get("/promotions", responses=problems(FieldError, instance="/promotions"))

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
+from app.api_route import ApiRoute
 from app.dependencies import PageCursor, PageSize, RegistryDep, RunId, SettingsDep, TrainerDep
 from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, UnavailableError
 from app.openapi import headers, problems
@@ -30,7 +31,7 @@ from inkling.registry.registry import Registry
 EXTERNAL_TRAINER_S = 5.0
 """An external trainer polls every second; if none has taken a run for this long, none is there."""
 
-router = APIRouter(prefix="/train", tags=["train"])
+router = APIRouter(route_class=ApiRoute, prefix="/train", tags=["train"])
 
 
 @router.post(

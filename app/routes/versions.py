@@ -6,6 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
+from app.api_route import ApiRoute
 from app.bodies.content_digest import check_content_digest, format_content_digest
 from app.dependencies import (
     CurrentVersionDep,
@@ -40,7 +41,7 @@ from inkling.errors import (
 from inkling.registry.quota import VersionQuota
 from inkling.registry.uploads import add_upload_verified
 
-router = APIRouter(prefix="/versions", tags=["versions"])
+router = APIRouter(route_class=ApiRoute, prefix="/versions", tags=["versions"])
 
 
 @router.get("", responses=problems(FieldError, instance="/versions"))

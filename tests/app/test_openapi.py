@@ -18,7 +18,7 @@ from inkling.network.recipe import TUTORIAL
 from inkling.registry.registry import Registry
 from tests.support.openapi import objects, operations
 
-KEY = "a key for tests"
+KEY = "a-key-for-tests"
 EVENTS = "/train/{run_id}/events"
 PROBLEM = "application/problem+json"
 

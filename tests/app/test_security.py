@@ -3,14 +3,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from app.security import KEY_FILE, resolve_key
 from app.settings import Settings
 from tests.support.servers import start_server
 from tests.support.services import connect
 
-KEY = "a key for tests"
+KEY = "a-key-for-tests"
 UNSAFE_CALLS = [("POST", "/train"), ("DELETE", "/train/1"), ("PUT", "/versions/current")]
 READS = ["/train", "/versions", "/versions/1", "/promotions", "/metrics", "/livez", "/readyz", "/docs", "/openapi.json"]
 
@@ -139,19 +139,34 @@ def test_key_file_that_is_empty_is_refused_not_an_empty_key(settings: Settings) 
         resolve_key(settings.model_copy(update={"host": "0.0.0.0"}))
 
 
-def test_server_beyond_loopback_logs_its_key_with_a_curl_line_and_keeps_it(tmp_path: Path) -> None:
-    keys = []
-    for _ in range(2):
-        with start_server(tmp_path / "data", "--host", "0.0.0.0", "--trainer", "external") as server:
-            lines = [line for line in server.log if "curl -X POST" in line]
-            assert len(lines) == 1
-            key = lines[0].split("Authorization: Bearer ")[1].split("'")[0]
-            keys.append(key)
-            with server.client() as client:
-                assert client.post("/train").status_code == 401
-                assert client.post("/train", headers={"Authorization": f"Bearer {key}"}).status_code == 202
-                assert client.get("/metrics").is_success
-    assert keys[0] == keys[1] == (tmp_path / "data" / KEY_FILE).read_text()
+def test_server_beyond_loopback_logs_its_key_once_and_then_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "data" / KEY_FILE
+    arguments = ("--host", "0.0.0.0", "--trainer", "external")
+    with start_server(tmp_path / "data", *arguments) as server, server.client() as client:
+        (line,) = [line for line in server.log if "curl -X POST" in line]
+        key = line.split("Authorization: Bearer ")[1].split("'")[0]
+        assert key == file.read_text()
+        assert str(file) in line
+        assert client.post("/train").status_code == 401
+        assert client.post("/train", headers={"Authorization": f"Bearer {key}"}).status_code == 202
+        assert client.get("/metrics").is_success
+    with start_server(tmp_path / "data", *arguments) as server, server.client() as client:
+        assert not [line for line in server.log if key in line]
+        (line,) = [line for line in server.log if str(file) in line]
+        assert f"docker compose exec server cat {file}" in line
+        assert client.delete("/train/1", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "key", ["clé-secrète", "a secret key", " leading1", "tab\tinside", "пароль-длинный", "bell\x07bell"]
+)
+def test_key_that_no_header_can_carry_is_refused_at_start(key: str, settings: Settings) -> None:
+    with pytest.raises(ValidationError, match="no client can send"):
+        Settings(api_key=SecretStr(key))
+    settings.data_dir.mkdir()
+    (settings.data_dir / KEY_FILE).write_text(f"x{key}x")
+    with pytest.raises(OSError, match="no client can send"):
+        resolve_key(settings.model_copy(update={"host": "0.0.0.0"}))
 
 
 def test_server_on_loopback_logs_no_key(tmp_path: Path) -> None:

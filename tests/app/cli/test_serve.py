@@ -49,7 +49,7 @@ def test_serve_on_a_port_that_is_taken_exits_1(tmp_path: Path) -> None:
 
 
 def test_settings_reach_the_workers_in_their_environment(tmp_path: Path) -> None:
-    flags = ("--workers", "2", "--port", "8123", "--access-log", "--api-key", "a secret key")
+    flags = ("--workers", "2", "--port", "8123", "--access-log", "--api-key", "a-secret-key")
     result = serve(tmp_path / "data", *flags, INKLING_MAX_IMAGES="7")
     assert (result.returncode, result.stderr) == (0, "")
     given = json.loads(result.stdout)
@@ -63,7 +63,7 @@ def test_settings_reach_the_workers_in_their_environment(tmp_path: Path) -> None
         access_log=True,
         max_images=7,
     ).model_dump(exclude={"api_key"})
-    assert settings.pop("api_key") == "a secret key"
+    assert settings.pop("api_key") == "a-secret-key"
     assert settings == {name: None if value is None else str(value) for name, value in expected.items()}
 
 
@@ -94,5 +94,5 @@ def test_generated_key_is_logged_and_a_chosen_one_is_not(tmp_path: Path) -> None
     key = (tmp_path / "data" / "api_key").read_text()
     command = f"curl -X POST -H 'Authorization: Bearer {key}' http://localhost:8123/train"
     assert re.fullmatch(rf"\S+ \S+ WARNING app: .* {re.escape(command)}\n", generated.stderr)
-    chosen = serve(tmp_path / "data", "--host", "0.0.0.0", "--api-key", "a secret key")
+    chosen = serve(tmp_path / "data", "--host", "0.0.0.0", "--api-key", "a-secret-key")
     assert (chosen.returncode, chosen.stderr) == (0, "")

@@ -186,12 +186,12 @@ async def test_upload_over_the_servers_own_limit_is_413(settings: Settings, ship
 
 async def test_upload_and_promotion_need_the_key(settings: Settings, shipped: Checkpoint) -> None:
     content = retrained(shipped, 2).content
-    async with connect(settings.model_copy(update={"api_key": SecretStr("a key for tests")})) as client:
+    async with connect(settings.model_copy(update={"api_key": SecretStr("a-key-for-tests")})) as client:
         for headers in ({}, {"Authorization": "Bearer another"}):
             assert (await client.post("/versions", content=content, headers=headers)).status_code == 401
             assert (await client.put("/versions/current", json={"version": 1}, headers=headers)).status_code == 401
         assert len((await client.get("/versions")).json()["items"]) == 1
-        key = {"Authorization": "Bearer a key for tests"}
+        key = {"Authorization": "Bearer a-key-for-tests"}
         assert (await client.post("/versions", content=content, headers=key)).status_code == 201
 
 
