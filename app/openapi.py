@@ -12,8 +12,8 @@ from app.errors import (
     BodyError,
     FieldError,
     MediaTypeError,
+    OriginError,
     OverloadedError,
-    RateLimitedError,
     UnavailableError,
     slug,
 )
@@ -104,7 +104,7 @@ HEADERS_OF_STATUS: dict[int, tuple[str, ...]] = {
     503: ("Retry-After",),
 }
 
-ANY_CALL: tuple[type[Exception], ...] = (TooLargeError, RateLimitedError, OverloadedError)
+ANY_CALL: tuple[type[Exception], ...] = (TooLargeError, OriginError, FieldError, OverloadedError)
 """What any call may meet before its route is reached."""
 
 DETAILS: dict[type[Exception], str] = {

@@ -9,7 +9,9 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.admission.admission import UNLIMITED_PATHS
 from app.answer_examples import answer_examples
+from app.errors import RateLimitedError
 from app.openapi import ANY_CALL, HEADERS, REQUEST_ID, add_problem, headers
 from app.schemas import Explanation, Predictions, Problem
 
@@ -73,8 +75,10 @@ def _complete_operation(path: str, operation: dict[str, Any]) -> None:
     if _is_generated(operation["summary"], operation["operationId"]) and first_line:
         operation["summary"] = first_line
     operation.setdefault("security", [])
-    registry_errors = (SQLAlchemyError,) if USES_REGISTRY.intersection(operation["tags"]) else ()
-    for kind in (*ANY_CALL, *registry_errors):
+    kinds = list(ANY_CALL)
+    kinds += [] if path in UNLIMITED_PATHS else [RateLimitedError]
+    kinds += [SQLAlchemyError] if USES_REGISTRY.intersection(operation["tags"]) else []
+    for kind in kinds:
         add_problem(operation["responses"], kind, instance=re.sub(r"{\w+}", "7", path))
     for status, response in operation["responses"].items():
         if response["description"] == "Successful Response":  # FastAPI's, where a route gives none
