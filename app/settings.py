@@ -48,6 +48,12 @@ class Settings(StoreSettings):
     )
     workers: int = Field(1, ge=1, le=64, description="server processes; each keeps its own request metrics")
     max_body_bytes: int = Field(16 << 20, ge=1024, description="maximum size of a request body, in bytes")
+    max_bytes_in_flight: int = Field(
+        128 << 20,
+        ge=1 << 20,
+        description="memory for request bodies in flight and what is decoded from them, in bytes; small ones have a "
+        "reserve beside it",
+    )
     max_images: int = Field(10_000, ge=1, description="maximum images per prediction request")
     max_pixels: int = Field(40_000_000, ge=784, description="maximum pixels per image (a phone's photo: 12 million)")
     max_side: int = Field(16_384, ge=28, description="maximum width and height of an image, in pixels")

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.types import Scope
 
 from app.admission.allowed_hosts import AllowedHosts
+from app.admission.byte_budget import ByteBudget, Reservation
 from app.admission.client_limits import ClientLimits, client_of
 from app.errors import OriginError, RateLimitedError
 from app.settings import Settings
@@ -21,12 +22,13 @@ class Admission:
 
     hosts: AllowedHosts | None = None
     rate: ClientLimits | None = None
+    budget: ByteBudget | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Admission":
         limit = settings.max_requests_per_minute
         rate = ClientLimits(per_minute=limit, burst=limit) if limit else None
-        return cls(AllowedHosts.from_settings(settings), rate)
+        return cls(AllowedHosts.from_settings(settings), rate, ByteBudget(settings.max_bytes_in_flight))
 
     def check(self, scope: Scope, host: bytes | None) -> None:
         """Let a request in.
@@ -45,6 +47,21 @@ class Admission:
                     wait_s,
                 )
             self.rate.take(client)
+
+    def reserve(self, scope: Scope, declared: int) -> Reservation | None:
+        """Reserve memory for a body before it is read; None if there is no budget.
+
+        Args:
+            scope: of the request.
+            declared: length of the body in bytes; 0 if it is not known.
+
+        Raises:
+            OverloadedError: the bodies in flight leave no room.
+        """
+        if self.budget is None:
+            return None
+        content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+        return self.budget.enter(declared, content_type)
 
 
 def _wrong_host(host: bytes) -> str:

@@ -1,0 +1,109 @@
+"""The memory that the bodies of all requests in flight, and what is decoded from them, may take."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from app.errors import OverloadedError
+
+SMALL_BODY_BYTES: Final = 64 << 10
+"""Bodies up to this size, and those whose length is not known yet, have a reserve that larger ones cannot take."""
+RESERVE_SHARE: Final = 8
+"""The reserve is the budget divided by this."""
+MEMORY_FACTORS: Final = {"application/json": 8, "multipart/form-data": 6}
+"""The memory that a body takes with its arrays and its answer, in bytes per byte, measured at 16 MB of images."""
+OTHER_FACTOR: Final = 3
+FIRST_HELD_S: Final = 1.0
+"""Seconds that a large body is in flight, until some were measured."""
+
+
+class ByteBudget:
+    """Owns the count of bytes in flight in this process.
+
+    Args:
+        max_bytes: memory for bodies above SMALL_BODY_BYTES; one of them is always let in.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = (max_bytes, max_bytes // RESERVE_SHARE)
+        self._used = [0, 0]
+        """Of the large bodies, and of the small ones."""
+        self._clock = clock
+        self._held_s = FIRST_HELD_S
+        """Moving average of the seconds that a large body was in flight."""
+
+    @property
+    def used(self) -> int:
+        return sum(self._used)
+
+    def enter(self, declared: int, content_type: bytes) -> "Reservation":
+        """Let a body in, before any of it is read.
+
+        Args:
+            declared: its length in bytes; 0 if it is not known.
+            content_type: of the body, as it was sent.
+
+        Raises:
+            OverloadedError: the bodies in flight leave no room for it.
+        """
+        reservation = Reservation(self, declared, _factor(content_type), self._clock())
+        self._take(reservation.is_small, reservation.bytes)
+        return reservation
+
+    def _take(self, is_small: bool, count: int) -> None:  # noqa: FBT001  an index
+        used, limit = self._used[is_small], self._limits[is_small]
+        if used and used + count > limit:
+            raise OverloadedError(
+                f"this body would take {count} bytes of memory, and the bodies in flight take {used} of {limit} "
+                "(INKLING_MAX_BYTES_IN_FLIGHT); send it again later, or fewer images at a time",
+                self._held_s,
+            )
+        self._used[is_small] += count
+
+    def _give_back(self, is_small: bool, count: int) -> None:  # noqa: FBT001  an index
+        self._used[is_small] -= count
+
+    def _observe(self, since: float) -> None:
+        self._held_s += (self._clock() - since - self._held_s) / 8
+
+
+class Reservation:
+    """The bytes of one body in flight."""
+
+    __slots__ = ("_budget", "_factor", "_since", "bytes", "is_small")
+
+    def __init__(self, budget: ByteBudget, declared: int, factor: int, since: float) -> None:
+        self._budget = budget
+        self._factor = factor
+        self._since = since
+        self.bytes = declared * factor
+        self.is_small = declared <= SMALL_BODY_BYTES
+
+    def grow(self, received: int) -> None:
+        """Count what has come of a body whose length was not declared.
+
+        Raises:
+            OverloadedError: there is no room for it; what was counted before still is.
+        """
+        needed = received * self._factor
+        if needed <= self.bytes:
+            return
+        if self.is_small and received > SMALL_BODY_BYTES:
+            self._budget._take(is_small=False, count=needed)
+            self._budget._give_back(is_small=True, count=self.bytes)
+            self.is_small = False
+        else:
+            self._budget._take(self.is_small, needed - self.bytes)
+        self.bytes = needed
+
+    def release(self) -> None:
+        self._budget._give_back(self.is_small, self.bytes)
+        if not self.is_small:
+            self._budget._observe(self._since)
+        self.bytes = 0
+
+
+def _factor(content_type: bytes) -> int:
+    media_type = content_type.partition(b";")[0].strip().lower().decode("latin-1")
+    return MEMORY_FACTORS.get(media_type, OTHER_FACTOR)

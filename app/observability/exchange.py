@@ -1,0 +1,116 @@
+"""One request and its answer, as the middleware sees them pass."""
+
+import random
+import re
+from typing import Final, NamedTuple
+
+from starlette.types import Message, Receive, Scope, Send
+
+from app.admission.answer_headers import ANSWER_HEADERS
+from app.admission.byte_budget import Reservation
+from inkling.errors import TooLargeError
+
+SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+DISCARDED_BYTES: Final = 64 << 10
+"""A body up to this size that an error leaves unread is read and discarded; after a larger one the connection ends."""
+MAX_DIGITS: Final = 19
+"""Of a Content-Length that is read; longer ones are over every limit, too."""
+_CLOSE = (b"connection", b"close")
+
+
+class Head(NamedTuple):
+    """What the middleware reads of a request's head."""
+
+    request_id: str
+    """The client's if it is safe in a log, else a random one."""
+    host: bytes | None
+    """None: there is none, as only HTTP/1.0 allows; no browser does that."""
+    declared: int
+    """Content-Length; 0 if there is none."""
+    is_chunked: bool
+
+    @property
+    def may_be_long(self) -> bool:
+        """Whether the body may have more than DISCARDED_BYTES."""
+        return self.is_chunked or self.declared > DISCARDED_BYTES
+
+
+class Exchange:
+    """Owns what changes while a request is answered: its status, and how much of its body has come."""
+
+    __slots__ = ("_max_body_bytes", "_receive", "_send", "head", "is_read", "received", "reservation", "status")
+
+    def __init__(self, head: Head, receive: Receive, send: Send, max_body_bytes: int) -> None:
+        self.head = head
+        self._receive = receive
+        self._send = send
+        self._max_body_bytes = max_body_bytes
+        self.reservation: Reservation | None = None
+        self.status = 0
+        """Of the answer; 0 before it begins."""
+        self.received = 0
+        """Bytes of the body so far."""
+        self.is_read = False
+        """Whether the body has come to its end."""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message["headers"]
+            headers.append((b"x-request-id", self.head.request_id.encode()))
+            headers += ANSWER_HEADERS
+            if self.status >= 400 and not self.is_read and self.head.may_be_long:
+                headers.append(_CLOSE)
+        await self._send(message)
+
+    async def receive(self) -> Message:
+        """Return the next message.
+
+        Raises:
+            TooLargeError: the body is longer than the limit.
+            OverloadedError: its length was not declared, and there is no room for it.
+        """
+        message = await self._receive()
+        self.received += len(message.get("body", b""))
+        if self.received > self._max_body_bytes:
+            raise TooLargeError(self._too_large(f"more than {self._max_body_bytes}"))
+        if self.reservation is not None and self.received > self.head.declared:
+            self.reservation.grow(self.received)
+        self.is_read = not message.get("more_body", False)
+        return message
+
+    def require_size(self) -> None:
+        """Check the declared length.
+
+        Raises:
+            TooLargeError: it is over the limit.
+        """
+        if self.head.declared > self._max_body_bytes:
+            raise TooLargeError(self._too_large(str(self.head.declared)))
+
+    def _too_large(self, found: str) -> str:
+        return f"the body is {found} bytes long, the limit is {self._max_body_bytes} (INKLING_MAX_BODY_BYTES)"
+
+
+def read_head(scope: Scope) -> Head:
+    """Read the headers that count here; of several the first, except Host, of which there must be one."""
+    given_id = length = b""
+    host: bytes | None = None
+    is_chunked = False
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = value if host is None else host + b"," + value
+        elif name == b"content-length":
+            length = length or value
+        elif name == b"x-request-id":
+            given_id = given_id or value
+        elif name == b"transfer-encoding":
+            is_chunked = True
+    declared = int(length[:MAX_DIGITS]) if length.isdigit() else 0
+    return Head(_request_id(given_id), host, declared, is_chunked)
+
+
+def _request_id(given: bytes) -> str:
+    if given and SAFE_REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return f"{random.getrandbits(64):016x}"
