@@ -44,8 +44,10 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
         },
         "examples": {"one blank image": {"value": {"images": [[[0] * 28] * 28]}}},
     },
-    "application/octet-stream": {"schema": {**BINARY, "description": "uint8, 784 bytes per image"}},
-    "application/x-npy": {"schema": {**BINARY, "description": "uint8, in the shapes that JSON may have"}},
+    "application/octet-stream": {
+        "schema": {**BINARY, "description": "uint8, 784 bytes per image; or an image or .npy file"}
+    },
+    "application/x-npy": {"schema": {**BINARY, "description": "numbers 0 to 255, in the shapes that JSON may have"}},
     **{media_type: {"schema": BINARY} for media_type in reversed(MEDIA_TYPES) if media_type.startswith("image/")},
 }
 """The request bodies of every call that reads images, by Content-Type; `app.bodies.images` reads them.

@@ -1,90 +1,115 @@
-"""Request bodies that hold numbers -> arrays: JSON and .npy, of any shape."""
+"""Arrays of numbers -> gray levels, and the axes of an array -> images or pictures."""
 
-import io
-from itertools import chain
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
+from PIL import Image
 
-from app.errors import BodyError
+from app.bodies.limits import UploadLimits
+from inkling.digit import NUM_PIXELS, SIDE, Gray, Images
 from inkling.errors import ImageError
+from inkling.vision.gray import to_gray, to_gray_on_black
+
+Levels = NDArray[np.uint8]
+CHANNELS = (1, 3, 4)
+"""Length of a last axis that is not a picture's width: gray, RGB, RGBA. No digit is that narrow."""
 
 
-def json_array(body: bytes) -> NDArray[Any]:
-    """Return the array of numbers, of any shape but never empty, of `{"images": [...]}`.
+class GrayLevels:
+    """Collects numbers 0 to 255, rounded to gray levels, a piece at a time."""
 
-    Raises:
-        BodyError: not JSON, or not of this form.
-        ImageError: ragged, or not all numbers.
-    """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BodyError(f"the body is not JSON: {error}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("images"), list):
-        raise BodyError('expected {"images": [...]}: nested numbers 0 to 255, (28, 28), (n, 28, 28) or (n, 784)')
-    if not _leaf_types(document["images"]) <= {int, float}:
-        raise ImageError("`images` must hold numbers 0 to 255, and nothing else")
-    try:
-        array = np.asarray(document["images"])
-    except ValueError as error:
-        raise ImageError("`images` is ragged: its rows differ in length") from error
-    if not array.size:
-        raise ImageError("`images` must hold numbers 0 to 255, and nothing else")
-    return array
+    def __init__(self, name: str) -> None:
+        """Collect the numbers of what has this name in error messages."""
+        self._name = name
+        self._high = 0.0
+        self._has_fraction = False
+        self._pieces: list[Levels] = []
 
+    def add(self, numbers: NDArray[Any]) -> None:
+        """Add numbers of any shape.
 
-def gray_levels(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return numbers 0 to 255, rounded.
+        Raises:
+            ImageError: one is not 0 to 255.
+        """
+        low, high = float(numbers.min()), float(numbers.max())
+        if not (low >= 0 and high <= 255):  # NaN is neither
+            raise ImageError(f"{self._name} holds numbers from {low:g} to {high:g}, expected 0 to 255")
+        self._high = max(high, self._high)
+        if high <= 1 and numbers.dtype.kind == "f":
+            self._has_fraction |= bool((numbers % 1).any())
+        rounded = np.rint(numbers) if numbers.dtype.kind == "f" else numbers
+        self._pieces.append(rounded.astype(np.uint8).reshape(-1))
 
-    Raises:
-        ImageError: there are others, or they seem to be scaled to 0 to 1.
-    """
-    low, high = array.min(), array.max()
-    if not (low >= 0 and high <= 255):  # NaN is neither
-        raise ImageError(f"`images` holds numbers from {low} to {high}, expected 0 to 255")
-    if array.dtype.kind == "f" and high <= 1 and (array % 1).any():
-        raise ImageError(f"`images` seems to be scaled to 0 to 1 (its largest number is {high}); send 0 to 255")
-    levels: NDArray[np.uint8] = np.rint(array).astype(np.uint8)
-    return levels
+    def to_array(self) -> Levels:
+        """Return all levels (n,).
 
-
-def _leaf_types(nested: list[Any]) -> set[type]:
-    """Return the types of the leaves of nested lists.
-
-    They are checked first, because NumPy would allocate an array of the longest string.
-    """
-    types: set[type] = set()
-    while nested:
-        here = set(map(type, nested))
-        types |= here - {list}
-        nested = list(chain.from_iterable(item for item in nested if type(item) is list)) if list in here else []
-    return types
+        Raises:
+            ImageError: they seem to be scaled to 0 to 1.
+        """
+        if self._has_fraction and self._high <= 1:
+            raise ImageError(
+                f"{self._name} seems to be scaled to 0 to 1 (its largest number is {self._high:g}); send 0 to 255: "
+                "multiply by 255"
+            )
+        return self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
 
 
-def npy_array(body: bytes) -> NDArray[np.uint8]:
-    """Return the array, uint8 and of any shape, of a .npy file.
+def as_images(array: Levels, limits: UploadLimits, name: str) -> Images:
+    """Return (n, 28, 28) from (28, 28), (n, 28, 28) or (n, 784), each with or without a last axis of channels.
 
     Raises:
-        BodyError: not such a file, or its header does not match its size.
-        ImageError: not uint8.
+        ImageError: another shape, or no image.
+        TooLargeError: too many images.
     """
-    file = io.BytesIO(body)
-    try:
-        # By hand, not np.load: it allocates what the header claims before it reads the content.
-        major, _ = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        shape, is_fortran, dtype = read_header(file)
-    except Exception as error:  # NumPy parses the header as a Python literal, and raises many kinds
-        raise BodyError(f"the body is not a .npy file: {error}") from error
-    if dtype != np.uint8:
-        raise ImageError(f"the array is {dtype}, expected uint8")
-    held = len(body) - file.tell()
-    if held != int(np.prod(shape, dtype=object)):
-        raise BodyError(f"the .npy file holds {held} bytes of pixels, which does not match its shape {shape}")
-    try:
-        return np.frombuffer(body, np.uint8, offset=file.tell()).reshape(shape, order="F" if is_fortran else "C")
-    except ValueError as error:  # negative, more than 64 dimensions, or past 64 bits
-        raise BodyError(f"the .npy file claims an impossible shape, {str(shape)[:100]}: {error}") from error
+    images = _without_channels(array, to_gray_on_black, limits)
+    if images.ndim not in (2, 3) or (
+        images.shape[-2:] != (SIDE, SIDE) and (images.ndim != 2 or images.shape[1] != NUM_PIXELS)
+    ):
+        raise ImageError(
+            f"{name} has shape {array.shape}, expected (28, 28), (n, 28, 28) or (n, {NUM_PIXELS}); "
+            "channels (1, 3 or 4) are the last axis"
+        )
+    images = images.reshape(-1, SIDE, SIDE)
+    if not len(images):
+        raise ImageError(f"{name} holds no image")
+    limits.check_count(len(images))
+    return images
+
+
+def as_pictures(array: Levels, limits: UploadLimits, name: str) -> Levels:
+    """Return (n, h, w) from (h, w), (n, h, w) or (n, 784), each with or without a last axis of channels.
+
+    Flattened images are read as with fit=strict.
+
+    Raises:
+        ImageError: another shape, or no picture.
+        TooLargeError: too many pictures, or pixels.
+    """
+    pictures = _without_channels(array, to_gray, limits)
+    if pictures.ndim == 2:
+        is_flat = pictures.shape[1] == NUM_PIXELS
+        pictures = pictures.reshape(-1, SIDE, SIDE) if is_flat else pictures[np.newaxis]
+    if pictures.ndim != 3:
+        raise ImageError(
+            f"{name} has shape {array.shape}, expected (h, w), (n, h, w) or (n, {NUM_PIXELS}); "
+            "channels (1, 3 or 4) are the last axis"
+        )
+    if not pictures.size:
+        raise ImageError(f"{name} has shape {array.shape}: it holds no image")
+    limits.check_count(len(pictures))
+    height, width = pictures.shape[1:]
+    limits.picture.check_size(width, height, "each image")
+    return pictures
+
+
+def _without_channels(array: Levels, gray: Callable[[Image.Image], Gray], limits: UploadLimits) -> Levels:
+    """Return an array without its last axis if that holds channels; colors become gray as in an image file."""
+    if array.ndim not in (3, 4) or array.shape[-1] not in CHANNELS or not array.size:
+        return array
+    if array.shape[-1] == 1:
+        return array[..., 0]
+    pictures = array.reshape(-1, *array.shape[-3:])
+    limits.check_count(len(pictures))
+    return np.stack([gray(Image.fromarray(np.ascontiguousarray(picture))) for picture in pictures])

@@ -6,13 +6,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bodies.arrays import gray_levels, json_array, npy_array
+from app.bodies.arrays import as_images, as_pictures
+from app.bodies.json_array import json_levels
 from app.bodies.limits import UploadLimits
 from app.bodies.multipart import multipart_files
+from app.bodies.npy_array import npy_levels
+from app.bodies.raw_array import raw_images
 from app.errors import BodyError, MediaTypeError
-from inkling.digit import NUM_PIXELS, SIDE, Gray, Images
+from inkling.digit import Gray, Images
 from inkling.errors import ImageError, TooLargeError
-from inkling.vision.image_files import decode_image, decode_picture
+from inkling.file_kinds import IMAGE_KINDS, NPY_KIND, file_kind
+from inkling.vision.image_files import FORMATS, decode_image, decode_picture
 
 
 def read_images(body: bytes, content_type: str, limits: UploadLimits) -> Images:
@@ -57,25 +61,34 @@ _Reader = Callable[[bytes, str, _FitRules, UploadLimits], Iterable[Gray]]
 
 def _reader(body: bytes, content_type: str) -> _Reader:
     read = _READERS.get(content_type)
-    media_type = content_type.partition(";")[0].strip().lower()
     if read is None:
-        read = _READERS.get(media_type)
-    if read is None:
-        raise MediaTypeError(
-            f"Content-Type is {media_type or 'missing'}, expected one of {', '.join(MEDIA_TYPES)}; "
-            "with curl: -F file=@digit.png"
-        )
+        media_type = content_type.partition(";")[0].strip().lower()
+        read = _READERS.get(_ALIASES.get(media_type, media_type)) or _reader_by_content(body, media_type)
     if not body:
-        raise BodyError(f"the body is empty, expected {media_type}")
+        raise BodyError(f"the body is empty, expected {content_type[:100]}")
     return read
 
 
+def _reader_by_content(body: bytes, media_type: str) -> _Reader:
+    """Return the reader of a file that was sent without its type, as `curl --data-binary` does."""
+    kind = file_kind(body)
+    if media_type in _UNTYPED and (kind in IMAGE_KINDS or kind == NPY_KIND):
+        return _read_raw
+    if _lacks_line_ends(body):
+        raise MediaTypeError(_LOST_LINE_ENDS)
+    is_kind = f" and the body {kind}" if kind else ""
+    raise MediaTypeError(
+        f"Content-Type is {media_type[:100] or 'missing'}{is_kind}, expected one of {', '.join(MEDIA_TYPES)}; "
+        "with curl: -F file=@digit.png"
+    )
+
+
 def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Iterator[Gray]:
-    files = multipart_files(body, content_type)
-    limits.check_count(len(files))
+    files = multipart_files(body, content_type, limits)
     total = 0
     for i, file in enumerate(files, 1):
         name = f"image {i} of {len(files)}"
+        _check_file(file, name)
         picture = _decode(fit, file, name, limits)
         total += picture.size
         if total > limits.max_total_pixels and fit is _MNIST:
@@ -87,7 +100,26 @@ def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: Uplo
 
 
 def _read_file(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
+    _check_file(body, "the body")
     return _decode(fit, body, "the image", limits)[np.newaxis]
+
+
+def _check_file(file: bytes, name: str) -> None:
+    """Refuse a file that surely is no image, by its kind."""
+    if file.startswith(_PNG_SIGNATURE):
+        return
+    if _lacks_line_ends(file):
+        raise ImageError(_LOST_LINE_ENDS)
+    kind = file_kind(file)
+    if kind is not None and kind not in IMAGE_KINDS:
+        raise ImageError(f"{name} is {kind}, expected an image: {', '.join(FORMATS)}")
+
+
+def _lacks_line_ends(file: bytes) -> bool:
+    """Return whether this is an image file whose line ends were removed, as `curl -d @FILE` does."""
+    if file.startswith(_PNG_SIGNATURE[:4]):
+        return not file.startswith(_PNG_SIGNATURE)
+    return file.startswith(b"\xff\xd8\xff") and len(file) > 256 and b"\n" not in file and b"\r" not in file
 
 
 def _decode(fit: _FitRules, file: bytes, name: str, limits: UploadLimits) -> Gray:
@@ -97,50 +129,27 @@ def _decode(fit: _FitRules, file: bytes, name: str, limits: UploadLimits) -> Gra
 
 
 def _read_json(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
-    return gray_levels(fit.reshape(json_array(body), limits, "`images`"))
+    return fit.reshape(json_levels(body), limits, "`images`")
 
 
 def _read_npy(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
-    return fit.reshape(npy_array(body), limits, "the array")
+    return fit.reshape(npy_levels(body), limits, "the array")
 
 
-def _read_raw(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Images:
-    count, rest = divmod(len(body), NUM_PIXELS)
-    if rest:
-        raise ImageError(f"the body is {len(body)} bytes long, expected a multiple of {NUM_PIXELS}: one byte per pixel")
-    limits.check_count(count)
-    return np.frombuffer(body, np.uint8).reshape(count, SIDE, SIDE)
+def _read_raw(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Iterable[Gray]:
+    """Read raw pixels, or the file that a client of this most general type sent."""
+    kind = file_kind(body)
+    if kind in IMAGE_KINDS:
+        return _read_file(body, content_type, fit, limits)
+    if kind == NPY_KIND:
+        return _read_npy(body, content_type, fit, limits)
+    if _lacks_line_ends(body):
+        raise ImageError(_LOST_LINE_ENDS)
+    return raw_images(body, limits, kind)
 
 
-def _as_images(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArray[Any]:
-    """Return (n, 28, 28) from (28, 28), (n, 28, 28) or (n, 784)."""
-    if array.ndim not in (2, 3) or (
-        array.shape[-2:] != (SIDE, SIDE) and (array.ndim != 2 or array.shape[1] != NUM_PIXELS)
-    ):
-        raise ImageError(f"{name} has shape {array.shape}, expected (28, 28), (n, 28, 28) or (n, 784)")
-    images = array.reshape(-1, SIDE, SIDE)
-    if not len(images):
-        raise ImageError(f"{name} holds no image")
-    limits.check_count(len(images))
-    return images
-
-
-def _as_pictures(array: NDArray[Any], limits: UploadLimits, name: str) -> NDArray[Any]:
-    """Return (n, h, w) from (h, w), (n, h, w) or (n, 784): flattened images are read as with fit=strict."""
-    if array.ndim == 2:
-        array = array.reshape(-1, SIDE, SIDE) if array.shape[1] == NUM_PIXELS else array[np.newaxis]
-    if array.ndim != 3:
-        raise ImageError(f"{name} has shape {array.shape}, expected (h, w), (n, h, w) or (n, {NUM_PIXELS})")
-    if not array.size:
-        raise ImageError(f"{name} has shape {array.shape}: it holds no image")
-    limits.check_count(len(array))
-    height, width = array.shape[1:]
-    limits.picture.check_size(width, height, "each image")
-    return array
-
-
-_STRICT = _FitRules(decode_image, _as_images)
-_MNIST = _FitRules(decode_picture, _as_pictures)
+_STRICT = _FitRules(decode_image, as_images)
+_MNIST = _FitRules(decode_picture, as_pictures)
 
 _READERS: dict[str, _Reader] = {
     "multipart/form-data": _read_multipart,
@@ -154,3 +163,21 @@ _READERS: dict[str, _Reader] = {
     "application/x-npy": _read_npy,
 }
 MEDIA_TYPES = tuple(_READERS)
+_ALIASES = {
+    **dict.fromkeys(("image/jpg", "image/pjpeg", "image/x-jpeg", "image/jfif"), "image/jpeg"),
+    **dict.fromkeys(("image/x-png", "image/apng", "image/vnd.mozilla.apng"), "image/png"),
+    **dict.fromkeys(("image/x-bmp", "image/x-ms-bmp", "image/x-windows-bmp", "image/ms-bmp"), "image/bmp"),
+    **dict.fromkeys(("image/x-webp",), "image/webp"),
+    **dict.fromkeys(("image/x-gif",), "image/gif"),
+    **dict.fromkeys(("application/npy", "application/x-numpy", "application/vnd.numpy"), "application/x-npy"),
+    **dict.fromkeys(("text/json", "application/x-json"), "application/json"),
+    **dict.fromkeys(("binary/octet-stream", "application/x-binary"), "application/octet-stream"),
+}
+"""Other names of the same types, registered or not, that clients send."""
+_UNTYPED = ("", "application/x-www-form-urlencoded")
+"""Content-Types of clients that were given none: curl sends the second."""
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_LOST_LINE_ENDS = (
+    "the body is an image file without its line ends: `curl -d` removes them; "
+    "use --data-binary @digit.png, or -F file=@digit.png"
+)

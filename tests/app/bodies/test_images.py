@@ -1,3 +1,4 @@
+import gzip
 import json
 from typing import Any
 
@@ -18,10 +19,12 @@ from tests.support.bodies import (
     NPY,
     PNG,
     RAW,
+    form,
     image_file,
     images_form,
     images_json,
     npy_file,
+    png_chunk,
     read,
 )
 
@@ -69,12 +72,61 @@ def test_media_type_is_read_as_http_writes_it(content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["", "text/plain", "image/tiff", "image/*", "application/x-www-form-urlencoded"]
+    "content_type", ["", "text/plain", "image/tiff", "image/*", "application/x-www-form-urlencoded", "x" * 500]
 )
 def test_other_media_type_is_refused_with_those_taken(content_type: str) -> None:
     with pytest.raises(MediaTypeError, match="application/x-npy") as raised:
         read(b"x", content_type)
-    assert (content_type or "missing") in str(raised.value)
+    assert (content_type[:100] or "missing") in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "file_format"),
+    [
+        *((name, "JPEG") for name in ("image/jpg", "image/pjpeg", "IMAGE/JPG; x=y")),
+        *((name, "PNG") for name in ("image/x-png", "image/jpeg", RAW, "", "application/x-www-form-urlencoded")),
+        *((name, "BMP") for name in ("image/x-ms-bmp", "image/x-bmp", RAW)),
+        *((name, "GIF") for name in (RAW, "binary/octet-stream")),
+        *((name, "WEBP") for name in (RAW, "")),
+    ],
+)
+def test_image_file_is_read_under_other_names_of_its_type_and_none(content_type: str, file_format: str) -> None:
+    file = image_file(GRADIENT, file_format)
+    np.testing.assert_array_equal(read(file, content_type), read(file, f"image/{file_format.lower()}"))
+
+
+@pytest.mark.parametrize("content_type", [RAW, "", "application/x-numpy"])
+def test_npy_is_read_under_other_names_of_its_type_and_none(content_type: str) -> None:
+    np.testing.assert_array_equal(read(npy_file(GRADIENT), content_type)[0], GRADIENT)
+
+
+def test_png_of_784_bytes_is_no_raw_image(digits: Gray) -> None:
+    short = image_file(digits[3])
+    text = b"k\0" + b"x" * (784 - len(short) - 14)
+    body = short[:33] + png_chunk(b"tEXt", text) + short[33:]
+    assert len(body) == 784
+    np.testing.assert_array_equal(read(body, RAW)[0], digits[3])
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", JSON])
+def test_image_under_a_wrong_type_is_named(content_type: str) -> None:
+    with pytest.raises(InputError, match="a PNG image"):
+        read(image_file(GRADIENT), content_type)
+
+
+@pytest.mark.parametrize("content_type", [PNG, MULTIPART, RAW])
+def test_file_that_is_no_image_is_named(content_type: str) -> None:
+    file = gzip.compress(bytes(784))
+    with pytest.raises(InputError, match="a gzip file"):
+        read(form([("file", file)]) if content_type == MULTIPART else file, content_type)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", PNG, "image/jpeg", RAW])
+def test_file_that_lost_its_line_ends_gets_the_hint(content_type: str, file_format: str) -> None:
+    body = image_file(GRADIENT, file_format).translate(None, b"\r\n\0")  # as `curl -d @digit.png` sends it
+    with pytest.raises(InputError, match=r"curl -d. removes them; use --data-binary"):
+        read(body, content_type)
 
 
 @pytest.mark.parametrize("content_type", MEDIA_TYPES)

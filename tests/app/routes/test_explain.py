@@ -167,7 +167,7 @@ async def test_wrong_digit_is_refused_by_name(client: httpx.AsyncClient, digit: 
     [
         (400, b"", RAW),
         (400, b"{", JSON),
-        (400, form([("picture", b"x")]), MULTIPART),
+        (400, form([("picture", b"x"), ("image", b"x")]), MULTIPART),
         (413, bytes(784 * 10_001), RAW),
         (415, b"x", "text/plain"),
         (422, b"x", PNG),
