@@ -77,6 +77,7 @@ def _run() -> RunDetail:
         error=None,
         decision=_promotion().reason,
         version=2,
+        trouble=None,
         progress=[progress],
     )
 

@@ -137,6 +137,7 @@ class RunSummary(_FromRecord):
     error: str | None = Field(description="the failure, in words")
     decision: str | None = Field(description="the reason why its version was promoted or not")
     version: int | None = Field(description="the version it made")
+    trouble: str | None = Field(description="what last went wrong with its trainer, in words; null while it trains")
 
 
 class RunDetail(RunSummary):

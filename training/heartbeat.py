@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,12 +17,20 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def heartbeat(registry: Registry, lease: Lease, lease_s: float) -> Iterator[None]:
-    """Renew a lease for `lease_s` seconds, three times in that period, however long a training step takes."""
+def heartbeat(
+    registry: Registry, lease: Lease, lease_s: float, has_stalled: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
+    """Renew a lease for `lease_s` seconds, three times in that period, however long a training step takes.
+
+    Once `has_stalled` returns true, the lease is left to expire: this thread would live on in a trainer that hangs.
+    """
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(lease_s / 3):
+            if has_stalled():
+                logger.error("run %d: the training has made no progress for too long, giving it up", lease.run.id)
+                return
             try:
                 registry.runs.renew_lease(lease, lease_s)
             except LeaseLostError:

@@ -15,6 +15,7 @@ from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
 from inkling.mnist_download import load_or_download
+from inkling.registry.disk_full import is_disk_full
 from inkling.registry.records import ErrorType, Lease, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
@@ -42,6 +43,10 @@ class Timings:
     run."""
     snapshot_s: float = 3.0
     """Time between two snapshots: a killed trainer loses this much training and one display step at most."""
+    disk_full_s: float = 24 * 3600.0
+    """How long a run waits for room on a full disk before it fails."""
+    stall_s: float = 1800.0
+    """Longest time without a display step, after which the trainer is taken to hang and lets its lease expire."""
     max_pause_s: float = 60.0
     """Longest pause; after it the run makes one more compiled call even if predictions are still slow."""
 
@@ -92,6 +97,8 @@ class Worker:
         self._settings = settings
         self._stop = stop
         self._timings = timings
+        self._alive_at = time.monotonic()
+        """When the training last gave a sign of life."""
 
     def train_next(self, owner: str) -> bool:
         """Train the next queued run, if there is one; return whether there was."""
@@ -118,7 +125,8 @@ class Worker:
         run = lease.run
         logger.info("run %d: training, attempt %d", run.id, run.attempt)
         try:
-            with heartbeat(self._registry, lease, self._timings.lease_s):
+            self._alive_at = time.monotonic()
+            with heartbeat(self._registry, lease, self._timings.lease_s, self._has_stalled):
                 self._train_and_publish(lease, on_progress)
         except (StopRequested, KeyboardInterrupt):
             self._registry.runs.release(lease)
@@ -130,6 +138,9 @@ class Worker:
             logger.error("run %d: failed: %s", run.id, detail, exc_info=error if error_type == "internal" else None)
             self._record_failure(lease, error_type, detail)
         return self._registry.runs.get(run.id)
+
+    def _has_stalled(self) -> bool:
+        return time.monotonic() - self._alive_at > self._timings.stall_s
 
     def _train_and_publish(self, lease: Lease, on_progress: Callable[[Progress], None]) -> None:
         settings = self._settings
@@ -147,15 +158,16 @@ class Worker:
         def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
             nonlocal saved_at
             self._stop.check()
-            self._retry(lambda: self._registry.runs.record_progress(lease, progress))
+            self._retry(lease, lambda: self._registry.runs.record_progress(lease, progress))
             on_progress(progress)
             if time.monotonic() - saved_at >= self._timings.snapshot_s:
-                self._retry(lambda: self._registry.runs.save_snapshot(lease, copy_state().to_snapshot()))
+                self._retry(lease, lambda: self._registry.runs.save_snapshot(lease, copy_state().to_snapshot()))
                 saved_at = time.monotonic()
             self._pause_while_serving_lags(pause_lock, lease)
 
         def log_drawing(drawn: int, total: int) -> None:
             self._stop.check()
+            self._alive_at = time.monotonic()
             if not drawn:
                 logger.info("run %d: drawing %d synthetic digits", lease.run.id, total)
 
@@ -172,7 +184,7 @@ class Worker:
         checkpoint = build_checkpoint(parameters, run.recipe, data)
         _, validation = data.hold_out(run.recipe.validation_size)
         decide = promotion.promotion_decision(run.promote, checkpoint, validation)
-        version = self._retry(lambda: self._registry.publish(lease, checkpoint, decide))
+        version = self._retry(lease, lambda: self._registry.publish(lease, checkpoint, decide))
         accuracy = checkpoint.card.evaluation.accuracy
         logger.info("run %d: succeeded, version %d, test accuracy %.4f", run.id, version.version, accuracy)
 
@@ -189,7 +201,7 @@ class Worker:
         while pause_lock.is_held() and time.monotonic() - started < self._timings.max_pause_s:
             self._stop.check()
             # The heartbeat renews the lease; this notices that the run was cancelled or given away.
-            self._retry(lambda: self._registry.runs.renew_lease(lease, self._timings.lease_s))
+            self._retry(lease, lambda: self._registry.runs.renew_lease(lease, self._timings.lease_s))
             time.sleep(self._timings.poll_s)
         logger.info("run %d: continues after %.1f s", lease.run.id, time.monotonic() - started)
 
@@ -208,21 +220,37 @@ class Worker:
         logger.info("run %d: resumes from step %d", run_id, state.step)
         return state
 
-    def _retry(self, write: Callable[[], T]) -> T:
-        """Write to the registry, and retry for a while if it fails: a restart of the database ends no run."""
-        deadline = time.monotonic() + self._timings.retry_s
+    def _retry(self, lease: Lease, write: Callable[[], T]) -> T:
+        """Write to the registry, and retry for a while if it fails: a restart of the database ends no run.
+
+        On a full disk the run waits until there is room, or until it is cancelled.
+        """
+        started, is_reported = time.monotonic(), False
         while True:
+            self._alive_at = time.monotonic()
             try:
                 return write()
             except SQLAlchemyError as error:
                 self._stop.check()
-                if time.monotonic() > deadline:
+                is_full = is_disk_full(error)
+                if time.monotonic() - started > (self._timings.disk_full_s if is_full else self._timings.retry_s):
                     raise
+                if is_full:
+                    is_reported = is_reported or self._report_full_disk(lease)
                 logger.warning("cannot write to the registry, will retry: %s", error)
                 time.sleep(self._timings.poll_s)
 
+    def _report_full_disk(self, lease: Lease) -> bool:
+        """Record why the run waits, which a little room suffices for; return whether that succeeded."""
+        trouble = "paused: the disk of the registry is full; free some space, and the training continues"
+        try:
+            self._registry.runs.report_trouble(lease, trouble, self._timings.lease_s)
+        except SQLAlchemyError:
+            return False
+        return True
+
     def _record_failure(self, lease: Lease, error_type: ErrorType, detail: str) -> None:
         try:
-            self._retry(lambda: self._registry.runs.fail(lease, error_type, detail))
+            self._retry(lease, lambda: self._registry.runs.fail(lease, error_type, detail))
         except (LeaseLostError, SQLAlchemyError) as error:
             logger.error("run %d: cannot record its failure: %s", lease.run.id, error)

@@ -119,6 +119,8 @@ def _recipe(body: TrainRequest) -> Recipe:
 def _detail(run: Run, registry: Registry, trainer: TrainerProcess) -> RunDetail:
     progress = [RunProgress.model_validate(line) for line in registry.runs.progress(run.id)]
     waits_for = describe_wait(run, registry, is_own_trainer=trainer.is_own)
+    if run.state in ("queued", "running"):
+        waits_for = trainer.disk_trouble() or waits_for
     return RunDetail.model_validate(run).model_copy(update={"progress": progress, "waits_for": waits_for})
 
 
@@ -136,7 +138,7 @@ def describe_wait(run: Run, registry: Registry, *, is_own_trainer: bool) -> str 
         return f"waits for run {running.id}, which is being trained"
     if is_own_trainer:
         return "waits for its trainer, which is starting"
-    waited = (datetime.now(UTC) - run.requested_at).total_seconds()
+    waited = (datetime.now(UTC) - run.requested_at).total_seconds()  # negative if the clock was set back
     if waited < EXTERNAL_TRAINER_S:
         return "waits for a trainer to take it"
     return (

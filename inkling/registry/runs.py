@@ -3,9 +3,10 @@
 import secrets
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from statistics import median
+from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from inkling.errors import IdempotencyKeyError, LeaseLostError, QueueFullError, RunFinishedError, UnknownRunError
 from inkling.network.recipe import Recipe
@@ -18,9 +19,13 @@ from inkling.registry.tables import run_progress, run_snapshots, runs
 MAX_ATTEMPTS = 2
 """A run whose trainer dies is queued again until it was started this often; then it fails."""
 DURATION_RUNS = 10
-"""The mean duration is taken over this many of the newest runs that succeeded."""
+"""The typical duration is taken over this many of the newest runs that succeeded."""
 DEFAULT_DURATION_S = 30.0
-"""The mean duration while no run has succeeded yet."""
+"""The typical duration while no run has succeeded yet."""
+MAX_DURATION_S = 24 * 3600.0
+"""The longest duration that is announced."""
+MAX_LEASE_S = 60.0
+"""Leases are at most this long, or twice as long as the one that is claimed: a longer one was made by another clock."""
 NO_LEASE = {"lease_token": None, "lease_expires_at": None}
 
 
@@ -58,7 +63,7 @@ class Runs:
             if queued >= max_queued:
                 raise QueueFullError(
                     f"{queued} runs are queued already, the limit is {max_queued}",
-                    retry_after_s=_mean_duration_s(connection),
+                    retry_after_s=_typical_duration_s(connection),
                 )
             row = connection.execute(
                 insert(runs)
@@ -139,6 +144,7 @@ class Runs:
             run_id: the run to start; without it, the oldest queued run.
         """
         with self._database.write() as connection:
+            _bound_leases(connection, lease_s)
             _requeue_expired(connection)
             if connection.execute(select(runs.c.id).where(runs.c.state == "running").limit(1)).first():
                 return None
@@ -160,15 +166,41 @@ class Runs:
             )
             return Lease(read_run(connection, run_id), token)
 
-    def expire_leases(self, owner: str) -> None:
-        """Let the leases of an owner expire now, because it is known to be dead."""
+    def expire_leases(self, owner: str, trouble: str | None = None) -> None:
+        """Let the leases of an owner expire now, because it is known to be dead.
+
+        Args:
+            owner: its name in the leases.
+            trouble: how it died, in words, for the runs that it leased.
+        """
+        owned = _is_owned_by(owner)
+        if trouble is None:
+            owned &= runs.c.lease_expires_at > now()
         with self._database.read() as connection:
-            owned = (runs.c.state == "running") & runs.c.lease_token.startswith(f"{owner}-", autoescape=True)
-            unexpired = owned & (runs.c.lease_expires_at > now())
-            if connection.execute(select(runs.c.id).where(unexpired)).first() is None:
+            if connection.execute(select(runs.c.id).where(owned)).first() is None:
                 return
+        values = {"lease_expires_at": now()} if trouble is None else {"lease_expires_at": now(), "trouble": trouble}
         with self._database.write() as connection:
-            connection.execute(update(runs).where(unexpired).values(lease_expires_at=now()))
+            connection.execute(update(runs).where(owned).values(values))
+
+    def lease_state(self, owner: str) -> Literal["valid", "expired"] | None:
+        """Return whether the lease of an owner has expired; None if it has none."""
+        with self._database.read() as connection:
+            expires_at = connection.scalar(select(runs.c.lease_expires_at).where(_is_owned_by(owner)).limit(1))
+            if expires_at is None:
+                return None
+            return "valid" if expires_at > now() else "expired"
+
+    def report_trouble(self, lease: Lease, trouble: str, lease_s: float) -> None:
+        """Record what keeps a trainer from its work, in words, until its next progress; and extend its lease.
+
+        Raises:
+            LeaseLostError: the lease was lost.
+        """
+        with self._database.write() as connection:
+            update_leased(
+                connection, lease, {"trouble": trouble, "lease_expires_at": now() + timedelta(seconds=lease_s)}
+            )
 
     def renew_lease(self, lease: Lease, lease_s: float) -> None:
         """Extend a lease: its trainer is alive.
@@ -186,7 +218,7 @@ class Runs:
             LeaseLostError: the lease was lost.
         """
         with self._database.write() as connection:
-            update_leased(connection, lease, {"step": progress.step})
+            update_leased(connection, lease, {"step": progress.step, "trouble": None})
             same = (run_progress.c.run_id == lease.run.id) & (run_progress.c.step == progress.step)
             connection.execute(delete(run_progress).where(same))
             connection.execute(insert(run_progress).values(run_id=lease.run.id, **asdict(progress)))
@@ -267,13 +299,28 @@ def _fail(connection: Connection, run_id: int, error_type: ErrorType, error: str
     end_run(connection, run_id, {"state": "failed", "error_type": error_type, "error": error})
 
 
+def _is_owned_by(owner: str) -> ColumnElement[bool]:
+    return (runs.c.state == "running") & runs.c.lease_token.startswith(f"{owner}-", autoescape=True)
+
+
+def _bound_leases(connection: Connection, lease_s: float) -> None:
+    """Shorten leases that end later than any trainer asks for, because the clock was set back.
+
+    A trainer that is alive renews its lease in time; one that died before would block the others until then.
+    """
+    latest = now() + timedelta(seconds=max(2 * lease_s, MAX_LEASE_S))
+    too_long = (runs.c.state == "running") & (runs.c.lease_expires_at > latest)
+    connection.execute(update(runs).where(too_long).values(lease_expires_at=now() + timedelta(seconds=MAX_LEASE_S)))
+
+
 def _requeue_expired(connection: Connection) -> None:
     expired = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
     for row in connection.execute(expired).all():
         if row.attempt < MAX_ATTEMPTS:
             _requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
             continue
-        error = f"its trainer stopped without reporting an error, {row.attempt} times; was it killed, or out of memory?"
+        cause = row.trouble or "was it killed, or out of memory?"
+        error = f"its trainer stopped without reporting an error, {row.attempt} times; the last time: {cause}"
         _fail(connection, row.id, "trainer_died", error)
 
 
@@ -287,11 +334,14 @@ def _requeue(connection: Connection, run_id: int, attempt: int, token: str) -> N
         connection.execute(delete(run_progress).where(later))
 
 
-def _mean_duration_s(connection: Connection) -> float:
-    """Return the mean duration of the last runs that succeeded, from start to end."""
+def _typical_duration_s(connection: Connection) -> float:
+    """Return the median duration of the last runs that succeeded, from start to end.
+
+    The median, within bounds: times of day were subtracted, and a clock that was set in between makes some absurd.
+    """
     succeeded = select(runs).where(runs.c.state == "succeeded").order_by(runs.c.id.desc()).limit(DURATION_RUNS)
     durations = [(row.finished_at - row.started_at).total_seconds() for row in connection.execute(succeeded)]
-    return sum(durations) / len(durations) if durations else DEFAULT_DURATION_S
+    return min(max(median(durations), 1.0), MAX_DURATION_S) if durations else DEFAULT_DURATION_S
 
 
 def _same_request(run: Run, recipe: Recipe, promote: PromotePolicy, key: str) -> Run:

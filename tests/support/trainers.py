@@ -47,6 +47,8 @@ class Orders:
     point: Point | None = None
     max_file_bytes: int | None = None
     """The size at which no file can grow further, as on a full disk."""
+    disk_full_s: float = 1.0
+    """How long a run waits for room on it."""
 
 
 class Trainers:
@@ -66,14 +68,20 @@ class Trainers:
         """The standard error of the last trainer."""
         return self.log_file.read_text()
 
-    def work(self, store: StoreSettings, point: Point | None = None, max_file_bytes: int | None = None) -> int:
+    def work(
+        self,
+        store: StoreSettings,
+        point: Point | None = None,
+        max_file_bytes: int | None = None,
+        disk_full_s: float = 1.0,
+    ) -> int:
         """Start a trainer that trains until no run is queued, or until it dies; return its exit code."""
         settings = {
             "data_dir": str(store.data_dir),
             "mnist_dir": str(store.mnist_dir),
             "database_url": store.registry_url,
         }
-        orders = Orders(settings, str(self.log_file), point, max_file_bytes)
+        orders = Orders(settings, str(self.log_file), point, max_file_bytes, disk_full_s)
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(asdict(orders)) + "\n")
@@ -155,7 +163,11 @@ def train(orders: Orders) -> None:
     if orders.point:
         kill_at(orders.point)
     settings = StoreSettings.model_validate(orders.settings)
-    work(settings, idle_exit_s=0.5, timings=Timings(snapshot_s=0, retry_s=1.0, poll_s=0.1))
+    work(
+        settings,
+        idle_exit_s=0.5,
+        timings=Timings(snapshot_s=0, retry_s=1.0, poll_s=0.1, disk_full_s=orders.disk_full_s),
+    )
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Runs whose trainer, database or disk fails, for a while or permanently."""
 
 import os
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -173,6 +174,33 @@ def test_run_on_a_full_disk_fails_with_that_reason(
     assert trainers.work(store) == 0
     # then
     assert registry.versions.get(registry.runs.get(again.id).version or 0).digest == expected.digest
+    assert registry.verify() == []
+
+
+def test_run_on_a_full_disk_waits_and_continues_when_there_is_room_again(
+    registry: Registry, store: StoreSettings, trainers: Trainers, expected: Outcome
+) -> None:
+    # given: a disk with room for a few words, but not for a checkpoint
+    run = queue(registry)
+    registry.close()
+    working = threading.Thread(
+        target=trainers.work, args=(store,), kwargs={"max_file_bytes": 400_000, "disk_full_s": 600.0}
+    )
+    working.start()
+
+    def trouble() -> str | None:
+        return registry.runs.get(run.id).trouble
+
+    # then
+    assert "the disk of the registry is full; free some space" in (wait_until(trouble, "the run says so") or "")
+    assert registry.runs.get(run.id).state == "running"
+    # when: there is room again
+    resource.prlimit(trainers.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    working.join(DEADLINE_S)
+    # then
+    ended = registry.runs.get(run.id)
+    assert (ended.state, ended.attempt) == ("succeeded", 1), trainers.log
+    assert registry.versions.get(ended.version or 0).digest == expected.digest
     assert registry.verify() == []
 
 

@@ -3,7 +3,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,10 +12,12 @@ import pytest
 
 from app.errors import UnavailableError
 from app.serving.trainer_process import TrainerProcess
+from app.serving.trainer_watch import Patience, describe_death
 from app.settings import Settings
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Run
 from inkling.registry.registry import Registry
+from tests.support.runs import execute
 from tests.support.servers import Server, start_server
 from tests.support.services import connect, eventually, eventually_answers, open_registry
 
@@ -158,6 +160,148 @@ def test_trainer_that_does_not_stop_is_killed(
     trainer.stop()
     assert is_gone(process)
     trainer.stop()  # once more is harmless
+
+
+HASTY = Patience(expired_s=0.2, idle_s=0.2, start_s=120, stop_s=0.2)
+
+
+def is_started_again(trainer: TrainerProcess, caplog: pytest.LogCaptureFixture) -> Callable[[], bool]:
+    def look() -> bool:
+        trainer.ensure()
+        return len(trainer_processes(caplog)) == 2
+
+    return look
+
+
+def lease_of(registry: Registry) -> Callable[[], bool]:
+    return lambda: registry.runs.get(1).lease_expires_at is not None
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["lease expired", "run cancelled"])
+def test_trainer_that_hangs_is_ended_and_the_next_one_started(
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, is_cancelled: bool
+) -> None:
+    # given: a trainer that is stopped while it holds a lease
+    caplog.set_level(logging.INFO)
+    trainer = TrainerProcess(process_settings, registry, restart_s=0, patience=HASTY)
+    queue(registry)
+    trainer.ensure()
+    (process,) = trainer_processes(caplog)
+    try:
+        eventually(lease_of(registry), "a lease", deadline_s=120)
+        trainer.ensure()  # it sees the lease
+        os.kill(process, signal.SIGSTOP)
+        # when
+        if is_cancelled:
+            registry.runs.cancel(1)
+            queue(registry)
+        else:
+            execute(process_settings, "UPDATE runs SET lease_expires_at = '2024-07-01 12:00:00' WHERE id = 1")
+        eventually(is_started_again(trainer, caplog), "another trainer", deadline_s=60)
+        # then
+        assert is_gone(process)
+        assert "does not respond: ending it with SIGTERM" in caplog.text
+        assert "does not react to SIGTERM: killing it" in caplog.text
+        assert "killed by SIGKILL (signal 9, exit code 137)" in caplog.text
+        if not is_cancelled:
+            assert "did not respond, so the server ended it" in (registry.runs.get(1).trouble or "")
+            eventually(lambda: registry.runs.get(1).attempt == 2, "its second attempt", deadline_s=120)
+    finally:
+        trainer.stop()
+
+
+@pytest.mark.train
+def test_run_whose_trainers_are_killed_names_signal_and_exit_code(
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    trainer = TrainerProcess(process_settings, registry, restart_s=0)
+    run = registry.runs.queue(TUTORIAL.with_overrides(LONG), "never", max_queued=10)[0]
+
+    def attempts() -> int:
+        trainer.ensure()
+        return registry.runs.get(run.id).attempt
+
+    try:
+        for attempt in (1, 2):
+            eventually(lambda attempt=attempt: attempts() == attempt, "an attempt", deadline_s=120)  # type: ignore[misc]
+            os.kill(trainer_processes(caplog)[-1], signal.SIGKILL)
+        eventually(lambda: attempts() and registry.runs.get(run.id).state == "failed", "its end", deadline_s=120)
+    finally:
+        trainer.stop()
+    error = registry.runs.get(run.id).error or ""
+    assert "2 times; the last time: its trainer was killed by SIGKILL (signal 9, exit code 137)" in error
+    assert "had no memory left" in error
+    assert "was killed by SIGKILL" in caplog.text
+
+
+def test_trainers_that_die_at_their_start_are_started_less_and_less_often(
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    # given: a registry that no trainer can open
+    caplog.set_level(logging.INFO)
+    trainer = TrainerProcess(
+        process_settings.model_copy(update={"database_url": "sqlite:////dev/null/none"}), registry, restart_s=0.5
+    )
+    queue(registry)
+    started: list[float] = []
+
+    def is_started(count: int) -> Callable[[], bool]:
+        def look() -> bool:
+            trainer.ensure()
+            if len(trainer_processes(caplog)) > len(started):
+                started.append(time.monotonic())
+            return len(started) == count
+
+        return look
+
+    for count in (1, 2, 3, 4):
+        eventually(is_started(count), f"start {count}", deadline_s=120)
+    trainer.stop()
+    # then: half a second, one, two
+    assert started[2] - started[1] >= 1
+    assert started[3] - started[2] >= 2
+    assert "its trainer ended with exit code 1" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_full_disk_starts_no_trainer_and_the_run_says_so(
+    process_settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # given: a disk that needs more room than it has
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("app.serving.trainer_process.MIN_FREE_BYTES", 2**80)
+    async with connect(process_settings) as client:
+        # when
+        run = (await client.post("/train")).json()
+        # then
+        assert run["waits_for"].startswith("paused: the disk of the data directory is full, ")
+        assert "training is paused: the disk" in caplog.text
+        assert trainer_processes(caplog) == []
+        # when
+        monkeypatch.setattr("app.serving.trainer_process.MIN_FREE_BYTES", 1)
+        # then
+        await eventually_answers(client, "/train/1", lambda answer: trainer_processes(caplog) != [])
+        assert "has room again" in caplog.text
+        await client.delete("/train/1")
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "has_hung", "words"),
+    [
+        (0, False, None),
+        (0, True, "its trainer did not respond, so the server ended it: it ended with exit code 0"),
+        (3, False, "its trainer ended with exit code 3"),
+        (-11, False, "its trainer was killed by SIGSEGV (signal 11, exit code 139)"),
+        (-9, False, "its trainer was killed by SIGKILL (signal 9, exit code 137); if nobody killed it"),
+        (-63, False, "its trainer was killed by a signal (signal 63, exit code 191)"),
+    ],
+)
+def test_death_of_a_trainer_in_words(exit_code: int, has_hung: bool, words: str | None) -> None:
+    described = describe_death(exit_code, has_hung=has_hung)
+    assert (described or "").startswith(words or "")
+    assert (described is None) == (words is None)
 
 
 @pytest.mark.anyio

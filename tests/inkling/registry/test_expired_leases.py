@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from inkling.errors import LeaseLostError
@@ -84,6 +86,34 @@ def test_dead_trainers_run_is_work(registry: Registry) -> None:
     queue(registry)
     lease(registry, lease_s=0)
     assert registry.runs.has_work()
+
+
+def test_lease_that_a_clock_made_too_long_is_shortened(registry: Registry) -> None:
+    # given: a lease of 30 s, and then a clock that is set back by an hour
+    queue(registry)
+    leased = lease(registry, lease_s=3630)
+    # when: another trainer looks
+    assert registry.runs.claim(30, OWNER) is None
+    # then: it ends within a minute, unless its trainer is alive and renews it
+    ends = registry.runs.get(1).lease_expires_at
+    assert ends is not None
+    assert ends < datetime.now(UTC) + timedelta(seconds=61)
+    registry.runs.renew_lease(leased, 30)
+
+
+def test_trouble_is_told_until_the_next_progress(registry: Registry) -> None:
+    queue(registry)
+    leased = lease_for(registry, "dead")
+    registry.runs.report_trouble(leased, "paused", 30)
+    assert registry.runs.get(leased.run.id).trouble == "paused"
+    assert registry.runs.lease_state("dead") == "valid"
+    registry.runs.expire_leases("dead", "killed by SIGKILL")
+    assert registry.runs.lease_state("dead") == "expired"
+    assert registry.runs.get(leased.run.id).trouble == "killed by SIGKILL"
+    assert registry.runs.lease_state("nobody") is None
+    again = lease(registry)
+    registry.runs.record_progress(again, progress_at(100))
+    assert registry.runs.get(again.run.id).trouble is None
 
 
 # owners that are known to be dead
