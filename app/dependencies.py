@@ -43,8 +43,6 @@ RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
 TrainerDep = Annotated[TrainerProcess, Depends(_from_state("trainer"))]
 MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
 InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]
-NormalizingDep = Annotated[CapacityLimiter, Depends(_from_state("normalizing"))]
-"""Limits the threads that normalize pictures to one per CPU core: a photo takes some 300 MB."""
 UploadingDep = Annotated[CapacityLimiter, Depends(_from_state("uploading"))]
 """Limits the uploads that are measured at the same time to one: each takes 100 MB."""
 StoppingDep = Annotated[asyncio.Event, Depends(_from_state("stopping"))]

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from app.admission.key_guesses import KeyGuesses
 from app.bodies.limits import UploadLimits
+from app.decoders.pool import DecoderPool
 from app.observability.metrics import Metrics
 from app.security import resolve_key
 from app.serving.current_version import CurrentVersion
@@ -25,6 +26,9 @@ from inkling.cpus import count_cpus
 from inkling.network.pretrained import load_pretrained
 from inkling.registry.registry import Registry
 
+MAX_DECODERS = 3
+"""By default; each takes some 30 MB."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -33,12 +37,21 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
     """Set what `app.dependencies` injects, serve while the context is open, and stop the trainer at its end."""
     state = app.state
     state.settings, state.metrics = settings, metrics
-    state.normalizing = CapacityLimiter(count_cpus())
     state.uploading = CapacityLimiter(1)
     state.stopping = asyncio.Event()
     state.key_guesses = KeyGuesses()
     state.registry, state.current_version, state.api_key = await asyncio.to_thread(_open, settings)
-    state.inference = Inference(state.current_version, UploadLimits.from_settings(settings), metrics)
+    limits = UploadLimits.from_settings(settings)
+    decoders = DecoderPool(
+        settings.decoders or min(count_cpus(), MAX_DECODERS),
+        settings.max_decoder_cpu_s,
+        limits.picture,
+        settings.max_body_bytes,
+        metrics.count_decoder_end,
+    )
+    metrics.watch_decoders(lambda: decoders.waiting, lambda: decoders.running)
+    state.inference = Inference(state.current_version, limits, metrics, decoders)
+    decoders.start()
     state.run_feeds = RunFeeds(state.registry, settings.max_event_streams)
     state.trainer = TrainerProcess(settings, state.registry)
     throttle = TrainingThrottle(settings, metrics)
@@ -60,6 +73,7 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await decoders.stop()
         await asyncio.to_thread(state.trainer.stop)
         state.registry.close()
 

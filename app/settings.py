@@ -60,6 +60,19 @@ class Settings(StoreSettings):
     max_decoder_bytes: int = Field(
         128 << 20, ge=1 << 20, description="maximum memory that decoding an image takes, in bytes, without its file"
     )
+    max_decoder_cpu_s: float = Field(
+        3,
+        ge=0.05,
+        le=600,
+        description="maximum CPU time of decoding and normalizing the images of a request, in seconds",
+    )
+    decoders: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="processes that decode and normalize pictures; default: one per CPU core, at most 3; "
+        "one more is kept for small pictures",
+    )
     max_queued_runs: int = Field(16, ge=1, description="maximum queued training runs")
     max_connections: int = Field(
         2000, ge=8, description="maximum open connections of a server process; at most half of them event streams"

@@ -80,7 +80,13 @@ class Predictor:
         Raises:
             NoDigitError: a picture shows no single digit; the message says which.
         """
-        return self._predict_normalized(normalize_all(pictures))
+        normalized = normalize_all(pictures)
+        images = np.stack([item.pixels for item in normalized])
+        return self.predict_reported(images, tuple(item.report for item in normalized))
+
+    def predict_reported(self, images: Images, reports: tuple[Normalization, ...]) -> Predictions:
+        """Read images (n, 28, 28) that were normalized already, given the report on each."""
+        return self._predict(images, reports, tuple(report.warnings for report in reports))
 
     def predict_files(
         self,
@@ -103,16 +109,14 @@ class Predictor:
         if fit == "strict":
             images = [decode_image(Path(file).read_bytes(), name=str(file), **limits) for file in files]
             return self.predict_strict(np.stack(images))
-        return self._predict_normalized([_normalize_file(Path(file), limits) for file in files])
+        normalized = [_normalize_file(Path(file), limits) for file in files]
+        return self.predict_reported(
+            np.stack([item.pixels for item in normalized]), tuple(item.report for item in normalized)
+        )
 
     def explain(self, image: Gray, digit: int) -> Explanation:
         """Attribute the logit of `digit` to the pixels of an image (28, 28), 0 background to 255 foreground."""
         return explain(self.classifier, image, digit)
-
-    def _predict_normalized(self, normalized: Sequence[Normalized]) -> Predictions:
-        images = np.stack([item.pixels for item in normalized])
-        reports = tuple(item.report for item in normalized)
-        return self._predict(images, reports, tuple(report.warnings for report in reports))
 
     def _predict(
         self, images: Images, reports: tuple[Normalization, ...], warnings: tuple[Warnings, ...]

@@ -12,15 +12,19 @@ from app.bodies.limits import UploadLimits
 from app.bodies.multipart import multipart_files
 from app.bodies.npy_array import npy_levels
 from app.bodies.raw_array import raw_images
+from app.decoders.work import Picture, PictureFile
 from app.errors import BodyError, MediaTypeError
-from inkling.digit import Gray, Images
+from inkling.digit import SIDE, Gray, Images
 from inkling.errors import ImageError, TooLargeError
 from inkling.file_kinds import IMAGE_KINDS, NPY_KIND, file_kind
-from inkling.vision.image_files import FORMATS, decode_image, decode_picture
+from inkling.vision.fast_png import plain_png_pixels
+from inkling.vision.image_files import FORMATS, decode_image
 
 
-def read_images(body: bytes, content_type: str, limits: UploadLimits) -> Images:
-    """Return the images (n, 28, 28) of a request's body, as fit=strict reads them.
+def read_images(
+    body: bytes, content_type: str, limits: UploadLimits, decode: Callable[..., Gray] = decode_image
+) -> Images:
+    """Return the images (n, 28, 28) of a request's body, as fit=strict reads them; files by `decode`.
 
     Raises:
         MediaTypeError: the Content-Type is none of MEDIA_TYPES.
@@ -28,35 +32,60 @@ def read_images(body: bytes, content_type: str, limits: UploadLimits) -> Images:
         ImageError: an image cannot be read, or is not 28x28.
         TooLargeError: too many images, or pixels.
     """
-    images = _reader(body, content_type)(body, content_type, _STRICT, limits)
+    return stack(_reader(body, content_type)(body, content_type, _FitRules(decode, as_images), limits))
+
+
+def stack(images: Iterable[Gray]) -> Images:
+    """Return images (28, 28) as one array (n, 28, 28)."""
     if isinstance(images, np.ndarray):
         return np.ascontiguousarray(images)
     images = list(images)
     return images[0][np.newaxis] if len(images) == 1 else np.stack(images)
 
 
-def read_pictures(body: bytes, content_type: str, limits: UploadLimits) -> Iterator[Gray]:
-    """Yield the pictures (h, w) of a request's body, as fit=mnist reads them: one by one, since each may be large.
+def undecoded_images(body: bytes, content_type: str, limits: UploadLimits) -> Images | list[Picture]:
+    """Return the images of a request's body, as fit=strict reads them; of files, those that take time as files.
+
+    Raises:
+        InputError: as `read_images`; but for errors in the files that are left.
+    """
+    images = _reader(body, content_type)(body, content_type, _FitRules(_plain_or_file, as_images), limits)
+    return images if isinstance(images, np.ndarray) else list(images)
+
+
+def undecoded_pictures(body: bytes, content_type: str, limits: UploadLimits) -> list[Picture]:
+    """Return the pictures of a request's body, as fit=mnist reads them, but files as files.
 
     Raises:
         MediaTypeError: the Content-Type is none of MEDIA_TYPES.
         BodyError: the body is not what its Content-Type says.
-        ImageError: a picture cannot be read.
+        ImageError: an array or a file is no picture.
         TooLargeError: too many pictures, or pixels.
     """
-    yield from _reader(body, content_type)(body, content_type, _MNIST, limits)
+    return list(_reader(body, content_type)(body, content_type, _FitRules(_file, as_pictures), limits))
+
+
+def _file(content: bytes, max_pixels: int, name: str, **limits: int) -> PictureFile:
+    return PictureFile(content, name)
+
+
+def _plain_or_file(content: bytes, max_pixels: int, name: str, **limits: int) -> Picture:
+    plain = plain_png_pixels(content)
+    if plain is None or len(plain) > max_pixels:
+        return PictureFile(content, name)
+    return np.frombuffer(plain, np.uint8).reshape(SIDE, SIDE)
 
 
 class _FitRules(NamedTuple):
     """The rules of fit=strict or fit=mnist."""
 
-    decode: Callable[..., Gray]
-    """`decode_image` or `decode_picture`."""
+    decode: Callable[..., Any]
+    """As `decode_image`, which it is; or it puts the file off, and returns a PictureFile."""
     reshape: Callable[[NDArray[Any], UploadLimits, str], NDArray[Any]]
     """Array of any shape -> pictures (n, h, w)."""
 
 
-_Reader = Callable[[bytes, str, _FitRules, UploadLimits], Iterable[Gray]]
+_Reader = Callable[[bytes, str, _FitRules, UploadLimits], Iterable[Any]]
 
 
 def _reader(body: bytes, content_type: str) -> _Reader:
@@ -83,7 +112,7 @@ def _reader_by_content(body: bytes, media_type: str) -> _Reader:
     )
 
 
-def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Iterator[Gray]:
+def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Iterator[Any]:
     files = multipart_files(body, content_type, limits)
     total = 0
     for i, file in enumerate(files, 1):
@@ -91,7 +120,7 @@ def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: Uplo
         _check_file(file, name)
         picture = _decode(fit, file, name, limits)
         total += picture.size
-        if total > limits.max_total_pixels and fit is _MNIST:
+        if total > limits.max_total_pixels and fit.reshape is as_pictures:
             raise TooLargeError(
                 f"{name} brings the request to {total} pixels, the limit is {limits.max_total_pixels} per request; "
                 "send several requests"
@@ -99,9 +128,9 @@ def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: Uplo
         yield picture
 
 
-def _read_file(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
+def _read_file(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> list[Any]:
     _check_file(body, "the body")
-    return _decode(fit, body, "the image", limits)[np.newaxis]
+    return [_decode(fit, body, "the image", limits)]
 
 
 def _check_file(file: bytes, name: str) -> None:
@@ -122,7 +151,7 @@ def _lacks_line_ends(file: bytes) -> bool:
     return file.startswith(b"\xff\xd8\xff") and len(file) > 256 and b"\n" not in file and b"\r" not in file
 
 
-def _decode(fit: _FitRules, file: bytes, name: str, limits: UploadLimits) -> Gray:
+def _decode(fit: _FitRules, file: bytes, name: str, limits: UploadLimits) -> Any:
     return fit.decode(
         file, limits.max_pixels, name, max_side=limits.max_side, max_decoder_bytes=limits.max_decoder_bytes
     )
@@ -136,7 +165,7 @@ def _read_npy(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimi
     return fit.reshape(npy_levels(body), limits, "the array")
 
 
-def _read_raw(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Iterable[Gray]:
+def _read_raw(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Iterable[Any]:
     """Read raw pixels, or the file that a client of this most general type sent."""
     kind = file_kind(body)
     if kind in IMAGE_KINDS:
@@ -147,9 +176,6 @@ def _read_raw(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimi
         raise ImageError(_LOST_LINE_ENDS)
     return raw_images(body, limits, kind)
 
-
-_STRICT = _FitRules(decode_image, as_images)
-_MNIST = _FitRules(decode_picture, as_pictures)
 
 _READERS: dict[str, _Reader] = {
     "multipart/form-data": _read_multipart,

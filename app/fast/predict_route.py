@@ -1,12 +1,12 @@
 """Fast path for POST /predict without a query: bypasses FastAPI's own layers, with byte-identical answers."""
 
 from starlette._utils import get_route_path
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from app.serving.inference import INLINE_BODY_BYTES, Inference
+from app.serving.client_presence import while_connected
+from app.serving.inference import Inference
 
 
 class PredictRoute(Route):
@@ -39,10 +39,9 @@ class PredictRoute(Route):
                 accept = value.decode("latin-1")
         body = await _read_body(receive)
         inference: Inference = scope["app"].state.inference
-        if len(body) <= INLINE_BODY_BYTES:
-            answer = inference.predict_strict(body, content_type or "", accept or "")
-        else:
-            answer = await run_in_threadpool(inference.predict_strict, body, content_type or "", accept or "")
+        answer = inference.predict_at_once(body, content_type or "", accept or "")
+        if answer is None:
+            answer = await while_connected(receive, inference.predict_strict(body, content_type or "", accept or ""))
         await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.content})
 

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections import deque
+from collections.abc import Callable
 from functools import lru_cache
 
 from prometheus_client import (
@@ -65,6 +66,16 @@ class Metrics:
             "1 while this process pauses training",
             registry=self._registry,
         )
+        self._waiting = Gauge("inkling_decoder_waiting", "batches of pictures that wait", registry=self._registry)
+        self._running = Gauge(
+            "inkling_decoder_running", "batches of pictures that are being decoded", registry=self._registry
+        )
+        self._decoder_ends = Counter(
+            "inkling_decoder_ends",
+            "decoder processes that ended and were started again, by cause",
+            ("cause",),
+            registry=self._registry,
+        )
         self.images = 0
         """Images read so far."""
         self._counted_images = 0
@@ -87,6 +98,14 @@ class Metrics:
     def count_images(self, count: int) -> None:
         with self._lock:
             self.images += count
+
+    def watch_decoders(self, waiting: Callable[[], float], running: Callable[[], float]) -> None:
+        """Report what these return at each exposition."""
+        self._waiting.set_function(waiting)
+        self._running.set_function(running)
+
+    def count_decoder_end(self, cause: str) -> None:
+        self._decoder_ends.labels(cause).inc()
 
     def observe_lag(self, seconds: float) -> None:
         self._lag.observe(seconds)

@@ -1,16 +1,15 @@
 """POST /explain: the reading of an image explained, as numbers or as a picture."""
 
-from functools import partial
 from typing import Annotated, Any
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api_route import ApiRoute
-from app.dependencies import FitMode, InferenceDep, NormalizingDep
+from app.dependencies import FitMode, InferenceDep
 from app.errors import CountError
 from app.openapi import image_call
+from app.serving.client_presence import while_connected
 from app.serving.inference import PNG
 
 router = APIRouter(route_class=ApiRoute, tags=["predict"])
@@ -50,13 +49,11 @@ _ANSWER: dict[str, Any] = {
 async def explain(
     request: Request,
     inference: InferenceDep,
-    normalizing: NormalizingDep,
     digit: Annotated[
         int | None, Query(ge=0, le=9, description="the digit to explain; default: the most probable one")
     ] = None,
     fit: FitMode = "strict",
 ) -> Response:
     content_type, accept = request.headers.get("content-type", ""), request.headers.get("accept", "")
-    answer = partial(inference.explain, await request.body(), content_type, accept, fit=fit, digit=digit)
-    # 3 ms as numbers, 14 ms as a picture: too long for the event loop
-    return (await run_sync(answer, limiter=normalizing if fit == "mnist" else None)).to_response()
+    work = inference.explain(await request.body(), content_type, accept, fit=fit, digit=digit)
+    return (await while_connected(request.receive, work)).to_response()

@@ -1,18 +1,16 @@
 """POST /predict: the digits on images."""
 
-from functools import partial
 from typing import Annotated
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.api_route import ApiRoute
-from app.dependencies import FitMode, InferenceDep, NormalizingDep
+from app.dependencies import FitMode, InferenceDep
 from app.errors import FieldError
 from app.openapi import image_call
-from app.serving.inference import INLINE_BODY_BYTES, NPY
+from app.serving.client_presence import while_connected
+from app.serving.inference import NPY
 from inkling.vision.image_files import FORMATS
 
 router = APIRouter(route_class=ApiRoute, tags=["predict"])
@@ -50,7 +48,6 @@ async def predict(
     *,
     request: Request,
     inference: InferenceDep,
-    normalizing: NormalizingDep,
     fit: FitMode = "strict",
     return_image: Annotated[
         bool, Query(description="with fit=mnist: also return the 28x28 images that the network read")
@@ -61,10 +58,9 @@ async def predict(
     content_type, accept = request.headers.get("content-type", ""), request.headers.get("accept", "")
     body = await request.body()
     if fit == "mnist":
-        normalized = partial(inference.predict_normalized, body, content_type, accept, return_image=return_image)
-        answer = await run_sync(normalized, limiter=normalizing)
-    elif len(body) <= INLINE_BODY_BYTES:
-        answer = inference.predict_strict(body, content_type, accept)
-    else:
-        answer = await run_in_threadpool(inference.predict_strict, body, content_type, accept)
+        work = inference.predict_normalized(body, content_type, accept, return_image=return_image)
+        return (await while_connected(request.receive, work)).to_response()
+    answer = inference.predict_at_once(body, content_type, accept)
+    if answer is None:
+        answer = await while_connected(request.receive, inference.predict_strict(body, content_type, accept))
     return answer.to_response()

@@ -5,8 +5,9 @@ every gray level of its digit. A picture of MNIST's own size, with noise or line
 it is centered. Everything else is treated as a photograph.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -62,6 +63,12 @@ class Normalization:
     """Whether its background was anything but plain black or white."""
     warnings: tuple[str, ...]
     """One sentence each."""
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> "Normalization":
+        """Return the report of which `dataclasses.asdict` was sent as JSON."""
+        box, warnings = fields["box"], fields["warnings"]
+        return cls(**{**fields, "box": None if box is None else tuple(box), "warnings": tuple(warnings)})
 
 
 @dataclass(frozen=True)

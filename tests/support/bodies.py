@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.bodies.images import read_images
+from app.bodies.images import read_images, undecoded_pictures
 from app.bodies.limits import UploadLimits
-from inkling.digit import Images
+from app.decoders.work import PictureFile
+from inkling.digit import Gray, Images
+from inkling.vision.image_files import decode_picture
 
 BOUNDARY = "a-boundary"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
@@ -75,3 +77,13 @@ GRADIENT = np.arange(784, dtype=np.uint8).reshape(28, 28)
 def read(body: bytes, content_type: str, limits: UploadLimits = LIMITS) -> Images:
     """Read a body as the service does, within small limits."""
     return read_images(body, content_type, limits)
+
+
+def read_pictures(body: bytes, content_type: str, limits: UploadLimits) -> list[Gray]:
+    """Read a body as the service does with fit=mnist, but decode its files here."""
+    return [
+        decode_picture(picture.content, limits.max_pixels, picture.name)
+        if isinstance(picture, PictureFile)
+        else picture
+        for picture in undecoded_pictures(body, content_type, limits)
+    ]

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.bodies.images import read_pictures
 from app.bodies.json_array import json_levels
 from app.errors import BodyError, FieldError
 from inkling.digit import Gray
@@ -29,6 +28,7 @@ from tests.support.bodies import (
     npy_claiming,
     npy_file,
     read,
+    read_pictures,
 )
 
 # JSON

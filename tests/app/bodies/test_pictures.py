@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bodies.images import MEDIA_TYPES, read_pictures
+from app.bodies.images import MEDIA_TYPES, undecoded_pictures
 from app.bodies.limits import TOTAL_PIXELS_FACTOR, UploadLimits
+from app.decoders.work import PictureFile
 from app.errors import BodyError, MediaTypeError
 from inkling.digit import Gray
 from inkling.errors import ImageError, TooLargeError
@@ -17,7 +18,12 @@ WHITE, BLACK = 255, 0
 
 
 def read(body: bytes, content_type: str, limits: UploadLimits = LIMITS) -> list[Gray]:
-    return list(read_pictures(body, content_type, limits))
+    return [
+        decode_picture(picture.content, limits.max_pixels, picture.name)
+        if isinstance(picture, PictureFile)
+        else picture
+        for picture in undecoded_pictures(body, content_type, limits)
+    ]
 
 
 def decoded(image: Image.Image, file_format: str = "PNG", **options: object) -> Gray:

@@ -1,0 +1,169 @@
+"""The queue of the decoder processes: bounded, and fair to small pictures."""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from app.decoders.work import Decoded, Picture, PictureFile, estimate_bytes, estimate_seconds
+from app.errors import OverloadedError
+from inkling.predictor import Fit
+
+SMALL_S = 0.05
+"""A request that takes less CPU time, by estimate, is small: one process is kept for such."""
+BATCH_S, BATCH_PICTURES = 0.05, 64
+"""The pictures of a request are done in batches, by several processes."""
+AGING = 10
+"""A request lets those pass that come up to this many times its own CPU time later, if they take less."""
+MAX_WAIT_S = 10
+"""Work that waits, in seconds until its turn; more is refused."""
+MAX_WAITING_BYTES = 32 << 20
+"""Bytes of the files that wait in each lane."""
+
+
+@dataclass
+class Request:
+    """One request's share of the decoders."""
+
+    fit: Fit
+    cpu_s: float
+    """CPU time that is left to it."""
+    is_small: bool
+    batches: int = 1
+
+    def grant(self, batch: "Batch") -> float:
+        """Return the CPU time of a batch, which it takes from the rest: all of it if it is the only one."""
+        granted = self.cpu_s if self.batches == 1 else min(self.cpu_s, 0.5 + AGING * batch.seconds)
+        self.cpu_s -= granted
+        return granted
+
+
+@dataclass(eq=False)
+class Batch:
+    """Some pictures of a request, which one process does together."""
+
+    request: Request
+    numbers: range
+    """Of its pictures in the request, from 1."""
+    pictures: Sequence[Picture]
+    seconds: float
+    memory_bytes: int
+    body_bytes: int
+    result: asyncio.Future[Decoded] = field(default_factory=asyncio.Future)
+
+
+class Lane:
+    """The batches of small or of large requests that wait, the first to be done first."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Batch]] = []
+        self._numbers = count()
+        self.seconds = 0.0
+        """Estimated CPU time of all that waits."""
+        self.body_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def put(self, batch: Batch, due: float) -> None:
+        heapq.heappush(self._heap, (due, next(self._numbers), batch))
+        self.seconds += batch.seconds
+        self.body_bytes += batch.body_bytes
+
+    def due(self) -> float:
+        """Return the due time of the first batch that somebody still waits for; infinity if there is none."""
+        while self._heap and self._heap[0][2].result.done():
+            self.take()
+        return self._heap[0][0] if self._heap else float("inf")
+
+    def first(self) -> Batch:
+        return self._heap[0][2]
+
+    def take(self) -> Batch:
+        batch = heapq.heappop(self._heap)[2]
+        self.seconds -= batch.seconds
+        self.body_bytes -= batch.body_bytes
+        return batch
+
+
+class WorkQueue:
+    """Owns what waits: small and large requests in a lane each.
+
+    Args:
+        processes: how many do large work.
+        memory_bytes: that all running batches may take together, by estimate.
+    """
+
+    def __init__(self, processes: int, memory_bytes: int) -> None:
+        self._processes = processes
+        self._memory_bytes = memory_bytes
+        self._used_bytes = 0
+        self._slowness = {True: 1.0, False: 1.0}
+        """By lane, small or not: measured over estimated time, a moving average."""
+        self._lanes = {True: Lane(), False: Lane()}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lanes.values()))
+
+    def put(self, fit: Fit, pictures: Sequence[Picture], cpu_s: float) -> list[Batch]:
+        """Add the pictures of a request, and return its batches.
+
+        Raises:
+            OverloadedError: too much waits already.
+        """
+        total_s = sum(map(estimate_seconds, pictures))
+        request = Request(fit, cpu_s, is_small=total_s < SMALL_S)
+        batches = list(_split(request, pictures))
+        request.batches = len(batches)
+        lane = self._lanes[request.is_small]
+        self._check_room(lane, request, sum(batch.body_bytes for batch in batches))
+        due = time.monotonic()
+        for batch in batches:
+            due += AGING * batch.seconds
+            lane.put(batch, due)
+        return batches
+
+    def take(self, *, only_small: bool) -> Batch | None:
+        """Return the next batch for a process, None if none waits or memory does not suffice. `done` must follow."""
+        lanes = [self._lanes[True]] if only_small else sorted(self._lanes.values(), key=Lane.due)
+        for lane in lanes:
+            if lane.due() == float("inf"):
+                continue
+            needed = min(lane.first().memory_bytes, self._memory_bytes)
+            if only_small or not self._used_bytes or self._used_bytes + needed <= self._memory_bytes:
+                self._used_bytes += needed
+                return lane.take()
+        return None
+
+    def done(self, batch: Batch, measured_s: float) -> None:
+        """Record that a batch is done, and what it took."""
+        self._used_bytes -= min(batch.memory_bytes, self._memory_bytes)
+        slowness = measured_s / max(batch.seconds, 1e-3)
+        self._slowness[batch.request.is_small] += 0.2 * (slowness - self._slowness[batch.request.is_small])
+
+    def _check_room(self, lane: Lane, request: Request, body_bytes: int) -> None:
+        if not len(lane):
+            return
+        wait_s = lane.seconds * self._slowness[request.is_small] / self._processes
+        waiting_bytes = lane.body_bytes + body_bytes
+        if wait_s > MAX_WAIT_S or waiting_bytes > MAX_WAITING_BYTES:
+            raise OverloadedError(
+                f"pictures of {lane.body_bytes} bytes wait already, for {wait_s:.1f} s; the limits are "
+                f"{MAX_WAITING_BYTES} bytes and {MAX_WAIT_S} s; try again later",
+                retry_after_s=max(wait_s / 2, 1),
+            )
+
+
+def _split(request: Request, pictures: Sequence[Picture]) -> Iterator[Batch]:
+    """Yield a request's pictures in batches."""
+    start, seconds = 0, 0.0
+    for i, picture in enumerate(pictures, 1):
+        seconds += estimate_seconds(picture)
+        if seconds > BATCH_S or i - start == BATCH_PICTURES or i == len(pictures):
+            some = pictures[start:i]
+            memory_bytes = max(map(estimate_bytes, some))
+            body_bytes = sum(len(item.content) if isinstance(item, PictureFile) else item.size for item in some)
+            yield Batch(request, range(start + 1, i + 1), some, seconds, memory_bytes, body_bytes)
+            start, seconds = i, 0.0

@@ -1,0 +1,56 @@
+"""The work of the decoder processes: pictures in files and arrays, and an estimate of what they take."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from inkling.digit import Gray, Images
+from inkling.vision.formats.webp import DECODER_BYTES as WEBP_BYTES
+from inkling.vision.formats.webp import is_webp
+from inkling.vision.image_headers import claimed_pixels
+from inkling.vision.normalize import Normalization
+
+PICTURE_S, PIXEL_S, BYTE_S = 1e-3, 25e-9, 5e-9
+"""Seconds of CPU per picture, pixel and byte of its file, roughly: measured with photos and drawings of all sizes."""
+WORK_PIXELS, WORK_PIXEL_S = 256 * 256, 80e-9
+"""The digit is searched for in at most so many pixels, which take longer."""
+PIXEL_BYTES = 5.2
+"""Memory per pixel, at most, of decoding RGBA or of normalizing."""
+
+
+class Decoded(NamedTuple):
+    """Pictures as the network reads them."""
+
+    images: Images
+    """(n, 28, 28)"""
+    reports: tuple[Normalization, ...]
+    """How each was normalized; empty with fit="strict"."""
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """An image file that is not decoded yet."""
+
+    content: bytes
+    name: str
+    """In error messages."""
+
+    @cached_property
+    def size(self) -> int:
+        """Pixels that it claims to have; as an array's `size`."""
+        return claimed_pixels(self.content)
+
+
+Picture = PictureFile | Gray
+
+
+def estimate_seconds(picture: Picture) -> float:
+    """Return roughly the CPU time that a picture takes, if it is an ordinary one."""
+    file_bytes = len(picture.content) if isinstance(picture, PictureFile) else 0
+    return PICTURE_S + PIXEL_S * picture.size + WORK_PIXEL_S * min(picture.size, WORK_PIXELS) + BYTE_S * file_bytes
+
+
+def estimate_bytes(picture: Picture) -> int:
+    """Return roughly the memory that a picture takes."""
+    is_large_format = isinstance(picture, PictureFile) and is_webp(picture.content)
+    return int(picture.size * (WEBP_BYTES + 1 if is_large_format else PIXEL_BYTES))
