@@ -48,6 +48,12 @@ class MediaTypeError(InputError):
     """The call does not accept this Content-Type; the detail lists those that it does."""
 
 
+class ContentEncodingError(MediaTypeError):
+    """The body has a Content-Encoding that is not decoded; the header Accept-Encoding lists those that are."""
+
+    ACCEPTED = "gzip, deflate"
+
+
 class DigestError(InputError):
     """The body is not the one whose digest the header Content-Digest states: it was changed on its way."""
 
@@ -196,6 +202,8 @@ async def answer_problem(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, QueueFullError | BusyError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, ContentEncodingError):
+        headers["Accept-Encoding"] = error.ACCEPTED
     advice = ADVICE.get(type(error))
     detail = f"{error}; {advice}" if advice else str(error)
     return problem(request, status, detail, title, headers=headers)

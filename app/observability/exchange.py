@@ -28,6 +28,8 @@ class Head(NamedTuple):
     declared: int
     """Content-Length; 0 if there is none."""
     is_chunked: bool
+    encoding: bytes
+    """Content-Encoding, in lower case; empty if there is none."""
 
     @property
     def may_be_long(self) -> bool:
@@ -88,13 +90,25 @@ class Exchange:
         if self.head.declared > self._max_body_bytes:
             raise TooLargeError(self._too_large(str(self.head.declared)))
 
+    def require_decoded(self, decoded_bytes: int) -> None:
+        """Check the length of a body whose Content-Encoding is being decoded.
+
+        Raises:
+            TooLargeError: it is over the limit.
+            OverloadedError: there is no room for it.
+        """
+        if decoded_bytes > self._max_body_bytes:
+            raise TooLargeError(self._too_large(f"decoded, more than {self._max_body_bytes}"))
+        if self.reservation is not None and self.received + decoded_bytes > self.head.declared:
+            self.reservation.grow(self.received + decoded_bytes)
+
     def _too_large(self, found: str) -> str:
         return f"the body is {found} bytes long, the limit is {self._max_body_bytes} (INKLING_MAX_BODY_BYTES)"
 
 
 def read_head(scope: Scope) -> Head:
     """Read the headers that count here; of several the first, except Host, of which there must be one."""
-    given_id = length = b""
+    given_id = length = encoding = b""
     host: bytes | None = None
     is_chunked = False
     for name, value in scope["headers"]:
@@ -106,8 +120,11 @@ def read_head(scope: Scope) -> Head:
             given_id = given_id or value
         elif name == b"transfer-encoding":
             is_chunked = True
+        elif name == b"content-encoding":
+            encoding = value if not encoding else encoding + b"," + value
     declared = int(length[:MAX_DIGITS]) if length.isdigit() else 0
-    return Head(_request_id(given_id), host, declared, is_chunked)
+    encoding = encoding.strip().lower()
+    return Head(_request_id(given_id), host, declared, is_chunked, b"" if encoding == b"identity" else encoding)
 
 
 def _request_id(given: bytes) -> str:

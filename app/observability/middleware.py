@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.admission.admission import Admission
 from app.errors import answer_problem, answer_unexpected
+from app.observability.content_encoding import DecodedBody
 from app.observability.exchange import Exchange, read_head
 from app.observability.head_requests import as_get
 from app.observability.metrics import Metrics
@@ -55,7 +56,8 @@ class RequestMiddleware:
             self._admission.check(scope, head.host)
             if head.declared or head.is_chunked:
                 exchange.reservation = self._admission.reserve(scope, head.declared)
-            await self._app(inner, exchange.receive, answer)
+            body = DecodedBody(exchange) if head.encoding else exchange
+            await self._app(inner, body.receive, answer)
         except ClientDisconnect:
             exchange.status = CLIENT_CLOSED_REQUEST
         except Exception as error:  # the outermost boundary

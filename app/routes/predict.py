@@ -41,7 +41,8 @@ _ANSWER = {
         "One or more images of one digit each: "
         f"a form with parts named `file`, one image file ({', '.join(FORMATS)}), JSON, raw bytes, or a `.npy` array. "
         "`fit=mnist` accepts pictures of any size and polarity, and answers 422 where it finds no single digit. "
-        "`Accept: application/x-npy` returns only the probabilities, as float32 (n, 10)."
+        "`Accept: application/x-npy` returns only the probabilities, as float32 (n, 10). "
+        "A body may have `Content-Encoding: gzip` or `deflate`."
     ),
 )
 async def predict(

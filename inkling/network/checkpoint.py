@@ -15,6 +15,7 @@ from pydantic_core import from_json
 from safetensors import SafetensorError
 
 from inkling.errors import CheckpointError
+from inkling.file_kinds import file_kind
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
 
@@ -105,12 +106,16 @@ def read_tensors(content: bytes) -> dict[str, NDArray[np.float32]]:
     Raises:
         CheckpointError: it is not a safetensors file, or too large.
     """
+    kind = file_kind(content)
+    found = f" but {kind}" if kind else ""
     if len(content) > MAX_CHECKPOINT_BYTES:
-        raise CheckpointError(f"{len(content)} bytes, expected at most {MAX_CHECKPOINT_BYTES}")
+        raise CheckpointError(f"{len(content)} bytes{found}, expected at most {MAX_CHECKPOINT_BYTES}")
     try:
         tensors: dict[str, NDArray[np.float32]] = safetensors.numpy.load(content)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(f"not a safetensors file of arrays: {error}") from error
+        raise CheckpointError(
+            f"not a safetensors file of arrays{found}: {error}; `inkling train --out FILE` writes one"
+        ) from error
     return tensors
 
 

@@ -1,5 +1,7 @@
 import base64
+import gzip
 import hashlib
+import io
 import shutil
 from pathlib import Path
 
@@ -157,9 +159,15 @@ async def test_file_that_is_no_checkpoint_is_refused_in_words_and_adds_nothing(
     huge = np.full_like(shipped.parameters["weights/out"], 3e38)
     flipped = bytearray(shipped.content)
     flipped[9] ^= 0xFF
+    npz = io.BytesIO()
+    np.savez(npz, weights=shipped.parameters["weights/out"])
     for content, words in (
         (b"", "not a safetensors file"),
         (b"not a checkpoint", "not a safetensors file"),
+        (gzip.compress(b"x") + bytes(5 << 20), "bytes but a gzip file, expected at most 4194304"),
+        (gzip.compress(b"x"), "not a safetensors file of arrays but a gzip file: "),
+        (b"\x89HDF\r\n\x1a\n" + bytes(99), "not a safetensors file of arrays but an HDF5 file, such as Keras's .h5: "),
+        (npz.getvalue(), "not a safetensors file of arrays but an .npz file: "),
         (bytes(flipped), "not a safetensors file"),
         (shipped.content[:1000], "not a safetensors file"),
         (shipped.content[:-4], "not a safetensors file"),
