@@ -14,7 +14,6 @@ from app.cli.settings_flags import with_settings
 from app.fast.http_protocol import JoinedHttpProtocol
 from app.security import KEY_FILE, resolve_key
 from app.settings import PREFIX, Settings
-from inkling.cpus import count_cpus
 from inkling.logging_config import LOGGING
 
 commands = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -81,5 +80,3 @@ def _export(settings: Settings) -> None:
         os.environ[f"{PREFIX}{name}".upper()] = str(value)
     if settings.api_key:
         os.environ[f"{PREFIX}API_KEY"] = settings.api_key.get_secret_value()
-    if settings.workers > 1:  # by default, BLAS starts a thread per CPU core in each worker
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, count_cpus() // settings.workers)))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from inkling.cpus import count_cpus
 from tests.support.command_line import Result, inkling
 
 RECORD = """
@@ -65,23 +64,6 @@ def test_settings_reach_the_workers_in_their_environment(tmp_path: Path) -> None
     ).model_dump(exclude={"api_key"})
     assert settings.pop("api_key") == "a-secret-key"
     assert settings == {name: None if value is None else str(value) for name, value in expected.items()}
-
-
-@pytest.mark.parametrize(
-    ("workers", "environment", "threads"),
-    [
-        ("1", {}, None),
-        ("2", {}, str(max(1, count_cpus() // 2))),
-        ("64", {}, str(max(1, count_cpus() // 64))),
-        ("2", {"OPENBLAS_NUM_THREADS": "9"}, "9"),
-    ],
-)
-def test_workers_share_the_cpu_cores(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str, environment: dict[str, str], threads: str | None
-) -> None:
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    given = json.loads(serve(tmp_path / "data", "--workers", workers, **environment).stdout)
-    assert given.get("OPENBLAS_NUM_THREADS") == threads
 
 
 @pytest.mark.parametrize(("code", "exit_code"), [("0", 0), ("1", 1), ("3", 1)])
