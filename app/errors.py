@@ -16,6 +16,7 @@ from starlette.responses import Response
 from app.known_paths import allowed_methods, nearest_path, shown_path
 from inkling.errors import (
     CheckpointError,
+    DatabaseFileError,
     DatasetError,
     IdempotencyKeyError,
     ImageError,
@@ -115,6 +116,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     OverloadedError: (503, "Overloaded"),
     UnavailableError: (503, "Temporarily unavailable"),
     DatasetError: (503, "The test images cannot be read"),
+    DatabaseFileError: (503, "The database file is gone"),
     SQLAlchemyError: (503, "The registry cannot be reached"),
 }
 

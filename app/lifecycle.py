@@ -10,6 +10,7 @@ from types import FrameType
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.admission.key_guesses import KeyGuesses
 from app.bodies.limits import UploadLimits
@@ -23,7 +24,9 @@ from app.serving.trainer_process import TrainerProcess
 from app.serving.training_throttle import TrainingThrottle
 from app.settings import Settings
 from inkling.cpus import count_cpus
+from inkling.errors import RegistryError
 from inkling.network.pretrained import load_pretrained
+from inkling.registry.database_errors import describe_database_error
 from inkling.registry.registry import Registry
 
 MAX_DECODERS = 3
@@ -125,6 +128,11 @@ async def _poll(current_version: CurrentVersion, trainer: TrainerProcess, interv
             await asyncio.to_thread(current_version.poll)
             await asyncio.to_thread(trainer.ensure)
             is_reached = True
+        except (SQLAlchemyError, RegistryError) as error:
+            if is_reached:
+                words = describe_database_error(error) if isinstance(error, SQLAlchemyError) else str(error)
+                logger.error("cannot read the registry, will keep retrying: %s", words)
+            is_reached = False
         except Exception as error:  # no failure of the registry may end the polling
             if is_reached:
                 logger.exception("cannot read the registry, will keep retrying: %s", error)

@@ -14,6 +14,7 @@ from app.answer_examples import answer_examples
 from app.errors import RateLimitedError
 from app.openapi import ANY_CALL, HEADERS, REQUEST_ID, add_problem, headers
 from app.schemas import Explanation, Predictions, Problem
+from inkling.errors import DatabaseFileError
 
 PROJECT = "https://github.com/inkling-digits/inkling"
 FRAME: dict[str, Any] = {
@@ -77,7 +78,7 @@ def _complete_operation(path: str, operation: dict[str, Any]) -> None:
     operation.setdefault("security", [])
     kinds = list(ANY_CALL)
     kinds += [] if path in UNLIMITED_PATHS else [RateLimitedError]
-    kinds += [SQLAlchemyError] if USES_REGISTRY.intersection(operation["tags"]) else []
+    kinds += [SQLAlchemyError, DatabaseFileError] if USES_REGISTRY.intersection(operation["tags"]) else []
     for kind in kinds:
         add_problem(operation["responses"], kind, instance=re.sub(r"{\w+}", "7", path))
     for status, response in operation["responses"].items():

@@ -19,7 +19,8 @@ InklingError
     ├── PromotionMovedError    another version was promoted in the meantime
     ├── IdempotencyKeyError    the key was used for another request
     ├── LeaseLostError         the run was cancelled, or given to another trainer
-    └── SchemaError            the database was made by a newer Inkling
+    ├── DatabaseFileError      the database file was deleted, replaced, or cannot be written any more
+    └── SchemaError            the database was made by a newer Inkling, or by another program
 """
 
 
@@ -104,5 +105,9 @@ class LeaseLostError(RegistryError):
     """The run was cancelled, or given to another trainer."""
 
 
+class DatabaseFileError(RegistryError):
+    """The database file was deleted or replaced, or cannot be written any more: what is written now would be lost."""
+
+
 class SchemaError(RegistryError):
-    """The database was made by a newer Inkling."""
+    """The database was made by a newer Inkling, or by another program."""

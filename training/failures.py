@@ -6,6 +6,7 @@ from inkling.registry.disk_full import is_disk_full
 from inkling.registry.records import ErrorType
 
 ERROR_TYPES: dict[str, ErrorType] = {
+    "DatabaseFileError": "database_lost",
     "DatasetError": "dataset",
     "DivergedError": "diverged",
     "CheckpointError": "diverged",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from inkling.errors import LeaseLostError
+from inkling.errors import LeaseLostError, RegistryError
 from inkling.registry.records import Lease
 from inkling.registry.registry import Registry
 
@@ -35,7 +35,7 @@ def heartbeat(
                 registry.runs.renew_lease(lease, lease_s)
             except LeaseLostError:
                 return
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, RegistryError) as error:
                 logger.warning("run %d: cannot renew its lease, will retry: %s", lease.run.id, error)
 
     thread = threading.Thread(target=beat, name=THREAD_NAME, daemon=True)

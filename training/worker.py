@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from inkling.errors import CheckpointError, LeaseLostError
+from inkling.errors import CheckpointError, LeaseLostError, RegistryError
 from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
@@ -252,5 +252,5 @@ class Worker:
     def _record_failure(self, lease: Lease, error_type: ErrorType, detail: str) -> None:
         try:
             self._retry(lease, lambda: self._registry.runs.fail(lease, error_type, detail))
-        except (LeaseLostError, SQLAlchemyError) as error:
+        except (RegistryError, SQLAlchemyError) as error:
             logger.error("run %d: cannot record its failure: %s", lease.run.id, error)

@@ -13,6 +13,7 @@ from app.cli.registry_access import open_existing_registry, visible_url
 from app.cli.settings_flags import with_settings
 from app.settings import Settings
 from inkling.atomic_file import write_atomically
+from inkling.network.pretrained import load_pretrained
 from inkling.registry.records import MAX_ID, Version
 from inkling.registry.registry import Registry
 from inkling.registry.uploads import add_upload_verified
@@ -94,9 +95,18 @@ def import_file(
 
 @commands.command(cls=Command)
 @with_settings("data_dir", "database_url")
-def verify(settings: Settings) -> int:
+def verify(
+    settings: Settings,
+    *,
+    is_repaired: Annotated[
+        bool,
+        typer.Option("--repair", help="Drop damaged versions, promote one that loads, queue runs without a trainer."),
+    ] = False,
+) -> int:
     """Check that the registry is consistent: every version loads, and no run or promotion contradicts another."""
     with open_existing_registry(settings) as registry:
+        for repaired in registry.repair(load_pretrained()) if is_repaired else ():
+            print(f"repaired: {repaired}")
         problems = registry.verify()
     for problem in problems:
         print(problem)

@@ -21,14 +21,15 @@ def open_registry(settings: Settings) -> Iterator["Registry"]:
     """
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  half a second that commands without a registry save
 
+    from inkling.registry.database_errors import describe_database_error  # noqa: PLC0415
     from inkling.registry.registry import Registry  # noqa: PLC0415
 
     try:
         with closing(Registry(settings.registry_url)) as registry:
             yield registry
     except SQLAlchemyError as error:
-        first_line = str(error).partition("\n")[0]  # the others are the statement and a link
-        raise CommandError(f"the registry at {visible_url(settings)} cannot be used: {first_line}") from error
+        words = describe_database_error(error)
+        raise CommandError(f"the registry at {visible_url(settings)} cannot be used: {words}") from error
 
 
 @contextmanager

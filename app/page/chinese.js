@@ -17,7 +17,7 @@ export const chinese = {
   "minutes": "{n} 分钟",
   "hours": "{n} 小时 {m} 分钟",
   "unreachable": "服务器没有应答。",
-  "unreachable.detail": "它可能正在重启；恢复后本页会继续工作。",
+  "unreachable.detail": "它可能正在重启；请稍后再试。",
 
   "pad": "手写板",
   "pad.hint": "写一个数字",
@@ -78,7 +78,7 @@ export const chinese = {
   "run.steps": "第 {step} 步，共 {total} 步。",
   "run.left": "约剩 {time}。",
   "run.took": "用时 {time}。",
-  "run.lost": "连接中断，正在重连；训练仍在继续。",
+  "run.lost": "连接中断，正在重连；训练仍在继续，若服务器已停止，则在队列中等待。",
   "run.cancel": "停止训练",
   "run.cancel.title": "停止训练 {id}？",
   "run.cancel.what": "它不会产生版本，也无法继续。",

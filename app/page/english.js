@@ -17,7 +17,7 @@ export const english = {
   "minutes": "{n} min",
   "hours": "{n} h {m} min",
   "unreachable": "The server does not answer.",
-  "unreachable.detail": "It may be restarting; this page continues when it is back.",
+  "unreachable.detail": "It may be restarting; try again in a moment.",
 
   "pad": "Drawing pad",
   "pad.hint": "Draw a digit",
@@ -73,7 +73,7 @@ export const english = {
   "run.steps": "{step} of {total} steps.",
   "run.left": "About {time} left.",
   "run.took": "Took {time}.",
-  "run.lost": "The connection is lost; reconnecting. The training continues.",
+  "run.lost": "The connection is lost; reconnecting. The training continues, or waits in the queue if the server was stopped.",
   "run.cancel": "Stop the run",
   "run.cancel.title": "Stop run {id}?",
   "run.cancel.what": "It creates no version and cannot be resumed.",

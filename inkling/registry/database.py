@@ -1,5 +1,6 @@
 """The database of the registry: its engine, its transactions, and the history of its schema."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -9,10 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
 
-from inkling.errors import RegistryError, SchemaError
+from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 
 REVISIONS = ("0001", "0002", "0003")
 """The schema's history, oldest first: the files of `migrations/versions`."""
+FIRST_TABLES = {"runs", "run_progress", "versions", "promotions"}
+"""The tables of the releases before the history began."""
 POSTGRES_LOCK = 0x1_4E_4B
 """An arbitrary number for the advisory lock; no other program may use it in the same database."""
 LOCK_TIMEOUT_S = 10
@@ -40,10 +43,15 @@ class Database:
             Path(make_url(url).database or ".").parent.mkdir(parents=True, exist_ok=True)
             event.listen(self._engine, "connect", _configure_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
+            event.listen(self._engine, "do_connect", self._check_before_connect)
         event.listen(self._engine, "checkin", self._close_if_late)
+        database = make_url(url).database
+        self._file = Path(database).absolute() if is_sqlite and database not in (None, "", ":memory:") else None
+        self._file_id: tuple[int, int] | None = None
         self._is_closed = False
         try:
             self._upgrade()
+            self._file_id = self._found_file_id()
         except BaseException:
             self.close()
             raise
@@ -63,11 +71,41 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a transaction that is committed at the end, or rolled back if an exception is raised."""
+        """Open a transaction that is committed at the end, or rolled back if an exception is raised.
+
+        Raises:
+            DatabaseFileError: the file was deleted or replaced, or its folder cannot be written.
+        """
+        self._require_file()
         with self._engine.connect().execution_options(is_write=True) as connection, connection.begin():
             if self._engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": POSTGRES_LOCK})
             yield connection
+
+    def _require_file(self) -> None:
+        """Check that the file is still the one that was opened: SQLite writes on to a deleted one without an error."""
+        if self._file is None or self._file_id is None:
+            return
+        found = self._found_file_id()
+        if found != self._file_id:
+            raise DatabaseFileError(
+                f"the database file {self._file} was {'replaced' if found else 'deleted'} while it was in use, and "
+                "what is written now would be lost: put it back, or restart to use what is there"
+            )
+        if not os.access(self._file.parent, os.W_OK):
+            raise DatabaseFileError(
+                f"the folder {self._file.parent} of the database cannot be written by this user: make it writable"
+            )
+
+    def _found_file_id(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._file) if self._file else None
+        except FileNotFoundError:
+            return None
+        return (found.st_dev, found.st_ino) if found else None
+
+    def _check_before_connect(self, *_: Any) -> None:
+        self._require_file()  # SQLite would create an empty file in the place of a deleted one
 
     def _close_if_late(self, dbapi_connection: Any, _record: Any) -> None:
         if self._is_closed and dbapi_connection is not None:  # None: SQLAlchemy has closed it
@@ -80,9 +118,17 @@ class Database:
         with self.write() as connection:  # the first process upgrades; the others find it done
             found = _revision(connection)
             if found is not None and found not in REVISIONS:
+                is_newer = found > REVISIONS[-1]
                 raise SchemaError(
-                    f"the database is at revision {found}, made by a newer Inkling; "
-                    f"this one knows up to {REVISIONS[-1]}: upgrade Inkling, or name another database"
+                    f"the database is at revision {found}, made by {'a newer Inkling' if is_newer else 'no Inkling'}; "
+                    f"this one knows {REVISIONS[0]} to {REVISIONS[-1]}: "
+                    f"{'upgrade Inkling' if is_newer else 'restore a backup'}, or name another database"
+                )
+            tables = set(inspect(connection).get_table_names())
+            if self._file and found is None and tables and not tables >= FIRST_TABLES:
+                raise SchemaError(
+                    f"the database file {self._file} holds the tables of another program "
+                    f"({', '.join(sorted(tables)[:5])}): name another file"
                 )
             _migrate(connection, found)
 

@@ -3,6 +3,7 @@
 from inkling.network.checkpoint import Checkpoint
 from inkling.registry.database import Database
 from inkling.registry.records import Lease, Version
+from inkling.registry.repair import repair
 from inkling.registry.runs import Runs, end_run, update_leased
 from inkling.registry.verification import problems_of
 from inkling.registry.versions import DecisionRule, Versions, add_version, read_checkpoint, read_served, record_decision
@@ -47,6 +48,15 @@ class Registry:
             end_run(connection, lease.run.id, values)
             record_decision(connection, version.version, lease.run.promote, decision, served)
             return version
+
+    def repair(self, shipped: Checkpoint) -> list[str]:
+        """Repair what can be repaired; return what was done, one sentence each.
+
+        Args:
+            shipped: the network that ships, for a registry in which no version loads.
+        """
+        with self._database.write() as connection:
+            return list(repair(connection, shipped))
 
     def verify(self) -> list[str]:
         """Return the inconsistencies, one sentence each; an empty list if there are none."""

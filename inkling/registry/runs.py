@@ -254,7 +254,7 @@ class Runs:
     def release(self, lease: Lease) -> None:
         """Queue the run again, at its snapshot. This does not count as an attempt: its trainer was asked to stop."""
         with self._database.write() as connection:
-            _requeue(connection, lease.run.id, attempt=lease.run.attempt - 1, token=lease.token)
+            requeue(connection, lease.run.id, attempt=lease.run.attempt - 1, token=lease.token)
 
     def fail(self, lease: Lease, error_type: ErrorType, error: str) -> None:
         """End a run as failed.
@@ -317,16 +317,17 @@ def _requeue_expired(connection: Connection) -> None:
     expired = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
     for row in connection.execute(expired).all():
         if row.attempt < MAX_ATTEMPTS:
-            _requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
+            requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
             continue
         cause = row.trouble or "was it killed, or out of memory?"
         error = f"its trainer stopped without reporting an error, {row.attempt} times; the last time: {cause}"
         _fail(connection, row.id, "trainer_died", error)
 
 
-def _requeue(connection: Connection, run_id: int, attempt: int, token: str) -> None:
+def requeue(connection: Connection, run_id: int, attempt: int, token: str | None) -> None:
     """Queue a run again, at the step of its snapshot, and delete its later progress, which will be recorded again."""
-    leased = (runs.c.id == run_id) & (runs.c.lease_token == token)
+    has_token = runs.c.lease_token.is_(None) if token is None else runs.c.lease_token == token
+    leased = (runs.c.id == run_id) & has_token
     step = connection.scalar(select(run_snapshots.c.step).where(run_snapshots.c.run_id == run_id)) or 0
     values = {"state": "queued", "step": step, "attempt": attempt, **NO_LEASE}
     if connection.execute(update(runs).where(leased).values(values)).rowcount:

@@ -145,3 +145,14 @@ def test_verify_names_every_inconsistency_and_exits_1(
     assert last.startswith("2 problems in sqlite:///")
     assert any(re.match("version 2 has SHA-256 [0-9a-f]{64}, recorded is ", problem) for problem in problems)
     assert "run 1 (succeeded) is at step 4000 of 3000" in problems
+
+
+def test_verify_repairs_what_it_can_and_says_what_it_did(
+    inkling_here: InklingHere, two_versions: list[str], execute: Callable[..., None]
+) -> None:
+    execute("UPDATE versions SET checkpoint = ? WHERE version = 2", b"no checkpoint")
+    result = inkling_here("verify", "--repair", *two_versions)
+    assert (result.returncode, result.stderr) == (0, "")
+    dropped, promoted, last = result.stdout.splitlines()
+    assert dropped.startswith("repaired: version 2 is dropped: not a safetensors file")
+    assert (promoted, last) == ("repaired: version 1 is promoted", "consistent")

@@ -157,3 +157,12 @@ async def test_unknown_run_is_404(client: httpx.AsyncClient, run_id: str) -> Non
 async def test_run_id_that_cannot_be_one_is_422(client: httpx.AsyncClient, run_id: str) -> None:
     assert (await client.get(f"/train/{run_id}")).status_code == 422
     assert (await client.delete(f"/train/{run_id}")).status_code == 422
+
+
+async def test_run_for_a_deleted_database_is_an_error(client: httpx.AsyncClient, settings: Settings) -> None:
+    (settings.data_dir / "inkling.db").unlink()
+    response = await client.post("/train")
+    assert (response.status_code, response.json()["title"]) == (503, "The database file is gone")
+    assert "was deleted while it was in use" in response.json()["detail"]
+    assert (await client.get("/readyz")).status_code == 200
+    assert not (settings.data_dir / "inkling.db").exists()

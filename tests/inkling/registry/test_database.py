@@ -1,14 +1,17 @@
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from inkling.errors import DatabaseFileError, SchemaError
 from inkling.registry.database import Database
+from inkling.registry.database_errors import describe_database_error
 from inkling.registry.tables import promotions, run_progress, runs
 from tests.support.postgres import Postgres
 
@@ -171,3 +174,49 @@ def test_connection_that_is_in_use_at_the_close_is_closed_when_it_is_returned(da
         assert connection.scalar(text("SELECT 1")) == 1
     with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
         driver.execute("SELECT 1")
+
+
+def test_write_to_a_deleted_file_is_an_error(database: Database, tmp_path: Path) -> None:
+    # given
+    with database.write() as connection:
+        connection.execute(insert(runs).values(a_run()))
+    file = tmp_path / "new" / "folder" / "inkling.db"
+    # when: it is moved away
+    file.rename(tmp_path / "elsewhere.db")
+    # then
+    with pytest.raises(DatabaseFileError, match=r"inkling\.db was deleted while it was in use.*put it back"):
+        database.write().__enter__()
+    assert not file.exists()  # no empty one was made in its place
+    # when: another is in its place
+    file.write_bytes(b"")
+    with pytest.raises(DatabaseFileError, match="was replaced while it was in use"):
+        database.write().__enter__()
+    # when: it is back
+    (tmp_path / "elsewhere.db").rename(file)
+    with database.write() as connection:
+        connection.execute(insert(runs).values(a_run()))
+    assert count_runs(database) == 2
+
+
+def test_file_of_another_program_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE runs (id INTEGER)")
+    with pytest.raises(SchemaError, match=r"other\.db holds the tables of another program \(runs\): name another file"):
+        Database(f"sqlite:///{tmp_path / 'other.db'}")
+
+
+@pytest.mark.parametrize(
+    ("message", "remedy"),
+    [
+        ("file is not a database", "restore a backup, or move the file away"),
+        ("database disk image is malformed", "it is damaged: restore a backup"),
+        ("database is locked", "another process has locked it"),
+        ("attempt to write a readonly database", "must be able to write the file and its folder"),
+        ("database or disk is full", "its disk is full: free some space"),
+    ],
+)
+def test_error_of_the_database_comes_with_its_remedy(message: str, remedy: str) -> None:
+    words = describe_database_error(OperationalError("SELECT 1", {}, sqlite3.OperationalError(message)))
+    assert words.startswith(f"{message}; ")
+    assert remedy in words
+    assert "\n" not in words

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from inkling.network.checkpoint import Checkpoint
+from inkling.network.pretrained import load_pretrained
 from inkling.registry.records import Decision, Lease, Progress, Snapshot
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
@@ -181,3 +182,69 @@ def test_damaged_database_file_is_named_by_sqlites_own_check(store: StoreSetting
     registry = Registry(store.registry_url)
     assert any(problem.startswith("SQLite's integrity_check: ") for problem in registry.verify())
     registry.close()
+
+
+# repair
+
+
+def test_consistent_registry_needs_no_repair(registry: Registry, checkpoint: Checkpoint) -> None:
+    fill(registry, checkpoint)
+    before = registry.runs.newest(10), registry.versions.newest(10), registry.versions.promotions(10)
+    assert registry.repair(load_pretrained()) == []
+    assert (registry.runs.newest(10), registry.versions.newest(10), registry.versions.promotions(10)) == before
+
+
+def test_damaged_served_version_is_dropped_and_the_last_promoted_one_that_loads_is_promoted(
+    registry: Registry, checkpoint: Checkpoint, break_it: Callable[[str], None]
+) -> None:
+    # given: version 2 is served; version 3 was not promoted
+    fill(registry, checkpoint)
+    registry.runs.cancel(4)
+    registry.runs.cancel(5)
+    publish(registry, 3, is_promoted=False)
+    break_it("UPDATE versions SET digest = '00' WHERE version = 2")
+    # when
+    dropped, promoted = registry.repair(load_pretrained())
+    # then
+    assert dropped.startswith("version 2 is dropped: its SHA-256 is ")
+    assert promoted == "version 1 is promoted"
+    served = registry.versions.served()
+    assert served is not None
+    assert (served.version, served.compared_with) == (1, 2)
+    assert [version.version for version in registry.versions.newest(10)] == [3, 1]
+    assert registry.verify() == []
+
+
+def test_registry_in_which_nothing_loads_serves_the_network_that_ships(
+    registry: Registry, checkpoint: Checkpoint, break_it: Callable[[str], None]
+) -> None:
+    registry.versions.add_first(checkpoint)
+    break_it("UPDATE versions SET digest = '00' WHERE version = 1")
+    assert registry.repair(load_pretrained())[1:] == [
+        "version 2 is added: the network that ships",
+        "version 2 is promoted",
+    ]
+    assert registry.verify() == []
+
+
+def test_damaged_copy_of_the_network_that_ships_is_replaced(
+    registry: Registry, break_it: Callable[[str], None], backend: str
+) -> None:
+    registry.versions.add_first(load_pretrained())
+    damaged = "'\\x00'" if backend == "postgresql" else "x'00'"
+    break_it(f"UPDATE versions SET checkpoint = {damaged}")  # noqa: S608  a constant
+    (repaired,) = registry.repair(load_pretrained())
+    assert repaired.startswith("version 1 was damaged (not a safetensors file")
+    assert registry.versions.checkpoint(1) == load_pretrained().content
+    assert registry.verify() == []
+
+
+def test_runs_without_a_trainer_are_queued_again(
+    registry: Registry, checkpoint: Checkpoint, break_it: Callable[[str], None]
+) -> None:
+    fill(registry, checkpoint)
+    break_it("UPDATE runs SET lease_token = NULL WHERE id = 4")
+    assert registry.repair(load_pretrained()) == ["run 4 is queued again: no trainer has it"]
+    run = registry.runs.get(4)
+    assert (run.state, run.step) == ("queued", 100)
+    assert registry.verify() == []
