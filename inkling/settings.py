@@ -1,8 +1,9 @@
 """The settings that the trainer and the server share, read once from INKLING_* variables and `.env`."""
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,6 +26,15 @@ class StoreSettings(BaseSettings):
         description="trainer threads; default: one per CPU core, one fewer if the server starts the trainer",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_quotes(cls, values: Any) -> Any:
+        """Take `"8000"` for `8000`: `docker run --env-file` passes on the quotes that a shell would remove."""
+        if not isinstance(values, dict):
+            return values
+        plain = {name: _unquoted(value) for name, value in values.items()}
+        return {name: value for name, value in plain.items() if value != "" or values[name] == ""}
+
     @property
     def registry_url(self) -> str:
         if self.database_url:
@@ -41,3 +51,10 @@ class StoreSettings(BaseSettings):
     @property
     def _database_file(self) -> Path:
         return self.data_dir.absolute() / "inkling.db"
+
+
+def _unquoted(value: Any) -> Any:
+    """Return a text without the pair of quotes around it."""
+    if isinstance(value, str) and len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value

@@ -1,19 +1,21 @@
 """The admission of a request: its host name, its client's rate, and room for its bytes."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.types import Scope
 
 from app.admission.allowed_hosts import AllowedHosts
-from app.admission.byte_budget import ByteBudget, Reservation
+from app.admission.byte_budget import ByteBudget
 from app.admission.client_limits import ClientLimits, client_of
 from app.errors import OriginError, RateLimitedError
 from app.settings import Settings
 
 UNLIMITED_PATHS: Final[Collection[str]] = frozenset(("/livez", "/readyz", "/metrics"))
 """Probes and metrics: under load they are needed most."""
+
+DEFAULT_BYTES: Final = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Admission:
 
     hosts: AllowedHosts | None = None
     rate: ClientLimits | None = None
-    budget: ByteBudget | None = None
+    budget: ByteBudget = field(default_factory=lambda: ByteBudget(DEFAULT_BYTES))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Admission":
@@ -47,21 +49,6 @@ class Admission:
                     wait_s,
                 )
             self.rate.take(client)
-
-    def reserve(self, scope: Scope, declared: int) -> Reservation | None:
-        """Reserve memory for a body before it is read; None if there is no budget.
-
-        Args:
-            scope: of the request.
-            declared: length of the body in bytes; 0 if it is not known.
-
-        Raises:
-            OverloadedError: the bodies in flight leave no room.
-        """
-        if self.budget is None:
-            return None
-        content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-        return self.budget.enter(declared, content_type)
 
 
 def _wrong_host(host: bytes) -> str:

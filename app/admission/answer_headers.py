@@ -2,6 +2,9 @@
 
 from typing import Final
 
+NOTHING_RUNS: Final = "default-src 'none'; frame-ancestors 'none'"
+"""The Content-Security-Policy of files and errors: opened as a page, they run nothing, and no page may frame them."""
+
 ANSWER_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

@@ -28,10 +28,10 @@ class DecodedBody:
         Raises:
             ContentEncodingError: its coding is not known.
         """
-        coding = _CODINGS.get(exchange.head.encoding)
+        coding = _CODINGS.get(exchange.encoding)
         if coding is None:
             raise ContentEncodingError(
-                f"Content-Encoding is {exchange.head.encoding[:100].decode('latin-1')}, "
+                f"Content-Encoding is {exchange.encoding[:100].decode('latin-1')}, "
                 f"expected {ContentEncodingError.ACCEPTED}, or none"
             )
         self._coding = coding

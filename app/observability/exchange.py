@@ -2,7 +2,7 @@
 
 import random
 import re
-from typing import Final, NamedTuple
+from typing import Final, NoReturn
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -18,50 +18,76 @@ MAX_DIGITS: Final = 19
 _CLOSE = (b"connection", b"close")
 
 
-class Head(NamedTuple):
-    """What the middleware reads of a request's head."""
-
-    request_id: str
-    """The client's if it is safe in a log, else a random one."""
-    host: bytes | None
-    """None: there is none, as only HTTP/1.0 allows; no browser does that."""
-    declared: int
-    """Content-Length; 0 if there is none."""
-    is_chunked: bool
-    encoding: bytes
-    """Content-Encoding, in lower case; empty if there is none."""
-
-    @property
-    def may_be_long(self) -> bool:
-        """Whether the body may have more than DISCARDED_BYTES."""
-        return self.is_chunked or self.declared > DISCARDED_BYTES
-
-
 class Exchange:
     """Owns what changes while a request is answered: its status, and how much of its body has come."""
 
-    __slots__ = ("_max_body_bytes", "_receive", "_send", "head", "is_read", "received", "reservation", "status")
+    __slots__ = (
+        "_max_body_bytes",
+        "_receive",
+        "_send",
+        "declared",
+        "encoding",
+        "host",
+        "is_chunked",
+        "is_read",
+        "received",
+        "request_id",
+        "reservation",
+        "status",
+    )
 
-    def __init__(self, head: Head, receive: Receive, send: Send, max_body_bytes: int) -> None:
-        self.head = head
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
         self._receive = receive
         self._send = send
         self._max_body_bytes = max_body_bytes
         self.reservation: Reservation | None = None
+        """Of a large body, or one of unknown length."""
         self.status = 0
         """Of the answer; 0 before it begins."""
         self.received = 0
         """Bytes of the body so far."""
         self.is_read = False
         """Whether the body has come to its end."""
+        self._read_head(scope["headers"])
+
+    def _read_head(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Read the headers that count here; of several the first, except Host, of which there must be one."""
+        given_id = length = encoding = b""
+        host: bytes | None = None
+        self.is_chunked = False
+        for name, value in headers:
+            if name == b"host":
+                host = value if host is None else host + b"," + value
+            elif name == b"content-length":
+                length = length or value
+            elif name == b"x-request-id":
+                given_id = given_id or value
+            elif name == b"transfer-encoding":
+                self.is_chunked = True
+            elif name == b"content-encoding":
+                encoding = encoding + b"," + value if encoding else value
+        self.host = host
+        """None: there is none, as only HTTP/1.0 allows; no browser does that."""
+        self.declared = int(length[:MAX_DIGITS]) if length.isdigit() else 0
+        """Content-Length; 0 if there is none."""
+        encoding = encoding.strip().lower() if encoding else encoding
+        self.encoding = b"" if encoding == b"identity" else encoding
+        """Content-Encoding, in lower case; empty if there is none."""
+        self.request_id = _request_id(given_id)
+        """The client's if it is safe in a log, else a random one."""
+
+    @property
+    def may_be_long(self) -> bool:
+        """Whether the body may have more than DISCARDED_BYTES."""
+        return self.is_chunked or self.declared > DISCARDED_BYTES
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message["headers"]
-            headers.append((b"x-request-id", self.head.request_id.encode()))
+            headers.append((b"x-request-id", self.request_id.encode()))
             headers += ANSWER_HEADERS
-            if self.status >= 400 and not self.is_read and self.head.may_be_long:
+            if self.status >= 400 and not self.is_read and self.may_be_long:
                 headers.append(_CLOSE)
         await self._send(message)
 
@@ -76,19 +102,14 @@ class Exchange:
         self.received += len(message.get("body", b""))
         if self.received > self._max_body_bytes:
             raise TooLargeError(self._too_large(f"more than {self._max_body_bytes}"))
-        if self.reservation is not None and self.received > self.head.declared:
+        if self.reservation is not None and self.received > self.declared:
             self.reservation.grow(self.received)
         self.is_read = not message.get("more_body", False)
         return message
 
-    def require_size(self) -> None:
-        """Check the declared length.
-
-        Raises:
-            TooLargeError: it is over the limit.
-        """
-        if self.head.declared > self._max_body_bytes:
-            raise TooLargeError(self._too_large(str(self.head.declared)))
+    def refuse_size(self) -> NoReturn:
+        """Refuse the declared length."""
+        raise TooLargeError(self._too_large(str(self.declared)))
 
     def require_decoded(self, decoded_bytes: int) -> None:
         """Check the length of a body whose Content-Encoding is being decoded.
@@ -99,32 +120,11 @@ class Exchange:
         """
         if decoded_bytes > self._max_body_bytes:
             raise TooLargeError(self._too_large(f"decoded, more than {self._max_body_bytes}"))
-        if self.reservation is not None and self.received + decoded_bytes > self.head.declared:
+        if self.reservation is not None and self.received + decoded_bytes > self.declared:
             self.reservation.grow(self.received + decoded_bytes)
 
     def _too_large(self, found: str) -> str:
         return f"the body is {found} bytes long, the limit is {self._max_body_bytes} (INKLING_MAX_BODY_BYTES)"
-
-
-def read_head(scope: Scope) -> Head:
-    """Read the headers that count here; of several the first, except Host, of which there must be one."""
-    given_id = length = encoding = b""
-    host: bytes | None = None
-    is_chunked = False
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host = value if host is None else host + b"," + value
-        elif name == b"content-length":
-            length = length or value
-        elif name == b"x-request-id":
-            given_id = given_id or value
-        elif name == b"transfer-encoding":
-            is_chunked = True
-        elif name == b"content-encoding":
-            encoding = value if not encoding else encoding + b"," + value
-    declared = int(length[:MAX_DIGITS]) if length.isdigit() else 0
-    encoding = encoding.strip().lower()
-    return Head(_request_id(given_id), host, declared, is_chunked, b"" if encoding == b"identity" else encoding)
 
 
 def _request_id(given: bytes) -> str:

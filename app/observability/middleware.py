@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.admission.admission import Admission
 from app.errors import answer_problem, answer_unexpected
 from app.observability.content_encoding import DecodedBody
-from app.observability.exchange import Exchange, read_head
+from app.observability.exchange import Exchange
 from app.observability.head_requests import as_get
 from app.observability.metrics import Metrics
 from app.observability.problem_log import ProblemLog
@@ -47,16 +47,19 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        head = read_head(scope)
-        scope["request_id"] = head.request_id
-        exchange = Exchange(head, receive, send, self._max_body_bytes)
+        exchange = Exchange(scope, receive, send, self._max_body_bytes)
+        scope["request_id"] = exchange.request_id
+        budget, small = self._admission.budget, 0
         inner, answer = (scope, exchange.send) if scope["method"] != "HEAD" else as_get(scope, exchange.send)
         try:
-            exchange.require_size()
-            self._admission.check(scope, head.host)
-            if head.declared or head.is_chunked:
-                exchange.reservation = self._admission.reserve(scope, head.declared)
-            body = DecodedBody(exchange) if head.encoding else exchange
+            if exchange.declared > self._max_body_bytes:
+                exchange.refuse_size()
+            self._admission.check(scope, exchange.host)
+            if exchange.may_be_long or exchange.encoding:
+                exchange.reservation = budget.enter(exchange.declared, _content_type(scope))
+            else:
+                small = budget.enter_small(exchange.declared)
+            body = DecodedBody(exchange) if exchange.encoding else exchange
             await self._app(inner, body.receive, answer)
         except ClientDisconnect:
             exchange.status = CLIENT_CLOSED_REQUEST
@@ -68,6 +71,7 @@ class RequestMiddleware:
             response = await answer_problem(request, error) if is_refused else answer_unexpected(request, error)
             await response(inner, receive, answer)
         finally:
+            budget.leave_small(small)
             if exchange.reservation is not None:
                 exchange.reservation.release()
             self._record(scope, inner, exchange.status, time.perf_counter() - started)
@@ -81,6 +85,10 @@ class RequestMiddleware:
             )
         if status >= 400 and "problem" in inner:
             self._problem_log.write(inner, status)
+
+
+def _content_type(scope: Scope) -> bytes:
+    return next((value for name, value in scope["headers"] if name == b"content-type"), b"")
 
 
 def _method(scope: Scope) -> str:

@@ -11,6 +11,8 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.admission.answer_headers import NOTHING_RUNS
+
 router = APIRouter(include_in_schema=False)
 
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -63,5 +65,5 @@ async def page_file(digest: str, name: str) -> Response:
     page = load_page()
     if digest != page.digest or name not in page.files:
         raise HTTPException(404)
-    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": NOTHING_RUNS}
     return Response(page.files[name], media_type=MEDIA_TYPES[PurePosixPath(name).suffix], headers=headers)

@@ -100,3 +100,30 @@ def test_unknown_variables_are_looked_for_in_this_process_environment(monkeypatc
 def test_renamed_variable_is_reported_with_its_new_name(former: str, name: str) -> None:
     assert name in {f"INKLING_{field.upper()}" for field in Settings.model_fields}
     assert unknown_variables({former: "1"}) == [f"{former} is not a setting of Inkling; it is called {name} now"]
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_quotes_of_an_env_file_are_no_part_of_a_value(monkeypatch: pytest.MonkeyPatch, quote: str) -> None:
+    values = {
+        "PORT": "8123",
+        "HOST": "0.0.0.0",
+        "DATA_DIR": "/data",
+        "API_KEY": "a-key-for-tests",
+        "ACCESS_LOG": "true",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"INKLING_{name}", f"{quote}{value}{quote}")
+    monkeypatch.setenv("INKLING_MAX_IMAGES", f"{quote}{quote}")
+    settings = Settings()
+    assert (settings.port, settings.host, str(settings.data_dir)) == (8123, "0.0.0.0", "/data")
+    assert settings.api_key
+    assert settings.api_key.get_secret_value() == "a-key-for-tests"
+    assert settings.access_log
+    assert settings.max_images == Settings.model_fields["max_images"].default
+
+
+@pytest.mark.parametrize("value", ['"8000', "8000'", "\"8000'", '"'])
+def test_single_quotes_of_a_pair_are_not_removed(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("INKLING_PORT", value)
+    with pytest.raises(ValidationError):
+        Settings()

@@ -61,3 +61,17 @@ async def test_docs_ask_no_validator_elsewhere(client: httpx.AsyncClient) -> Non
 async def test_assets_do_not_lead_out_of_their_folder(client: httpx.AsyncClient) -> None:
     for path in ("/docs/assets/..%2f..%2f__init__.py", "/docs/assets/%2e%2e/__init__.py", "/docs/assets/"):
         assert (await client.get(path)).status_code == 404
+
+
+async def test_docs_and_their_assets_have_a_policy(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "script-src 'self' 'sha256-" in policy
+    assert "script-src 'self' 'unsafe" not in policy
+    assert "http" not in policy
+    for path in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js"):
+        asset = await client.get(path)
+        assert "frame-ancestors 'none'" in asset.headers["content-security-policy"]
+        assert asset.headers["x-content-type-options"] == "nosniff"
