@@ -1,12 +1,15 @@
-"""MNIST: four IDX files from a folder, or the Keras download, checked before use.
+"""MNIST: four IDX files or `mnist.npz` from a folder, or the Keras download, checked before use.
 
-Format: http://yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT". The original files are recognized by the SHA-256 of
-their uncompressed content; other sets of 28x28 digits (smaller ones, for tests) are accepted too.
+Format: http://yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT". Files of MNIST's own size must be MNIST's: their
+uncompressed content is compared with the original's by SHA-256. Other numbers of 28x28 digits are another dataset,
+"custom", of which only sizes and labels are checked.
 """
 
 import gzip
 import hashlib
+import io
 import struct
+import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +34,10 @@ CANONICAL_SHA256: Final = {
 }
 """SHA-256 of each canonical file, decompressed."""
 CANONICAL_COUNTS = {TRAIN_IMAGES: 60_000, TRAIN_LABELS: 60_000, TEST_IMAGES: 10_000, TEST_LABELS: 10_000}
+
+NPZ = "mnist.npz"
+"""All four arrays, as Keras publishes them."""
+NPZ_MEMBERS: Final = {TRAIN_IMAGES: "x_train", TRAIN_LABELS: "y_train", TEST_IMAGES: "x_test", TEST_LABELS: "y_test"}
 
 MAX_FILE_BYTES = 1 << 30
 """Default limit on an uncompressed file; MNIST's largest has 47 MB."""
@@ -95,11 +102,13 @@ def load_test(mnist_dir: Path | None, data_dir: Path) -> Split | None:
 
 
 def missing_files(folder: Path) -> list[str]:
+    if (folder / NPZ).is_file():
+        return []
     return [name for name in CANONICAL_SHA256 if _find(folder, name) is None]
 
 
 def read_folder(folder: Path, *, max_file_bytes: int = MAX_FILE_BYTES) -> Dataset:
-    """Read the four IDX files of a folder, plain or .gz.
+    """Read the four IDX files of a folder, plain or .gz; those that are not there from its `mnist.npz`.
 
     Raises:
         DatasetError: a file is missing, damaged, of the wrong kind, or larger than `max_file_bytes`, or the numbers of
@@ -127,12 +136,34 @@ def idx_bytes(array: NDArray[np.uint8]) -> bytes:
     return struct.pack(f">I{array.ndim}I", magic, *array.shape) + array.tobytes()
 
 
+def npz_array(content: bytes, member: str, max_bytes: int = MAX_FILE_BYTES) -> NDArray[np.uint8]:
+    """Return an array of the content of an .npz file.
+
+    Raises:
+        ValueError: it does not hold numbers 0 to 255, or more than `max_bytes`; NumPy raises many other exceptions.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = archive.getinfo(f"{member}.npy").file_size
+    if size > max_bytes:
+        raise ValueError(f"{member} holds {size} bytes, expected at most {max_bytes}")
+    with np.load(io.BytesIO(content), allow_pickle=False) as npz:
+        array = npz[member]
+    if array.dtype.kind not in "iu" or (array.size and not 0 <= array.min() <= array.max() <= 255):
+        raise ValueError(f"{member} is {array.dtype}, expected uint8, or integers 0 to 255")
+    return np.ascontiguousarray(array, np.uint8)
+
+
 def _find(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+    """Return the path of a file, under the name that its makers gave it, or that of Kaggle's copies."""
+    dotted = name.replace("-idx", ".idx")
+    names = [kaggle for plain in (name, dotted) for kaggle in (plain, f"{plain}.gz")]
+    return next((path for path in (*(folder / n for n in names), folder / name / name) if path.is_file()), None)
 
 
 def _read_file(folder: Path, name: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-    path = _find(folder, name) or folder / name
+    path = _find(folder, name)
+    if path is None:
+        return _read_from_npz(folder, name, max_bytes)
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             content = file.read(max_bytes + 1)
@@ -141,6 +172,19 @@ def _read_file(folder: Path, name: str, max_bytes: int = MAX_FILE_BYTES) -> byte
     if len(content) > max_bytes:
         raise DatasetError(f"{path} holds more than {max_bytes} bytes")
     return content
+
+
+def _read_from_npz(folder: Path, name: str, max_bytes: int) -> bytes:
+    """Return the content of an IDX file from the array in `mnist.npz`."""
+    path = folder / NPZ
+    try:
+        array = npz_array(path.read_bytes(), NPZ_MEMBERS[name], max_bytes)
+    except Exception as error:  # NumPy raises many kinds of exceptions for a damaged archive
+        raise DatasetError(f"{path} cannot be read: {error}. {how_to_provide(folder)}") from error
+    axes = 3 if "images" in name else 1
+    if array.ndim != axes:
+        raise DatasetError(f"{path}: {NPZ_MEMBERS[name]} has shape {array.shape}, expected {axes} axes")
+    return idx_bytes(array)
 
 
 def _parse(name: str, content: bytes, digest: str) -> NDArray[np.uint8]:
@@ -159,7 +203,8 @@ def _parse(name: str, content: bytes, digest: str) -> NDArray[np.uint8]:
         raise DatasetError(f"{name} is {len(content)} bytes long, expected {expected} for {count} items")
     if count == CANONICAL_COUNTS[name] and digest != CANONICAL_SHA256[name]:
         raise DatasetError(
-            f"{name} has MNIST's size but SHA-256 {digest}, expected {CANONICAL_SHA256[name]}: it is damaged"
+            f"{name} has MNIST's size but SHA-256 {digest}, expected {CANONICAL_SHA256[name]}: it is damaged, or of "
+            "another dataset of this size, which is not read"
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(count, *shape)
 
@@ -180,6 +225,7 @@ def _split(arrays: dict[str, NDArray[np.uint8]], images: str, labels: str) -> Sp
 def how_to_provide(folder: Path) -> str:
     """Return an instruction for the case that MNIST's files are missing or damaged."""
     return (
-        f"Put MNIST's four files, plain or .gz, into {folder} or into the folder that INKLING_MNIST_DIR names; "
+        f"Put MNIST's four files, plain or .gz, or Keras's {NPZ}, into {folder} or into the folder that "
+        "INKLING_MNIST_DIR names; "
         f"their plain contents have SHA-256 {'; '.join(f'{name} {sha}' for name, sha in CANONICAL_SHA256.items())}"
     )

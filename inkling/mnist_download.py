@@ -1,7 +1,6 @@
 """The download of MNIST: the archive that Keras publishes, checked and written as the four IDX files."""
 
 import hashlib
-import io
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,12 @@ from inkling.atomic_file import write_atomically
 from inkling.errors import DatasetError
 from inkling.mnist import (
     CANONICAL_SHA256,
-    TEST_IMAGES,
-    TEST_LABELS,
-    TRAIN_IMAGES,
-    TRAIN_LABELS,
+    NPZ_MEMBERS,
     Dataset,
     how_to_provide,
     idx_bytes,
     missing_files,
+    npz_array,
     read_folder,
 )
 
@@ -82,14 +79,7 @@ def _fetch(url: str, folder: Path, max_bytes: int) -> bytes:
 
 
 def _read_npz(content: bytes, url: str) -> dict[str, NDArray[np.uint8]]:
-    members = {
-        TRAIN_IMAGES: "x_train",
-        TRAIN_LABELS: "y_train",
-        TEST_IMAGES: "x_test",
-        TEST_LABELS: "y_test",
-    }
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as npz:
-            return {name: np.ascontiguousarray(npz[member], np.uint8) for name, member in members.items()}
+        return {name: npz_array(content, member) for name, member in NPZ_MEMBERS.items()}
     except Exception as error:  # NumPy raises many kinds of exceptions for a damaged archive
         raise DatasetError(f"the response of {url} is not MNIST: {error}") from error

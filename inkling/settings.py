@@ -17,7 +17,7 @@ class StoreSettings(BaseSettings):
         None, description="SQLAlchemy URL of the registry; default: SQLite in the data directory"
     )
     mnist_dir: Path | None = Field(
-        None, description="folder with MNIST's four IDX files, plain or .gz; default: downloaded once"
+        None, description="folder with MNIST's four IDX files, plain or .gz, or mnist.npz; default: downloaded once"
     )
     trainer_threads: int | None = Field(
         None,

@@ -8,11 +8,14 @@ import pytest
 from inkling.errors import DatasetError
 from inkling.mnist import (
     CANONICAL_SHA256,
+    NPZ,
+    NPZ_MEMBERS,
     TEST_IMAGES,
     TEST_LABELS,
     TRAIN_IMAGES,
     TRAIN_LABELS,
     idx_bytes,
+    load_test,
     missing_files,
     read_folder,
 )
@@ -88,6 +91,73 @@ def test_folder_in_place_of_a_file_is_a_missing_file(folder: Path) -> None:
     (folder / TRAIN_LABELS).unlink()
     (folder / TRAIN_LABELS).mkdir()
     assert missing_files(folder) == [TRAIN_LABELS]
+
+
+# other names, and mnist.npz
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_files_under_kaggles_names_are_found(folder: Path, suffix: str) -> None:
+    expected = read_folder(folder).digest
+    for name in FILES:
+        path = (folder / name).rename(folder / name.replace("-idx", ".idx"))
+        if suffix:
+            compress(path)
+    assert (missing_files(folder), read_folder(folder).digest) == ([], expected)
+
+
+def test_files_in_folders_of_their_names_are_found(folder: Path) -> None:
+    expected = read_folder(folder).digest
+    for name in FILES:
+        content = (folder / name).read_bytes()
+        (folder / name).unlink()
+        (folder / name).mkdir()
+        (folder / name / name).write_bytes(content)
+    assert read_folder(folder).digest == expected
+
+
+def as_npz(folder: Path, **changes: object) -> None:
+    """Replace the four files of a folder by mnist.npz."""
+    arrays = files_of(read_folder(folder))
+    for name in FILES:
+        (folder / name).unlink()
+    members = {member: arrays[name] for name, member in NPZ_MEMBERS.items()}
+    np.savez_compressed(folder / NPZ, **{**members, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_arrays_of_keras_are_read_as_the_four_files(folder: Path, dtype: type[np.generic]) -> None:
+    whole = read_folder(folder)
+    as_npz(folder, y_train=whole.train.labels.astype(dtype))
+    assert (missing_files(folder), read_folder(folder).digest) == ([], whole.digest)
+    test = load_test(folder, folder)
+    assert test is not None
+    np.testing.assert_array_equal(test.images, whole.test.images)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x_train": np.zeros((20, 28, 28))}, "x_train is float64, expected uint8, or integers 0 to 255"),
+        ({"y_test": np.full(10, 256)}, "y_test is int64, expected uint8"),
+        ({"x_test": np.zeros((10, 784), np.uint8)}, r"x_test has shape \(10, 784\), expected 3 axes"),
+        ({"x_test": np.zeros((10, 27, 28), np.uint8)}, "holds images of 27x28 pixels, expected 28x28"),
+        ({"y_train": np.zeros(3, np.uint8)}, "do not belong together"),
+    ],
+)
+def test_other_arrays_are_refused(folder: Path, changes: dict[str, object], message: str) -> None:
+    as_npz(folder, **changes)
+    with pytest.raises(DatasetError, match=message):
+        read_folder(folder)
+
+
+def test_damaged_or_too_large_archive_is_refused(folder: Path) -> None:
+    as_npz(folder)
+    with pytest.raises(DatasetError, match=r"mnist.npz cannot be read: x_train holds .* expected at most 100"):
+        read_folder(folder, max_file_bytes=100)
+    (folder / NPZ).write_bytes((folder / NPZ).read_bytes()[:500])
+    with pytest.raises(DatasetError, match=r"mnist.npz cannot be read: .* Put MNIST's four files"):
+        read_folder(folder)
 
 
 # splits
