@@ -173,13 +173,13 @@ def run_command(*arguments: str, timeout_s: float = 60, **environment: str) -> s
     )
 
 
-def wait_for(condition: Callable[[], object], seconds: float) -> bool:
+def wait_for(condition: Callable[[], object], seconds: float, every_s: float = 0.05) -> bool:
     """Call `condition` until it returns something true; return whether it did in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
             return True
-        time.sleep(0.05)
+        time.sleep(every_s)
     return False
 
 

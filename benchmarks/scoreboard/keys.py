@@ -11,10 +11,11 @@ from benchmarks.scoreboard.arena import Arena, Server, start_server
 from benchmarks.scoreboard.row import Attack, Measured
 from benchmarks.scoreboard.wire import exchange, request
 
+PAGES = ("/", "/docs")
+POLICY = "frame-ancestors"
 KEY = "the-right-key-of-the-scoreboard"
 GUESSES_PER_S = 50
 HEADERS = {
-    "content-security-policy": "frame-ancestors",
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "",
@@ -125,7 +126,7 @@ def _foreign_pages(arena: Arena) -> Measured:
 
 
 def _browser_headers(arena: Arena) -> Measured:
-    paths = ("/", "/docs", "/openapi.json", "/nothing", "/versions", "/livez")
+    paths = (*PAGES, "/openapi.json", "/nothing", "/versions", "/livez")
     missing = []
     with arena.server() as server, server.client() as client:
         for path in paths:
@@ -134,9 +135,11 @@ def _browser_headers(arena: Arena) -> Measured:
                 f"{path}: {name}" for name, part in HEADERS.items() if part not in headers.get(name, "-missing-")
             ]
             missing += [f"{path}: {name}" for name in HEADERS if name not in headers]
+            policy = headers.get("content-security-policy", "")
+            missing += [f"{path}: {POLICY}"] if path in PAGES and POLICY not in policy else []
     missing = sorted(set(missing))
     return Measured(
-        f"{len(paths)} paths, {len(HEADERS)} headers each",
+        f"{len(paths)} paths, {len(HEADERS)} headers each; a Content-Security-Policy on pages",
         f"{len(missing)} missing" + (f": {', '.join(missing[:4])}, ..." if missing else ""),
         not missing,
     )
