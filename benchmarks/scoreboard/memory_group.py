@@ -12,6 +12,7 @@ from benchmarks.processes import MIB, ROOT
 
 V1 = Path("/sys/fs/cgroup/memory")
 V2 = Path("/sys/fs/cgroup")
+LIMIT_V1, LIMIT_V2 = "memory.limit_in_bytes", "memory.max"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class MemoryGroup:
     def wrap(self, command: list[str]) -> list[str]:
         """Return a command line that joins the group and then becomes `command`."""
         return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.folder / "cgroup.procs"), *command]
+
+    def squeeze(self, spare_mib: int) -> None:
+        """Lower the limit to what the group uses now, and a little more."""
+        used, limit = ("memory.usage_in_bytes", LIMIT_V1) if self.is_v1 else ("memory.current", LIMIT_V2)
+        (self.folder / limit).write_text(str(int((self.folder / used).read_text()) + spare_mib * MIB))
 
     def peak_mib(self) -> float:
         name = "memory.max_usage_in_bytes" if self.is_v1 else "memory.peak"
@@ -61,10 +67,10 @@ def _create(limit_mib: int) -> MemoryGroup | None:
     try:
         folder.mkdir()
         if is_v1:
-            (folder / "memory.limit_in_bytes").write_text(limit)
+            (folder / LIMIT_V1).write_text(limit)
             (folder / "memory.swappiness").write_text("0")
         else:
-            (folder / "memory.max").write_text(limit)
+            (folder / LIMIT_V2).write_text(limit)
             (folder / "memory.swap.max").write_text("0")
     except OSError:
         if folder.exists():

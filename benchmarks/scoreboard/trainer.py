@@ -23,9 +23,9 @@ from inkling.registry.registry import Registry
 
 SMALL = {"training_steps": 300, "display_step": 50, "validation_size": 200}
 LONG = {"training_steps": 200_000, "display_step": 100, "validation_size": 200}
-OOM_MIB = 1200
+OOM_MIB = 2000
+SPARE_MIB = 64
 EATER = """
-open("/proc/self/oom_score_adj", "w").write("-1000")  # the kernel takes the trainer, not this process
 taken = []
 while True:
     taken.append(bytearray(b"x") * (8 << 20))
@@ -73,13 +73,18 @@ def _run(server: Server, number: int) -> dict[str, Any]:
 
 def _wait(server: Server, number: int, seconds: float, *states: str) -> dict[str, Any]:
     """Wait until a run is in one of these states or the time is over; return it as it is then."""
-    wait_for(lambda: _raise_priority(server) or _run(server, number)["state"] in states, seconds, every_s=0.3)
+    wait_for(lambda: _look(server, number)["state"] in states, seconds, every_s=0.3)
     return _run(server, number)
 
 
 def _wait_for_steps(server: Server, number: int, seconds: float = 60) -> None:
-    if not wait_for(lambda: _raise_priority(server) or _run(server, number)["step"] > 0, seconds, every_s=0.3):
+    if not wait_for(lambda: _look(server, number)["step"] > 0, seconds, every_s=0.3):
         raise TimeoutError(f"the run has no step after {seconds:.0f} s")
+
+
+def _look(server: Server, number: int) -> dict[str, Any]:
+    _raise_priority(server)
+    return _run(server, number)
 
 
 def _trainers(server: Server) -> list[int]:
@@ -187,6 +192,7 @@ def _out_of_memory(arena: Arena) -> Measured:
         number = _queue(server, {**SMALL, "training_steps": 6000})
         with _worker(server, mnist, group) as first:
             _wait_for_steps(server, number)
+            group.squeeze(SPARE_MIB)  # the trainer is the largest process of its group, the first to be killed
             eater = subprocess.Popen(group.wrap([sys.executable, "-c", EATER]))
             try:
                 code = first.popen.wait(60)
@@ -198,7 +204,7 @@ def _out_of_memory(arena: Arena) -> Measured:
             run = _wait(server, number, 100, "succeeded", "failed")
         problems = _problems(server)
     return Measured(
-        f"the kernel kills a trainer whose group has no memory left ({OOM_MIB} MiB); then another one is started",
+        "the kernel kills a trainer whose group has no memory left; then another one is started",
         f"killed: {kills}, exit code {code}; the run: {run['state']}; {len(problems)} problems in the registry",
         kills > 0 and run["state"] == "succeeded" and not problems,
     )
