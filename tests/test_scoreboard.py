@@ -64,6 +64,11 @@ def test_document_counts_and_names_what_fails(arena: Arena) -> None:
     assert "| **An attack** (`a-row`) | done | a figure | nothing | **fails** |" in text
 
 
+def test_document_is_read_back_for_rows_that_are_repeated(arena: Arena) -> None:
+    rows = [attack(holds=True).run(arena), Row("b", "B", "a | b", "1 | 2", "c", Verdict.FAILS)]
+    assert report.rows_of(report.document({"Faults": rows}, "make scoreboard")) == {row.name: row for row in rows}
+
+
 def test_names_are_unique_and_can_be_chosen(arena: Arena) -> None:
     names = [each.name for each in every_attack()]
     assert len(set(names)) == len(names)

@@ -1,6 +1,7 @@
 """`make scoreboard`: run every attack and fault, and write docs/reliability.md.
 
-`--only NAME` runs some rows and prints them instead; `--short` runs the form of a minute that the tests run.
+`--only NAME` runs some rows and prints them instead; with `--update` it writes them into the document, beside those of
+the last run. `--short` takes small counts and short durations.
 """
 
 import argparse
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoreboard", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="rows to run")
+    parser.add_argument("--update", action="store_true", help="with --only: write these rows into the document")
     parser.add_argument("--short", action="store_true", help="small counts and short durations")
     parser.add_argument("--list", action="store_true", help="list the rows")
     chosen = parser.parse_args(arguments)
@@ -30,12 +32,23 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no row is called {', '.join(sorted(unknown))}; --list shows all")
     with tempfile.TemporaryDirectory() as folder:
         rows = run(Arena(chosen.seed, chosen.short, Path(folder)), chosen.only)
-    if chosen.only or chosen.short:
+    if chosen.update:
+        rows = _beside_those_of_the_last_run(rows)
+    if (chosen.only and not chosen.update) or chosen.short:
         print(report.document(rows, "python -m benchmarks.scoreboard " + " ".join(arguments)))
     else:
         report.DOCUMENT.write_text(report.document(rows, "make scoreboard"))
         log_to_stderr(f"written: {report.DOCUMENT.name}")
     return 1 if any(row.verdict is Verdict.FAILS for section in rows.values() for row in section) else 0
+
+
+def _beside_those_of_the_last_run(rows: Mapping[str, Sequence[Row]]) -> Mapping[str, Sequence[Row]]:
+    known = report.rows_of(report.DOCUMENT.read_text()) if report.DOCUMENT.exists() else {}
+    known |= {row.name: row for section in rows.values() for row in section}
+    return {
+        title: [known.get(attack.name) or attack.not_run("not run yet") for attack in attacks]
+        for title, attacks in SECTIONS.items()
+    }
 
 
 def every_attack() -> Iterable[Attack]:

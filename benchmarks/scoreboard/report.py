@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from inkling.model_card.markdown import paragraph, table
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
 MARKS = {Verdict.HOLDS: "holds", Verdict.FAILS: "**fails**", Verdict.NOT_RUN: "not run"}
+ROW = re.compile(r"\| \*\*(.*?)\*\* \(`([a-z0-9-]+)`\) \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|")
 READING = (
     "Each row is an attack or a fault against real processes, started for this row alone. The server has the memory "
     "limit that docker-compose.yml states, {limit} MiB, in a memory cgroup where one can be created; the figure says "
@@ -48,6 +50,17 @@ def document(sections: Mapping[str, Sequence[Row]], command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def rows_of(text: str) -> dict[str, Row]:
+    """Return the rows of a document, by name."""
+    verdicts = {mark: verdict for verdict, mark in MARKS.items()}
+    rows = {}
+    for line in text.splitlines():
+        if found := ROW.fullmatch(line):
+            attack, name, done, figure, limit, mark = found.groups()
+            rows[name] = Row(name, attack, _plain(done), _plain(figure), limit, verdicts[mark])
+    return rows
+
+
 def _table(rows: Sequence[Row]) -> str:
     cells = [
         [f"**{row.attack}** (`{row.name}`)", _cell(row.done), _cell(row.figure), row.limit, MARKS[row.verdict]]
@@ -57,7 +70,11 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    return " ".join(text.replace("|", "&#124;").split())
+
+
+def _plain(cell: str) -> str:
+    return cell.replace("&#124;", "|")
 
 
 def processor() -> str:

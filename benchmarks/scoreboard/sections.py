@@ -14,6 +14,7 @@ from benchmarks.scoreboard import (
     siege,
     stop,
     trainer,
+    training_faults,
 )
 from benchmarks.scoreboard.row import Attack
 
@@ -26,7 +27,7 @@ SECTIONS: Mapping[str, Sequence[Attack]] = {
     "Images": images.ATTACKS,
     "Registry": registry.ATTACKS,
     "Stop": stop.ATTACKS,
-    "Training": trainer.ATTACKS,
+    "Training": (*trainer.ATTACKS, *training_faults.ATTACKS),
     "Processes": kills.ATTACKS,
     "Siege": siege.ATTACKS,
 }

@@ -12,13 +12,9 @@ from typing import Any
 
 from benchmarks import processes
 from benchmarks.digits import write_mnist
-from benchmarks.scoreboard import image_bombs
 from benchmarks.scoreboard.arena import Arena, Server, wait_for
-from benchmarks.scoreboard.inputs import RAW, STRICT
 from benchmarks.scoreboard.memory_group import MemoryGroup, memory_group
-from benchmarks.scoreboard.registry import fill, small_disk
 from benchmarks.scoreboard.row import Attack, Measured, NotRunError
-from benchmarks.scoreboard.wire import post
 from inkling.registry.registry import Registry
 
 SMALL = {"training_steps": 300, "display_step": 50, "validation_size": 200}
@@ -31,11 +27,10 @@ while True:
     taken.append(bytearray(b"x") * (8 << 20))
 """
 """A program that takes all memory of its group."""
-LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/local/lib/faketime/libfaketime.so.1")
 
 
 @contextmanager
-def _training(
+def training(
     arena: Arena, environment: Mapping[str, str] | None = None, data_dir: Path | None = None
 ) -> Iterator[Server]:
     """Start a server that starts its trainers, on a small synthetic data set."""
@@ -46,7 +41,7 @@ def _training(
 
 
 @contextmanager
-def _worker(
+def worker(
     server: Server, environment: Mapping[str, str], group: MemoryGroup | None = None
 ) -> Iterator[processes.Process]:
     """Start a trainer beside the server, and stop it at the end."""
@@ -59,32 +54,32 @@ def _worker(
         worker.stop()
 
 
-def _queue(server: Server, overrides: Mapping[str, int]) -> int:
+def queue(server: Server, overrides: Mapping[str, int]) -> int:
     with server.client() as client:
         answer = client.post("/train", json={"overrides": overrides, "promote": "never"})
         return int(answer.raise_for_status().json()["id"])
 
 
-def _run(server: Server, number: int) -> dict[str, Any]:
+def run_of(server: Server, number: int) -> dict[str, Any]:
     with server.client() as client:
         found: dict[str, Any] = client.get(f"/train/{number}").raise_for_status().json()
         return found
 
 
-def _wait(server: Server, number: int, seconds: float, *states: str) -> dict[str, Any]:
+def wait(server: Server, number: int, seconds: float, *states: str) -> dict[str, Any]:
     """Wait until a run is in one of these states or the time is over; return it as it is then."""
     wait_for(lambda: _look(server, number)["state"] in states, seconds, every_s=0.3)
-    return _run(server, number)
+    return run_of(server, number)
 
 
-def _wait_for_steps(server: Server, number: int, seconds: float = 60) -> None:
+def wait_for_steps(server: Server, number: int, seconds: float = 60) -> None:
     if not wait_for(lambda: _look(server, number)["step"] > 0, seconds, every_s=0.3):
         raise TimeoutError(f"the run has no step after {seconds:.0f} s")
 
 
 def _look(server: Server, number: int) -> dict[str, Any]:
     _raise_priority(server)
-    return _run(server, number)
+    return run_of(server, number)
 
 
 def _trainers(server: Server) -> list[int]:
@@ -117,7 +112,7 @@ def _signal_trainers(server: Server, number: signal.Signals) -> int:
     return len(trainers)
 
 
-def _problems(server: Server) -> list[str]:
+def problems_of(server: Server) -> list[str]:
     registry = Registry(f"sqlite:///{server.data_dir / 'inkling.db'}")
     found = [str(problem) for problem in registry.verify()]
     registry.close()
@@ -126,19 +121,19 @@ def _problems(server: Server) -> list[str]:
 
 def _killed(arena: Arena) -> Measured:
     """Kill the trainer once: the run goes on. Kill it twice: the run says by what."""
-    with _training(arena) as server:
-        once = _queue(server, {**SMALL, "training_steps": 1500})
-        _wait_for_steps(server, once)
+    with training(arena) as server:
+        once = queue(server, {**SMALL, "training_steps": 1500})
+        wait_for_steps(server, once)
         _signal_trainers(server, signal.SIGKILL)
-        survived = _wait(server, once, 90, "succeeded", "failed")
-        twice = _queue(server, LONG)
+        survived = wait(server, once, 90, "succeeded", "failed")
+        twice = queue(server, LONG)
         for _ in range(2):
-            _wait_for_steps(server, twice)
+            wait_for_steps(server, twice)
             time.sleep(1)
             _signal_trainers(server, signal.SIGKILL)
             time.sleep(6)
-        failed = _wait(server, twice, 60, "failed")
-        problems, log = _problems(server), server.log
+        failed = wait(server, twice, 60, "failed")
+        problems, log = problems_of(server), server.log
     words = f"{failed.get('error')} {log}"
     is_named = "SIGKILL" in words or "signal 9" in words
     return Measured(
@@ -151,14 +146,14 @@ def _killed(arena: Arena) -> Measured:
 
 def _hung(arena: Arena) -> Measured:
     """Stop the trainer with SIGSTOP: the run ends without it, and a new run is trained."""
-    with _training(arena) as server:
-        number = _queue(server, {**SMALL, "training_steps": 1500})
-        _wait_for_steps(server, number)
+    with training(arena) as server:
+        number = queue(server, {**SMALL, "training_steps": 1500})
+        wait_for_steps(server, number)
         stopped = _signal_trainers(server, signal.SIGSTOP)
         started = time.monotonic()
-        run = _wait(server, number, 100, "succeeded", "failed")
+        run = wait(server, number, 100, "succeeded", "failed")
         waited_s = time.monotonic() - started
-        problems = _problems(server)
+        problems = problems_of(server)
     return Measured(
         f"{stopped} trainer stopped with SIGSTOP while it trains",
         f"the run: {run['state']} after {waited_s:.0f} s; {len(problems)} problems in the registry",
@@ -167,14 +162,14 @@ def _hung(arena: Arena) -> Measured:
 
 
 def _hung_cancel(arena: Arena) -> Measured:
-    with _training(arena) as server:
-        number = _queue(server, LONG)
-        _wait_for_steps(server, number)
+    with training(arena) as server:
+        number = queue(server, LONG)
+        wait_for_steps(server, number)
         _signal_trainers(server, signal.SIGSTOP)
         with server.client() as client:
             cancelled = client.delete(f"/train/{number}").status_code
         started = time.monotonic()
-        run = _wait(server, _queue(server, SMALL), 100, "succeeded", "failed")
+        run = wait(server, queue(server, SMALL), 100, "succeeded", "failed")
         waited_s = time.monotonic() - started
     return Measured(
         "a hung trainer's run is cancelled, and another one is queued",
@@ -189,9 +184,9 @@ def _out_of_memory(arena: Arena) -> Measured:
     with arena.server() as server, memory_group(OOM_MIB) as group:
         if group is None:
             raise NotRunError("no memory cgroup can be made here")
-        number = _queue(server, {**SMALL, "training_steps": 6000})
-        with _worker(server, mnist, group) as first:
-            _wait_for_steps(server, number)
+        number = queue(server, {**SMALL, "training_steps": 6000})
+        with worker(server, mnist, group) as first:
+            wait_for_steps(server, number)
             group.squeeze(SPARE_MIB)  # the trainer is the largest process of its group, the first to be killed
             eater = subprocess.Popen(group.wrap([sys.executable, "-c", EATER]))
             try:
@@ -200,106 +195,13 @@ def _out_of_memory(arena: Arena) -> Measured:
                 eater.kill()
                 eater.wait()
         kills = group.kills()
-        with _worker(server, mnist):
-            run = _wait(server, number, 100, "succeeded", "failed")
-        problems = _problems(server)
+        with worker(server, mnist):
+            run = wait(server, number, 100, "succeeded", "failed")
+        problems = problems_of(server)
     return Measured(
         "the kernel kills a trainer whose group has no memory left; then another one is started",
         f"killed: {kills}, exit code {code}; the run: {run['state']}; {len(problems)} problems in the registry",
         kills > 0 and run["state"] == "succeeded" and not problems,
-    )
-
-
-def _full_disk(arena: Arena) -> Measured:
-    """Fill the disk while a run is trained, and free it again."""
-    with small_disk(arena.new_folder() / "disk", 24) as disk, _training(arena, data_dir=disk) as server:
-        number = _queue(server, {**LONG, "training_steps": 40_000})
-        _wait_for_steps(server, number)
-        ballast = fill(disk)
-        time.sleep(25)
-        starts = server.log.count("trainer started")
-        during = _run(server, number)
-        ballast.unlink()
-        run = _wait(server, number, 90, "succeeded", "failed")
-        problems = _problems(server)
-        log = server.log
-    is_named = "disk" in f"{during} {run} {log}"
-    return Measured(
-        "the disk is full for 25 s while a run is trained",
-        f"{starts} trainers started meanwhile; the cause is named: {is_named}; freed: {run['state']} "
-        f"{str(run.get('error') or '')[:120]}; {len(problems)} problems in the registry",
-        starts <= 5 and is_named and run["state"] == "succeeded" and not problems,
-    )
-
-
-def _keras_variables(arena: Arena) -> Measured:
-    states = {}
-    for name, value in (("KERAS_BACKEND", "jax"), ("TF_USE_LEGACY_KERAS", "1")):
-        with _training(arena, {name: value}) as server:
-            run = _wait(server, _queue(server, SMALL), 60, "succeeded", "failed")
-            states[name] = f"{run['state']} {str(run.get('error') or '')[:80]}".strip()
-    return Measured("KERAS_BACKEND=jax, and TF_USE_LEGACY_KERAS=1", str(states), set(states.values()) == {"succeeded"})
-
-
-def _clock(arena: Arena) -> Measured:
-    """Step the server's clock by a day, back and forth, while one run is trained and one waits.
-
-    The trainer's clock is the machine's: libfaketime breaks the long sleeps of Python.
-    """
-    libraries = [path for pattern in LIBRARIES for path in Path("/").glob(pattern[1:])]
-    if not libraries:
-        raise NotRunError("needs libfaketime (apt-get install faketime)")
-    now = arena.new_folder() / "now"
-    now.write_text("+0")
-    faked = {
-        "INKLING_MAX_QUEUED_RUNS": "1",
-        "LD_PRELOAD": str(libraries[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(now),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    mnist = {"INKLING_MNIST_DIR": str(write_mnist(arena.new_folder() / "mnist"))}
-    waits = []
-    with arena.server(environment=faked) as server, _worker(server, mnist):
-        running = _queue(server, {**SMALL, "training_steps": 6000})
-        _wait_for_steps(server, running)
-        waiting = _queue(server, SMALL)
-        for step in ("-1d", "+1d", "-3600"):
-            now.write_text(step)
-            time.sleep(1)
-            with server.client() as client:
-                refused = client.post("/train", json={"overrides": SMALL})
-                predicted = client.post(STRICT, content=bytes(784), headers={"Content-Type": RAW})
-            waits.append(refused.headers.get("Retry-After", f"({refused.status_code})"))
-        runs = [_wait(server, number, 100, "succeeded", "failed") for number in (running, waiting)]
-        problems = _problems(server)
-    states = [f"{run['state']} {str(run.get('error') or '')[:100]}".strip() for run in runs]
-    are_sane = all((wait.isdigit() and 1 <= int(wait) <= 3600) or wait == "(202)" for wait in waits)
-    return Measured(
-        "steps of the server's clock by -1 day, +1 day and -1 hour while one run is trained and one waits",
-        f"Retry-After: {', '.join(waits)}; the runs: {', '.join(states)}; {len(problems)} problems in the registry",
-        are_sane and set(states) == {"succeeded"} and predicted.status_code == 200 and not problems,
-    )
-
-
-def _pause_abused(arena: Arena) -> Measured:
-    """Send pictures that once blocked the event loop while a run is trained: it goes on."""
-    picture = image_bombs.png_with_text(60)
-    with _training(arena) as server:
-        number = _queue(server, LONG)
-        _wait_for_steps(server, number)
-        rates = []
-        for is_attacked in (False, True):
-            before, started = _run(server, number)["step"], time.monotonic()
-            while time.monotonic() - started < arena.count(8, 4):
-                if is_attacked:
-                    post(server, STRICT, picture, "image/png")
-                time.sleep(0.4)
-            rates.append((_run(server, number)["step"] - before) / (time.monotonic() - started))
-    return Measured(
-        "2.5 PNGs per second with 60 MB of compressed texts, while a run is trained",
-        f"{rates[1]:.0f} training steps per second, {rates[0]:.0f} without them",
-        rates[1] > 0.5 * rates[0] > 0,
     )
 
 
@@ -308,14 +210,4 @@ ATTACKS = (
     Attack("trainer-hung", "A trainer hangs", "the run succeeds without help within 100 s", _hung, 240),
     Attack("trainer-hung-cancel", "A hung trainer's run is cancelled", "the next run succeeds", _hung_cancel, 240),
     Attack("trainer-oom", "A trainer without memory", "the run succeeds when there is memory", _out_of_memory, 240),
-    Attack(
-        "trainer-full-disk",
-        "The disk is full while a run is trained",
-        "at most 5 trainers started; the cause is named; the run succeeds when the disk is freed",
-        _full_disk,
-        300,
-    ),
-    Attack("keras-variables", "Environment variables of Keras", "runs succeed", _keras_variables, 240),
-    Attack("clock-steps", "Steps of the server's clock", "Retry-After of 1 to 3,600 s; all runs succeed", _clock, 300),
-    Attack("pause-abused", "Pauses of training caused on purpose", "half of the steps per second", _pause_abused, 240),
 )
