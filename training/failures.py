@@ -26,7 +26,10 @@ def describe_failure(error: Exception, retry_s: float) -> tuple[ErrorType, str]:
     """
     detail = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
     if is_disk_full(error):
-        return "disk_full", f"the disk of the registry or of the data directory is full: {detail}"
+        return (
+            "disk_full",
+            f"the disk of the registry or of the data directory is full: {detail}; free some space, and train again",
+        )
     if isinstance(error, SQLAlchemyError):
         return "database_lost", f"the registry did not answer for {retry_s:.0f} s: {detail}"
     return ERROR_TYPES.get(type(error).__name__, "internal"), detail

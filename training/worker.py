@@ -15,6 +15,7 @@ from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
 from inkling.mnist_download import load_or_download
+from inkling.registry.database_errors import describe_database_error
 from inkling.registry.disk_full import is_disk_full
 from inkling.registry.records import ErrorType, Lease, Progress, Run
 from inkling.registry.registry import Registry
@@ -108,7 +109,7 @@ class Worker:
                 return False
             self.train(lease)
         except SQLAlchemyError as error:
-            logger.warning("cannot reach the registry, will retry: %s", error)
+            logger.warning("cannot reach the registry, will retry: %s", describe_database_error(error))
             return False
         return True
 
@@ -237,7 +238,7 @@ class Worker:
                     raise
                 if is_full:
                     is_reported = is_reported or self._report_full_disk(lease)
-                logger.warning("cannot write to the registry, will retry: %s", error)
+                logger.warning("cannot write to the registry, will retry: %s", describe_database_error(error))
                 time.sleep(self._timings.poll_s)
 
     def _report_full_disk(self, lease: Lease) -> bool:
