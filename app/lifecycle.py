@@ -53,7 +53,7 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
         metrics.count_decoder_end,
     )
     metrics.watch_decoders(lambda: decoders.waiting, lambda: decoders.running)
-    state.inference = Inference(state.current_version, limits, metrics, decoders)
+    state.inference = Inference(state.current_version, limits, metrics, decoders, CapacityLimiter(count_cpus()))
     decoders.start()
     state.run_feeds = RunFeeds(state.registry, settings.max_event_streams)
     state.trainer = TrainerProcess(settings, state.registry)

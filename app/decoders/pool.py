@@ -115,6 +115,7 @@ class DecoderPool:
             raise OverloadedError(f"not done within {MAX_TURN_S} s; try again later", retry_after_s=10) from None
         finally:
             for batch in batches:
+                self._queue.drop(batch)
                 if not batch.result.cancel() and not batch.result.cancelled():
                     batch.result.exception()  # retrieved: only the first counts
         if len(done) == 1:

@@ -51,6 +51,7 @@ class Batch:
     seconds: float
     memory_bytes: int
     body_bytes: int
+    is_waiting: bool = True
     result: asyncio.Future[Decoded] = field(default_factory=asyncio.Future)
 
 
@@ -83,9 +84,20 @@ class Lane:
 
     def take(self) -> Batch:
         batch = heapq.heappop(self._heap)[2]
+        if batch.is_waiting:
+            self._forget(batch)
+        return batch
+
+    def drop(self, batch: Batch) -> None:
+        """Free what a batch holds for which nobody waits any more; it stays in the heap until its turn."""
+        if batch.is_waiting:
+            self._forget(batch)
+            batch.pictures = ()
+
+    def _forget(self, batch: Batch) -> None:
+        batch.is_waiting = False
         self.seconds -= batch.seconds
         self.body_bytes -= batch.body_bytes
-        return batch
 
 
 class WorkQueue:
@@ -136,6 +148,10 @@ class WorkQueue:
                 self._used_bytes += needed
                 return lane.take()
         return None
+
+    def drop(self, batch: Batch) -> None:
+        """Free a batch for which nobody waits any more, if it was not taken."""
+        self._lanes[batch.request.is_small].drop(batch)
 
     def done(self, batch: Batch, measured_s: float) -> None:
         """Record that a batch is done, and what it took."""

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import orjson
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from numpy.typing import NDArray
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.bodies.accept import prefers_over_json
@@ -61,6 +62,8 @@ class Inference:
     limits: UploadLimits
     metrics: Metrics
     decoders: DecoderPool
+    threads: CapacityLimiter
+    """Limits the threads that parse large bodies and explain: probes and metrics have threads of their own."""
 
     def predict_at_once(self, body: bytes, content_type: str, accept: str) -> Answer | None:
         """Read the digits on images of 28x28 pixels if that takes no time; None: `predict_strict` is needed.
@@ -86,7 +89,7 @@ class Inference:
         """
         started = time.perf_counter()
         images = await self._strict_images(body, content_type)
-        return await run_in_threadpool(self._predict_strict, images, accept, started)
+        return await self._in_thread(self._predict_strict, images, accept, started)
 
     async def predict_normalized(self, body: bytes, content_type: str, accept: str, *, return_image: bool) -> Answer:
         """Read the digits on pictures of any size, normalized first.
@@ -96,11 +99,11 @@ class Inference:
                 overloaded.
         """
         started = time.perf_counter()
-        pictures = await _parse(undecoded_pictures, body, content_type, self.limits)
+        pictures = await self._parse(undecoded_pictures, body, content_type)
         decoded = await self.decoders.run("mnist", pictures)
         if len(pictures) > INLINE_IMAGES:
-            return await run_in_threadpool(self._predict_decoded, decoded, accept, started, return_image=return_image)
-        return self._predict_decoded(decoded, accept, started, return_image=return_image)
+            return await self._in_thread(self._predict_decoded, decoded, accept, started, return_image)
+        return self._predict_decoded(decoded, accept, started, return_image)
 
     async def explain(self, body: bytes, content_type: str, accept: str, *, fit: Fit, digit: int | None) -> Answer:
         """Explain the reading of one image; of `digit`, or of the most probable one.
@@ -113,16 +116,16 @@ class Inference:
         if fit == "strict":
             decoded = Decoded(await self._strict_images(body, content_type, check_count=_check_count), ())
         else:
-            pictures = await _parse(undecoded_pictures, body, content_type, self.limits)
+            pictures = await self._parse(undecoded_pictures, body, content_type)
             _check_count(len(pictures))
             decoded = await self.decoders.run("mnist", pictures)
         # 3 ms as numbers, 14 ms as a picture: too long for the event loop
-        return await run_in_threadpool(self._explain, decoded, accept, digit, started)
+        return await self._in_thread(self._explain, decoded, accept, digit, started)
 
     async def _strict_images(
         self, body: bytes, content_type: str, check_count: Callable[[int], None] = lambda count: None
     ) -> Images:
-        images = await _parse(undecoded_images, body, content_type, self.limits)
+        images = await self._parse(undecoded_images, body, content_type)
         check_count(len(images))
         if isinstance(images, np.ndarray):
             return stack(images)
@@ -132,10 +135,25 @@ class Inference:
             images = [next(decoded) if isinstance(image, PictureFile) else image for image in images]
         return stack([image for image in images if not isinstance(image, PictureFile)])
 
+    async def _parse(self, parse: Callable[[bytes, str, UploadLimits], T], body: bytes, content_type: str) -> T:
+        """Return what `parse` returns for a body; of a large one in a thread."""
+        if len(body) <= INLINE_BODY_BYTES:
+            return parse(body, content_type, self.limits)
+        return await self._in_thread(parse, body, content_type, self.limits)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await run_sync(function, *arguments, limiter=self.threads)
+
     def _predict_strict(self, images: Images, accept: str, started: float) -> Answer:
         return self._answer(self.current_version.predictor.predict_strict(images), accept, started)
 
-    def _predict_decoded(self, decoded: Decoded, accept: str, started: float, *, return_image: bool) -> Answer:
+    def _predict_decoded(
+        self,
+        decoded: Decoded,
+        accept: str,
+        started: float,
+        return_image: bool,  # noqa: FBT001  a thread takes no keywords
+    ) -> Answer:
         predictions = self.current_version.predictor.predict_reported(*decoded)
         return self._answer(predictions, accept, started, return_image=return_image)
 
@@ -174,15 +192,6 @@ def _decode_plain(content: bytes, max_pixels: int, name: str, **limits: int) -> 
     if plain is None or len(plain) > max_pixels:
         raise _TakesTimeError
     return np.frombuffer(plain, np.uint8).reshape(SIDE, SIDE)
-
-
-async def _parse(
-    parse: Callable[[bytes, str, UploadLimits], T], body: bytes, content_type: str, limits: UploadLimits
-) -> T:
-    """Return what `parse` returns for a body; of a large one in a thread."""
-    if len(body) <= INLINE_BODY_BYTES:
-        return parse(body, content_type, limits)
-    return await run_in_threadpool(parse, body, content_type, limits)
 
 
 def _with_headers(content: bytes, media_type: str, version: int, decode_s: float, model_s: float) -> Answer:

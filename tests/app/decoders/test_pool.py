@@ -232,6 +232,19 @@ async def test_small_picture_passes_slow_ones_and_too_many_are_refused() -> None
         await asyncio.gather(*slow, return_exceptions=True)
 
 
+async def test_pictures_of_clients_that_have_left_take_no_room_in_the_queue() -> None:
+    file = slow_file()
+    large = PictureFile(file.content + bytes(6 << 20), "slow.jpg")  # after the end of its picture
+    async with started() as (pool, _):
+        for _ in range(3):  # more than may wait at once
+            waiting = [asyncio.ensure_future(pool.run("mnist", [large])) for _ in range(5)]
+            await until(lambda: pool.running, "one runs")
+            assert not [task for task in waiting if task.done()]
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+
 async def test_stopped_pool_leaves_no_process() -> None:
     async with started(processes=2) as (pool, _):
         running = asyncio.ensure_future(pool.run("mnist", [slow_file()]))
