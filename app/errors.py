@@ -1,5 +1,6 @@
 """The errors of the service: one table, exception class -> status and title; and one body for all, RFC 9457."""
 
+import errno
 import logging
 import math
 from collections.abc import Mapping
@@ -34,7 +35,21 @@ from inkling.errors import (
 )
 from inkling.registry.disk_full import is_disk_full
 
+RETRY_FILES_S = 5.0
+
 logger = logging.getLogger(__name__)
+
+
+class MalformedRequestError(InputError):
+    """What was sent is not an HTTP/1.1 request; the detail says why. The connection is closed."""
+
+
+class RequestTimeoutError(InputError):
+    """The client took too long to send its request; the detail names the limit. The connection is closed."""
+
+
+class HeadersTooLargeError(InputError):
+    """The head of the request has too many bytes or fields; the detail names the limit. The connection is closed."""
 
 
 class CountError(InputError):
@@ -93,6 +108,7 @@ class RateLimitedError(BusyError):
 
 
 TABLE: dict[type[Exception], tuple[int, str]] = {
+    MalformedRequestError: (400, "Malformed request"),
     BodyError: (400, "Malformed body"),
     DigestError: (400, "Content digest mismatch"),
     AuthorizationError: (401, "API key required"),
@@ -100,6 +116,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     UnknownRunError: (404, "No such run"),
     UnknownVersionError: (404, "No such version"),
     RunFinishedError: (409, "The run has ended"),
+    RequestTimeoutError: (408, "Request timeout"),
     ServedVersionError: (409, "The version is served"),
     PromotionMovedError: (412, "A newer promotion exists"),
     TooLargeError: (413, "Too large"),
@@ -110,6 +127,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     NoDigitError: (422, "No single digit in the picture"),
     CheckpointError: (422, "Not a checkpoint of this network"),
     IdempotencyKeyError: (422, "Idempotency key reused"),
+    HeadersTooLargeError: (431, "Request header fields too large"),
     QueueFullError: (429, "Too many queued runs"),
     VersionQuotaError: (429, "Too many versions"),
     RateLimitedError: (429, "Too many requests"),
@@ -189,6 +207,10 @@ def install(app: FastAPI) -> None:
 
 def answer_unexpected(request: Request, error: Exception) -> Response:
     """Answer an unexpected exception: the client gets the request id, the log everything else."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        full = "the server has no file descriptors left; raise its `ulimit -n`, or lower INKLING_MAX_CONNECTIONS"
+        logger.error("request %s: %s", request.scope.get("request_id", ""), full)
+        return to_problem(request, OverloadedError(full, RETRY_FILES_S))
     request_id = request.scope.get("request_id", "")
     logger.error("request %s: %s %s", request_id, request.method, request.scope["path"], exc_info=error)
     return problem(request, 500, f"Internal error; the server's log has the details under request id {request_id}.")
@@ -196,6 +218,11 @@ def answer_unexpected(request: Request, error: Exception) -> Response:
 
 async def answer_problem(request: Request, error: Exception) -> Response:
     """Answer an exception of the table."""
+    return to_problem(request, error)
+
+
+def to_problem(request: Request, error: Exception) -> Response:
+    """Return the answer of an exception of the table."""
     status, title = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
     if isinstance(error, SQLAlchemyError):
         logger.error("the registry cannot be reached: %s", error)

@@ -3,10 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import signal
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from types import FrameType
+from collections.abc import AsyncIterator
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -14,6 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.admission.key_guesses import KeyGuesses
 from app.bodies.limits import UploadLimits
+from app.connections.limits import ConnectionLimits
+from app.connections.open_connections import OpenConnections
+from app.connections.stop import announced_stop, stop_with_parent
 from app.decoders.pool import DecoderPool
 from app.observability.metrics import Metrics
 from app.security import resolve_key
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterator[OpenConnections]:
     """Set what `app.dependencies` injects, serve while the context is open, and stop the trainer at its end."""
     state = app.state
     state.settings, state.metrics = settings, metrics
@@ -55,22 +55,29 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
     metrics.watch_decoders(lambda: decoders.waiting, lambda: decoders.running)
     state.inference = Inference(state.current_version, limits, metrics, decoders, CapacityLimiter(count_cpus()))
     decoders.start()
-    state.run_feeds = RunFeeds(state.registry, settings.max_event_streams)
+    connection_limits = ConnectionLimits.from_settings(settings)
+    connections = OpenConnections(connection_limits, metrics, access_log=settings.access_log)
+    state.run_feeds = RunFeeds(state.registry, connection_limits.event_streams)
     state.trainer = TrainerProcess(settings, state.registry)
     throttle = TrainingThrottle(settings, metrics)
     tasks = [
         asyncio.create_task(_poll(state.current_version, state.trainer, settings.registry_poll_s)),
         asyncio.create_task(throttle.watch()),
         asyncio.create_task(state.run_feeds.follow()),
+        asyncio.create_task(connections.watch()),
     ]
 
     def begin_stop() -> None:
+        if not state.stopping.is_set():  # the trainer has the time of the open requests, not the time after it
+            tasks.append(asyncio.create_task(asyncio.to_thread(state.trainer.stop)))
         state.stopping.set()
         state.run_feeds.close()
+        connections.stop()
 
+    stop_with_parent()
     try:
-        with _announced_stop(begin_stop):
-            yield
+        with announced_stop(begin_stop):
+            yield connections
     finally:
         for task in tasks:
             task.cancel()
@@ -88,36 +95,6 @@ def _open(settings: Settings) -> tuple[Registry, CurrentVersion, str | None]:
     current_version.poll()
     key, _ = resolve_key(settings)
     return registry, current_version, key
-
-
-@contextlib.contextmanager
-def _announced_stop(begin: Callable[[], None]) -> Iterator[None]:
-    """Call `begin` when the server is asked to stop.
-
-    A server waits for its open answers before it ends the lifespan, so a stream that waited for the end of the lifespan
-    would block it. ASGI has no message for "stop soon", so this listens in on uvicorn's own signal handlers.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(begin)
-        handler = handlers[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
-
-    for number, handler in handlers.items():
-        if callable(handler):  # the default action is not callable
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        begin()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 async def _poll(current_version: CurrentVersion, trainer: TrainerProcess, interval_s: float) -> None:

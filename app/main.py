@@ -3,6 +3,7 @@
 import contextlib
 import gc
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -37,9 +38,9 @@ def create_app(settings: Settings) -> FastAPI:
     collected = Metrics()
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with lifecycle.run(app, settings, collected):
-            yield
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with lifecycle.run(app, settings, collected) as connections:
+            yield {"connections": connections}  # for the HTTP protocol: the state of ASGI's lifespan
 
     app = FastAPI(
         title="Inkling",

@@ -85,6 +85,27 @@ class Settings(StoreSettings):
         ge=1 << 20,
         description="bytes of all checkpoint files, beyond which uploads and new runs are refused",
     )
+    max_connections_per_client: int | None = Field(
+        None,
+        ge=1,
+        description="maximum open connections per client address; default: a quarter of all, without a limit for "
+        "loopback and private addresses, where proxies are",
+    )
+    max_buffered_bytes: int = Field(
+        32 << 20,
+        ge=1 << 20,
+        description="maximum bytes of answers that clients have not read, in all; beyond it the largest is cut off",
+    )
+    client_timeout_s: float = Field(
+        20,
+        ge=0.5,
+        le=3600,
+        description="seconds for the head of a request; also for a body or an answer slower than 4096 bytes per second",
+    )
+    body_timeout_s: float = Field(120, ge=0.5, le=86_400, description="seconds for the body of a request")
+    keep_alive_s: float = Field(
+        5, ge=0.5, le=3600, description="seconds that an idle connection is kept open; set it above a load balancer's"
+    )
     registry_poll_s: float = Field(
         0.5, ge=0.05, le=60, description="seconds between two checks of the registry for a newly promoted version"
     )
@@ -95,10 +116,6 @@ class Settings(StoreSettings):
         description="pause training while the event loop's p99 lag exceeds this many milliseconds",
     )
     access_log: bool = Field(default=False, description="log one line per request")
-
-    @property
-    def max_event_streams(self) -> int:
-        return self.max_connections // 2
 
     @field_validator("api_key")
     @classmethod

@@ -2,6 +2,7 @@
 
 import logging.config
 import os
+import resource
 import signal
 import sys
 
@@ -11,10 +12,14 @@ import uvicorn
 from app.cli.commands import Command
 from app.cli.registry_access import open_registry
 from app.cli.settings_flags import with_settings
+from app.cli.worker_processes import WorkerProcesses
+from app.connections.stop import GRACE_S
 from app.fast.http_protocol import JoinedHttpProtocol
 from app.security import KEY_FILE, resolve_key
 from app.settings import PREFIX, Settings
 from inkling.logging_config import LOGGING
+
+MAX_FILES = 65_536
 
 commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -28,25 +33,37 @@ def serve(settings: Settings) -> int:
     with open_registry(settings):  # an error here is one line; in a worker it would be a traceback
         pass
     _export(settings)
+    _raise_file_limit()
     signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(0))  # uvicorn raises it again when all is closed
     try:
-        uvicorn.run(
-            "app.main:create_configured_app",
-            factory=True,
-            workers=settings.workers,
-            host=settings.host,
-            port=settings.port,
-            http=JoinedHttpProtocol,
-            access_log=False,  # the application's own names the request id
-            server_header=False,
-            proxy_headers=settings.trusted_proxies is not None,
-            forwarded_allow_ips=settings.trusted_proxies,
-            log_config=LOGGING,
-            timeout_graceful_shutdown=10,
-        )
-    except SystemExit as ended:
-        return 1 if ended.code else 0  # uvicorn exits with 3 if the application does not start
-    return 0
+        return _run(settings)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        return 1 if isinstance(ended, SystemExit) and ended.code else 0  # uvicorn exits with 3 if it does not start
+
+
+def _run(settings: Settings) -> int:
+    """Run uvicorn until it is asked to stop, as `uvicorn.run` does, with our supervisor; return the exit code."""
+    config = uvicorn.Config(
+        "app.main:create_configured_app",
+        factory=True,
+        workers=settings.workers,
+        host=settings.host,
+        port=settings.port,
+        http=JoinedHttpProtocol,
+        ws="none",
+        access_log=False,  # the application's own names the request id
+        server_header=False,
+        proxy_headers=settings.trusted_proxies is not None,
+        forwarded_allow_ips=settings.trusted_proxies,
+        log_config=LOGGING,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    if settings.workers > 1:
+        WorkerProcesses(config, [config.bind_socket()]).run()
+        return 0
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 1
 
 
 def _log_generated_key(settings: Settings) -> None:
@@ -72,6 +89,14 @@ def _log_generated_key(settings: Settings) -> None:
             file,
             file,
         )
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets this user have: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _export(settings: Settings) -> None:

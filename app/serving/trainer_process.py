@@ -19,7 +19,7 @@ from inkling.registry.registry import Registry
 IDLE_EXIT_S = 10
 RESTART_S = 5.0
 MAX_RESTART_S = 60.0
-STOP_S = 10.0
+STOP_S = 8.0
 MIN_FREE_BYTES = 1 << 20
 """Free space on the disk of the data directory below which no trainer is started: it could write nothing."""
 

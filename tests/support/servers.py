@@ -37,8 +37,23 @@ def start_server(data_dir: Path, *arguments: str, **environment: str) -> Iterato
     Raises:
         RuntimeError: it ended, or did not listen in time; with its log.
     """
+    with _start(["-m", "app.cli"], data_dir, arguments, environment) as server:
+        yield server
+
+
+@contextmanager
+def start_changed_server(program: str, data_dir: Path, *arguments: str) -> Iterator[Server]:
+    """Start a program in Python that ends with the call of `app.cli.main`, as `start_server` does."""
+    with _start(["-c", program], data_dir, arguments, {}) as server:
+        yield server
+
+
+@contextmanager
+def _start(
+    program: list[str], data_dir: Path, arguments: tuple[str, ...], environment: dict[str, str]
+) -> Iterator[Server]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
+        [sys.executable, *program, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
         env={**os.environ, **environment},
         stderr=subprocess.PIPE,
         text=True,

@@ -15,13 +15,13 @@ RECORD = """
 import json, os, sys, uvicorn
 from app.cli import main
 
-def run(application, **options):
+def record(application, **options):
     names = ("workers", "host", "port", "access_log", "factory")
     environment = {name: value for name, value in os.environ.items() if name.startswith(("INKLING_", "OPENBLAS_"))}
     print(json.dumps({"application": application, **{name: options[name] for name in names}, **environment}))
     sys.exit(int(os.environ.get("ENDS_WITH", 0)))
 
-uvicorn.run = run
+uvicorn.Config = record
 sys.exit(main(sys.argv[1:]))
 """
 

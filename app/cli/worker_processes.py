@@ -1,0 +1,42 @@
+"""Uvicorn's supervisor of worker processes, which ends in time whatever they do."""
+
+import logging
+import signal
+import time
+from socket import socket
+from types import FrameType
+
+from uvicorn.config import Config
+from uvicorn.supervisors import Multiprocess
+
+from app.connections.stop import EXIT_S
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class WorkerProcesses(Multiprocess):
+    """Takes no connections any more when it stops, and kills a worker that does not end."""
+
+    def __init__(self, config: Config, sockets: list[socket]) -> None:
+        super().__init__(config, sockets)
+        self._asked_at: float | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def terminate_all(self) -> None:
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()  # else clients would wait for nobody, and be reset at the end
+
+    def join_all(self) -> None:
+        deadline = (self._asked_at or time.monotonic()) + EXIT_S + 0.3  # after their own
+        for process in self.processes:
+            process.process.join(max(0.0, deadline - time.monotonic()))
+            if process.process.is_alive():
+                logger.error("worker process %d did not end within %d s: killed", process.process.pid, EXIT_S)
+                process.kill()
+                process.process.join()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._asked_at = self._asked_at or time.monotonic()
+        self.signal_queue.append(number)

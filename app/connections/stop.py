@@ -1,0 +1,110 @@
+"""The beginning of a stop: signals, the time until the socket closes, and the time until the process ends."""
+
+import asyncio
+import contextlib
+import faulthandler
+import functools
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from types import FrameType
+
+from uvicorn.server import Server
+
+DRAIN_S = 0.5
+"""Seconds from the beginning of a stop until the server takes no new connection."""
+GRACE_S = 7
+"""Seconds after DRAIN_S for open requests; then they are cancelled."""
+EXIT_S = 9.0
+"""Seconds from the beginning of a stop until the process ends, whatever is in flight: Docker kills it after 10."""
+
+
+@contextlib.contextmanager
+def announced_stop(begin: Callable[[], None]) -> Iterator[None]:
+    """Call `begin` when the server is asked to stop, and let uvicorn close its socket only DRAIN_S later.
+
+    A server waits for its open answers before it ends the lifespan, so a stream that waited for the end of the lifespan
+    would block it. ASGI has no message for "stop soon", so this listens in on uvicorn's own signal handlers. Meanwhile
+    new connections are still answered, and /readyz asks a load balancer to send no more.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    asked: set[int] = set()
+    for server in {getattr(handler, "__self__", None) for handler in handlers.values()}:
+        if isinstance(server, Server):
+            server.shutdown = functools.partial(_shut_down, server, server.shutdown)  # type: ignore[method-assign]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        handler = handlers[signal.Signals(number)]
+        assert callable(handler)  # noqa: S101  as below
+        if not asked:
+            faulthandler.dump_traceback_later(EXIT_S, exit=True)  # a thread in C: no lock of Python's delays it
+            loop.call_soon_threadsafe(begin)
+            loop.call_soon_threadsafe(loop.call_later, DRAIN_S, handler, number, frame)
+        elif number == signal.SIGINT and number in asked:
+            handler(number, frame)  # Ctrl-C again: at once
+        asked.add(number)
+
+    for number, handler in handlers.items():
+        if callable(handler):  # the default action is not callable
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        begin()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def stop_with_parent() -> None:
+    """Stop this worker process when its supervisor dies: else it would keep the port of the next start."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+async def _shut_down(
+    server: Server, shutdown: Callable[..., Awaitable[None]], sockets: list[socket.socket] | None = None
+) -> None:
+    """Shut down uvicorn's server, but first take the connections that the kernel has accepted.
+
+    Closing the socket resets those: their clients may have sent a request.
+    """
+    listeners = list(sockets or [each for one in server.servers for each in one.sockets])
+    accepted = [connection for listener in listeners for connection in _accept_all(listener.fileno())]
+    for one in server.servers:
+        one.close()
+    for listener in sockets or ():
+        listener.close()
+    config, loop = server.config, asyncio.get_running_loop()
+    for connection in accepted:
+        protocol = functools.partial(
+            config.http_protocol_class,  # type: ignore[call-arg]  # as uvicorn calls it
+            config=config,
+            server_state=server.server_state,
+            app_state=server.lifespan.state,
+            _loop=loop,
+        )
+        await loop.connect_accepted_socket(protocol, connection)
+    await shutdown(sockets=sockets)
+
+
+def _accept_all(descriptor: int) -> Iterator[socket.socket]:
+    with socket.socket(fileno=os.dup(descriptor)) as listener, contextlib.suppress(OSError):
+        listener.settimeout(0)
+        while True:
+            connection, _ = listener.accept()
+            connection.settimeout(0)
+            yield connection
