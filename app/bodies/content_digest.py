@@ -13,14 +13,24 @@ MEMBER = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):")
 """A member of the dictionary: an algorithm, and the digest in base64 between colons (RFC 8941, sections 3.2, 3.3.5)."""
 
 
-def check_content_digest(content: bytes, header: str | None) -> None:
+def check_content_digest(content: bytes, header: str | None, encoding: str | None) -> None:
     """Compare a body with each digest of its header that is of a known algorithm; without a header, do nothing.
 
+    Args:
+        content: the body, decoded.
+        header: Content-Digest.
+        encoding: Content-Encoding.
+
     Raises:
-        DigestError: the digest is another one, or the header cannot be read.
+        DigestError: the digest is another one, or the header cannot be read; or it is one of an encoded body, as the
+            RFC has it, and the body was decoded while it came.
     """
     if header is None:
         return
+    if encoding is not None:
+        raise DigestError(
+            f"Content-Digest cannot be checked with Content-Encoding {encoding[:100]}: send the body as it is"
+        )
     for member in header.split(","):
         found = MEMBER.fullmatch(member.strip())
         if found is None:

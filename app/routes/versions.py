@@ -89,7 +89,7 @@ async def upload_version(
     It is not served until it is promoted. Uploading the same file again returns the version that it made.
     """
     content = await request.body()
-    check_content_digest(content, content_digest)
+    check_content_digest(content, content_digest, request.headers.get("content-encoding"))
     quota = VersionQuota(settings.max_versions, settings.max_versions_bytes)
     version = await to_thread.run_sync(
         add_upload_verified, registry, content, settings.mnist_dir, settings.data_dir, quota, limiter=uploading

@@ -286,6 +286,10 @@ async def test_upload_with_its_digest_is_checked(client: httpx.AsyncClient, ship
         assert (response.status_code, response.json()["title"]) == (400, "Content digest mismatch"), header
         assert "Content-Digest" in response.json()["detail"]
     assert len((await client.get("/versions")).json()["items"]) == 1
+    encoded = {"Content-Digest": f"sha-256=:{right}:", "Content-Encoding": "gzip"}
+    response = await client.post("/versions", content=gzip.compress(content), headers=encoded)
+    assert response.status_code == 400
+    assert "Content-Encoding gzip" in response.json()["detail"]
     header = f"md5=:AAAA:, sha-512=:{content_digest(content, 'sha512')}:, sha-256=:{right}:"
     response = await client.post("/versions", content=content, headers={"Content-Digest": header})
     assert response.status_code == 201
