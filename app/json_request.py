@@ -40,7 +40,10 @@ class JsonRequest(Request):
             BodyError: it is not UTF-8, not JSON, nested too deeply, or an object in it has a key twice.
         """
         if not hasattr(self, "_json"):
-            self._json = parse(await self.body())
+            document = parse(await self.body())
+            if document is None:  # FastAPI would take it for no body, and the call would run on its defaults
+                raise BodyError("the body is null; send an object, or no body")
+            self._json = document
         return self._json
 
     async def _read(self) -> bytes:

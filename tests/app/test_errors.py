@@ -79,6 +79,7 @@ def get(path: str) -> Ask:
 
 CASES: dict[str, tuple[int, Ask, dict[str, Any]]] = {
     "body that is not JSON": (400, post("/train", b"{", JSON), {}),
+    "body that is null": (400, post("/train", b"null", JSON), {}),
     "body that is not UTF-8": (400, post("/train", b'"\xff"', JSON), {}),
     "body nested too deeply": (400, post("/train", b"[" * 60_000, JSON), {}),
     "body that is not what its type says": (400, post("/predict", b"{", JSON), {}),
