@@ -16,6 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.bodies.arrays import GrayLevels
+from app.bodies.byte_pieces import contains, find, translate
 from app.bodies.unknown_fields import refuse_unknown
 from app.errors import BodyError
 from inkling.errors import ImageError
@@ -58,14 +59,16 @@ def _regular_levels(body: bytes) -> NDArray[np.uint8] | None:
     if opening is None or body[end : end + 1] != b"}":
         return None
     text = body[opening.end() : end]
-    if text.translate(None, _NUMBER + _SPACE + b"[],"):
+    if translate(text, None, _NUMBER + _SPACE + b"[],"):
         return None
     shape = _regular_shape(text)
     if shape is None:
         return None
     levels = GrayLevels("`images`")
     try:
-        for piece in _pieces(text.translate(None, b"[]")):
+        for piece in _pieces(translate(text, None, b"[]")):
+            if len(piece) > 2 * PIECE_BYTES:  # one endless number
+                return None
             levels.add(np.array(orjson.loads(b"[" + piece + b"]"), np.float64))
     except orjson.JSONDecodeError:
         return None
@@ -74,10 +77,10 @@ def _regular_levels(body: bytes) -> NDArray[np.uint8] | None:
 
 def _regular_shape(text: bytes) -> tuple[int, ...] | None:
     """Return the shape of nested lists of numbers; None if they are ragged, empty or malformed."""
-    marks = text.translate(_NUMBER_AS_0, _SPACE)
-    if b"0[" in marks or b"]0" in marks or b"[]" in marks:
+    marks = translate(text, _NUMBER_AS_0, _SPACE)
+    if contains(marks, b"0[", b"]0", b"[]"):
         return None
-    brackets = text.translate(None, _SPACE + _NUMBER)
+    brackets = translate(text, None, _SPACE + _NUMBER)
     opening = brackets[: MAX_AXES + 1]
     axes = len(opening) - len(opening.lstrip(b"["))
     if not 1 <= axes <= MAX_AXES:
@@ -86,7 +89,7 @@ def _regular_shape(text: bytes) -> tuple[int, ...] | None:
     unit = b"[" + b"," * (width - 1) + b"]"
     shape = [width]
     for start in range(axes - 1, 0, -1):  # where the unit of each axis begins, from the innermost outwards
-        end = brackets.find(unit + b"]", start)
+        end = find(brackets, unit + b"]", start)
         count = (end + len(unit) - start + 1) // (len(unit) + 1)
         if count < 1:
             return None
@@ -107,7 +110,7 @@ def _pieces(numbers: bytes) -> Iterator[bytes]:
 def _irregular_levels(body: bytes) -> NDArray[np.uint8]:
     """Parse a small body of any form: nearly always to say what is wrong with it."""
     _check_text(body)
-    items = sum(map(body.count, (b"[", b"{", b",", b":")))
+    items = sum([body.count(mark) for mark in (b"[", b"{", b",", b":")])  # no map: it would be one call
     if len(body) > MAX_IRREGULAR_BYTES or items > MAX_IRREGULAR_ITEMS:
         raise ImageError(
             f"the body ({len(body)} bytes, {items} lists and values) is not a regular array of numbers in "

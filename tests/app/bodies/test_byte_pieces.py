@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from app.bodies import byte_pieces
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(byte_pieces, "PIECE_BYTES", 3)
+
+
+def test_text_in_pieces_is_translated_as_a_whole() -> None:
+    table = bytes.maketrans(b"ab", b"01")
+    assert byte_pieces.translate(b"abcabcab-b", table, b"c") == b"010101-1"
+    assert byte_pieces.translate(b"", table, b"c") == b""
+
+
+def test_pattern_is_found_where_a_search_of_the_whole_text_finds_it() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(2000):
+        text = bytes(rng.choice([97, 98], rng.integers(40)).tolist())
+        pattern = bytes(rng.choice([97, 98], rng.integers(1, 6)).tolist())
+        start = int(rng.integers(10))
+        assert byte_pieces.find(text, pattern, start) == text.find(pattern, start)
+        assert byte_pieces.contains(text, b"c", pattern) == (pattern in text)
