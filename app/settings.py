@@ -49,7 +49,7 @@ class Settings(StoreSettings):
     workers: int = Field(1, ge=1, le=64, description="server processes; each keeps its own request metrics")
     max_body_bytes: int = Field(16 << 20, ge=1024, description="maximum size of a request body, in bytes")
     max_bytes_in_flight: int = Field(
-        128 << 20,
+        96 << 20,
         ge=1 << 20,
         description="memory for request bodies in flight and what is decoded from them, in bytes; small ones have a "
         "reserve beside it",

@@ -15,7 +15,7 @@ from app.settings import Settings
 UNLIMITED_PATHS: Final[Collection[str]] = frozenset(("/livez", "/readyz", "/metrics"))
 """Probes and metrics: under load they are needed most."""
 
-DEFAULT_BYTES: Final = 128 << 20
+DEFAULT_BYTES: Final = 96 << 20
 
 
 @dataclass(frozen=True)

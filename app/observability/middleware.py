@@ -56,7 +56,7 @@ class RequestMiddleware:
                 exchange.refuse_size()
             self._admission.check(scope, exchange.host)
             if exchange.may_be_long or exchange.encoding:
-                exchange.reservation = budget.enter(exchange.declared, _content_type(scope))
+                exchange.reservation = await budget.enter_in_turn(exchange.declared, _content_type(scope))
             else:
                 small = budget.enter_small(exchange.declared)
             body = DecodedBody(exchange) if exchange.encoding else exchange
