@@ -164,8 +164,8 @@ async def test_file_that_is_no_checkpoint_is_refused_in_words_and_adds_nothing(
     for content, words in (
         (b"", "not a safetensors file"),
         (b"not a checkpoint", "not a safetensors file"),
-        (gzip.compress(b"x") + bytes(5 << 20), "bytes but a gzip file, expected at most 4194304"),
-        (gzip.compress(b"x"), "not a safetensors file of arrays but a gzip file: "),
+        (gzip.compress(b"x", mtime=0) + bytes(5 << 20), "bytes but a gzip file, expected at most 4194304"),
+        (gzip.compress(b"x", mtime=0), "not a safetensors file of arrays but a gzip file: "),
         (b"\x89HDF\r\n\x1a\n" + bytes(99), "not a safetensors file of arrays but an HDF5 file, such as Keras's .h5: "),
         (npz.getvalue(), "not a safetensors file of arrays but an .npz file: "),
         (bytes(flipped), "not a safetensors file"),
