@@ -92,7 +92,7 @@ class _Bystander:
         self.failures: dict[str, int] = {}
 
     def probe(self) -> None:
-        while not self._stopped.wait(PROBE_EVERY_S):
+        while not self.result["probes_ms"] or not self._stopped.wait(PROBE_EVERY_S):
             waited_ms, started = self._waited_ms(), time.perf_counter()
             is_answered = self._livez()
             spent_ms = (time.perf_counter() - started) * 1e3

@@ -159,8 +159,8 @@ def _overload(arena: Arena) -> Measured:
     waited_s = max(answer.seconds for answer in later)
     return Measured(
         "60 slow pictures at once, then 5 small ones",
-        f"a small one is answered within {waited_s:.1f} s; {len(refused)} of 65 refused; {watch.probes()}; "
-        f"answers: {statuses(answers + later)}",
+        f"a small one is answered within {waited_s:.1f} s; {len(refused)} of 65 refused; {watch.probes()}, "
+        f"{watch.blocked()}; answers: {statuses(answers + later)}",
         lives
         and waited_s < CPU_S
         and watch.probes_hold()
@@ -188,7 +188,7 @@ class _Costs:
         beside_s = BYSTANDER_CPU_S * (len(watch.probes_ms) + len(watch.predictions_ms))
         self.cpu_s[sent.name] = max(0.0, server.cpu_s() - before_s - beside_s)
         self.blocked_ms[sent.name] = max(watch.blocked_ms, default=0.0)
-        self.late_ms = max(self.late_ms, *watch.probes_ms)
+        self.late_ms = max([self.late_ms, *watch.probes_ms])
         self.peak_mib = max(self.peak_mib, server.peak_mib())
         if not server.fits():
             self.killers.append(sent.name)
