@@ -21,7 +21,7 @@ from benchmarks.scoreboard.wire import exchange, post, request
 from inkling.network import checkpoint
 from inkling.network.pretrained import load_pretrained
 
-FLOOD = 700
+FLOOD = 1_100
 DISK_MIB = 12
 
 
