@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
 from benchmarks.scoreboard import image_bombs, inputs, report
 from benchmarks.scoreboard.__main__ import every_attack, main, run
 from benchmarks.scoreboard.arena import Arena
 from benchmarks.scoreboard.bystander import FAILED_MS, Watch, percentile
-from benchmarks.scoreboard.memory_group import compose_limit_mib
+from benchmarks.scoreboard.memory_group import compose_environment, compose_limit_mib
 from benchmarks.scoreboard.row import Attack, Measured, NotRunError, Row, Verdict
 from inkling.vision.image_files import FORMATS
 
@@ -106,6 +107,9 @@ def test_image_bombs_are_small_files_of_the_formats_that_the_server_reads() -> N
 
 def test_compose_states_a_limit_of_at_most_384_mib() -> None:
     assert 64 <= compose_limit_mib() <= 384
+    settings = {name.removeprefix("INKLING_").lower() for name in compose_environment() if name.startswith("INKLING_")}
+    assert settings
+    assert settings <= Settings.model_fields.keys()
 
 
 @pytest.mark.parametrize("name", SHORT)

@@ -17,7 +17,7 @@ import httpx
 from benchmarks import processes
 from benchmarks.processes import Process
 from benchmarks.scoreboard.bystander import Watch
-from benchmarks.scoreboard.memory_group import MemoryGroup, compose_limit_mib, memory_group
+from benchmarks.scoreboard.memory_group import MemoryGroup, compose_environment, compose_limit_mib, memory_group
 
 
 @dataclass
@@ -114,12 +114,13 @@ class Arena:
     ) -> Iterator[Server]:
         """Start a server, yield it when it is ready, and stop it at the end.
 
-        Its memory limit is compose's, unless it starts trainers, which have their own there.
+        Its memory limit and its settings are compose's, unless it starts trainers, which have their own there.
         """
         folder = self.new_folder()
         limit: AbstractContextManager[MemoryGroup | None] = nullcontext()
         if trainer == "external":
             limit = memory_group(compose_limit_mib())
+            environment = {**compose_environment(), **(environment or {})}
         with limit as group:
             server = start_server(
                 data_dir or folder / "data",

@@ -42,10 +42,20 @@ class MemoryGroup:
 
 def compose_limit_mib() -> int:
     """Return the memory limit of the server in docker-compose.yml, in MiB."""
-    found = re.search(r"^  server:.*?mem_limit: (\d+)m", (ROOT / "docker-compose.yml").read_text(), re.DOTALL | re.M)
+    found = re.search(r"mem_limit: (\d+)m", _compose_server())
     if not found:
         raise ValueError("docker-compose.yml states no memory limit of the server in MiB")
     return int(found[1])
+
+
+def compose_environment() -> dict[str, str]:
+    """Return the settings of the server in docker-compose.yml that have a value there."""
+    return dict(re.findall(r'^      ([A-Z_]+): "(\w+)"$', _compose_server(), re.MULTILINE))
+
+
+def _compose_server() -> str:
+    text = (ROOT / "docker-compose.yml").read_text()
+    return text.partition("\n  server:\n")[2].partition("\n  trainer:\n")[0]
 
 
 @contextmanager
