@@ -16,15 +16,15 @@ from inkling.model_card.markdown import paragraph, table
 DOCUMENT = ROOT / "docs" / "reliability.md"
 MARKS = {Verdict.HOLDS: "holds", Verdict.FAILS: "**fails**", Verdict.NOT_RUN: "not run"}
 ROW = re.compile(r"\| \*\*(.*?)\*\* \(`([a-z0-9-]+)`\) \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|")
-READING = (
-    "Each row is an attack or a fault against real processes, started for this row alone. The server has the memory "
-    "limit of docker-compose.yml, {limit} MiB, and its settings, in a memory cgroup where one can be created; the "
-    "figure says which. Attackers, server and observers share the cores of one machine, so latencies are upper bounds. A probe "
-    "is `GET /livez` on a new connection every 10 ms; an ordinary prediction is one image on a kept connection every "
-    "20 ms, and a failed one counts as infinitely late. *Blocked* is the longest answer to a probe, less the time "
-    "that the server's main thread waited for a CPU. CPU time is of the server and all its children. Each row can "
-    "fail, and one that breaks fails. `python -m benchmarks.scoreboard --only NAME` repeats a row."
-)
+READING = """
+Each row is an attack or a fault against real processes, started for this row alone. The server has the memory limit of
+docker-compose.yml, {limit} MiB, and its settings, in a memory cgroup where one can be created; the figure says which.
+Attackers, server and observers share the cores of one machine, so latencies are upper bounds. A probe is `GET /livez`
+on a new connection every 10 ms; an ordinary prediction is one image on a kept connection every 20 ms, and a failed one
+counts as infinitely late. *Blocked* is the longest answer to a probe, less the time that the server's main thread
+waited for a CPU. CPU time is of the server and all its children. Each row can fail, and one that breaks fails.
+`python -m benchmarks.scoreboard --only NAME` repeats a row, with `--update` in this document.
+"""
 
 
 def document(sections: Mapping[str, Sequence[Row]], command: str) -> str:
