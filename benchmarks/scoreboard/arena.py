@@ -19,6 +19,9 @@ from benchmarks.processes import Process
 from benchmarks.scoreboard.bystander import Watch
 from benchmarks.scoreboard.memory_group import MemoryGroup, compose_environment, compose_limit_mib, memory_group
 
+PORT_ATTEMPTS = 3
+"""Another program may take the free port before the server does."""
+
 
 @dataclass
 class Server:
@@ -80,6 +83,18 @@ class Server:
         """Return a bystander, who probes the server and predicts while the context is open."""
         return Watch(self.port, self.pid)
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Sample its memory where no cgroup does, and stop the server at the end."""
+        stopped = threading.Event()
+        if self.group is None:
+            threading.Thread(target=self.sample_memory, args=(stopped,), daemon=True).start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            self.process.stop()
+
     def sample_memory(self, stopped: threading.Event) -> None:
         while not stopped.wait(0.05):
             try:
@@ -122,25 +137,25 @@ class Arena:
             limit = memory_group(compose_limit_mib())
             environment = {**compose_environment(), **(environment or {})}
         with limit as group:
-            server = start_server(
-                data_dir or folder / "data",
-                folder / "log",
-                group,
-                *options,
-                trainer=trainer,
-                prefix=prefix,
-                environment=environment,
-            )
-            stopped = threading.Event()
-            sampler = threading.Thread(target=server.sample_memory, args=(stopped,), daemon=True)
-            if group is None:
-                sampler.start()
-            try:
-                server.process.wait_for(server.process.is_ready)
+            for attempt in range(PORT_ATTEMPTS):
+                server = start_server(
+                    data_dir or folder / "data",
+                    folder / f"log-{attempt}",
+                    group,
+                    *options,
+                    trainer=trainer,
+                    prefix=prefix,
+                    environment=environment,
+                )
+                try:
+                    server.process.wait_for(server.process.is_ready)
+                    break
+                except RuntimeError:
+                    server.process.stop()
+                    if "already in use" not in server.log:
+                        raise
+            with server.running():
                 yield server
-            finally:
-                stopped.set()
-                server.process.stop()
 
 
 def start_server(
