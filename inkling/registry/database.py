@@ -122,7 +122,8 @@ class Database:
                 raise SchemaError(
                     f"the database is at revision {found}, made by {'a newer Inkling' if is_newer else 'no Inkling'}; "
                     f"this one knows {REVISIONS[0]} to {REVISIONS[-1]}: "
-                    f"{'upgrade Inkling' if is_newer else 'restore a backup'}, or name another database"
+                    f"{'upgrade Inkling' if is_newer else 'restore a backup'}, or name a database other than "
+                    f"{self._engine.url.render_as_string(hide_password=True)}"
                 )
             tables = set(inspect(connection).get_table_names())
             if self._file and found is None and tables and not tables >= FIRST_TABLES:
