@@ -17,6 +17,9 @@ from benchmarks.scoreboard.sections import SECTIONS
 from benchmarks.verdicts import log_to_stderr
 
 
+REPEATED = "`, and some rows again by `python -m benchmarks.scoreboard --update --only NAME"
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoreboard", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
@@ -37,7 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     if (chosen.only and not chosen.update) or chosen.short:
         print(report.document(rows, "python -m benchmarks.scoreboard " + " ".join(arguments)))
     else:
-        report.DOCUMENT.write_text(report.document(rows, "make scoreboard"))
+        command = "make scoreboard" + (REPEATED if chosen.update else "")
+        report.DOCUMENT.write_text(report.document(rows, command))
         log_to_stderr(f"written: {report.DOCUMENT.name}")
     return 1 if any(row.verdict is Verdict.FAILS for section in rows.values() for row in section) else 0
 

@@ -159,9 +159,8 @@ def test_refused_database_is_left_without_a_connection(newer: StoreSettings) -> 
 
 
 def test_database_of_a_newer_release_is_refused_and_left_alone(newer: StoreSettings) -> None:
-    with pytest.raises(
-        SchemaError, match=r"is at revision 0099, made by a newer Inkling; .*: upgrade Inkling.* other than (sqlite|postgresql)"
-    ):
+    words = r"at revision 0099, made by a newer Inkling; .*: upgrade Inkling.* other than (sqlite|postgresql)"
+    with pytest.raises(SchemaError, match=words):
         Registry(newer.registry_url)
     assert revision(newer.registry_url) == "0099"
 
