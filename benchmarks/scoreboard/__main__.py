@@ -16,7 +16,6 @@ from benchmarks.scoreboard.row import Attack, Row, Verdict
 from benchmarks.scoreboard.sections import SECTIONS
 from benchmarks.verdicts import log_to_stderr
 
-
 REPEATED = "`, and some rows again by `python -m benchmarks.scoreboard --update --only NAME"
 
 
