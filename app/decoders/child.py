@@ -7,6 +7,7 @@ allocations fail beyond its memory.
 
 import contextlib
 import ctypes
+import os
 import resource
 import signal
 import socket
@@ -26,12 +27,16 @@ from inkling.errors import InputError, NoDigitError
 from inkling.vision.image_files import PictureLimits, decode_image, decode_picture
 from inkling.vision.normalize import normalize
 
+NICENESS = 5
+"""The server itself, which answers probes and plain images, comes first when all cores are busy; trainers come last."""
+
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
 
 
 def main(memory_bytes: int) -> None:
     """Do one task after another until the server closes the socket, or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
+    os.nice(NICENESS)
     _die_with_parent()
     _limit_memory(memory_bytes)
     with socket.socket(fileno=0) as connection, connection.makefile("rb") as reader:
