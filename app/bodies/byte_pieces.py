@@ -25,3 +25,9 @@ def find(text: bytes, pattern: bytes, start: int = 0) -> int:
 def contains(text: bytes, *patterns: bytes) -> bool:
     """Return whether any of the patterns is in the text."""
     return any(find(text, pattern) >= 0 for pattern in patterns)
+
+
+def count(text: bytes, pattern: bytes, start: int = 0) -> int:
+    """Return `text.count(pattern, start)`, of a pattern that cannot overlap itself."""
+    rest = len(pattern) - 1
+    return sum([text.count(pattern, i, i + PIECE_BYTES + rest) for i in range(start, len(text), PIECE_BYTES)])

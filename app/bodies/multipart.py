@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from python_multipart.multipart import parse_options_header
 
+from app.bodies import byte_pieces
 from app.bodies.limits import UploadLimits
 from app.bodies.unknown_fields import refuse_unknown
 from app.errors import BodyError
@@ -90,7 +91,7 @@ def _sections(body: bytes, boundary: bytes, limits: UploadLimits) -> Iterator[tu
     The first boundary's line end, CRLF or LF, is that of the form. Text before it and after the last is ignored.
     """
     dashes = b"--" + boundary
-    after = 0 if body.startswith(dashes) else body.find(b"\n" + dashes) + 1
+    after = 0 if body.startswith(dashes) else byte_pieces.find(body, b"\n" + dashes) + 1
     if after == 0 and not body.startswith(dashes):
         raise BodyError(f"the body is not multipart/form-data: no line of it is --{_shown(boundary)}")
     after += len(dashes)
@@ -98,7 +99,7 @@ def _sections(body: bytes, boundary: bytes, limits: UploadLimits) -> Iterator[tu
         return
     line_end = _LINE_END.match(body, after)
     delimiter = (line_end[1] if line_end else b"\r\n") + dashes
-    limits.check_count(body.count(delimiter, after))
+    limits.check_count(byte_pieces.count(body, delimiter, after))
     while not body.startswith(b"--", after):
         line_end = _LINE_END.match(body, after)
         if line_end is None or not delimiter.startswith(line_end[1]):
@@ -106,7 +107,7 @@ def _sections(body: bytes, boundary: bytes, limits: UploadLimits) -> Iterator[tu
                 f"the body is not multipart/form-data: a line begins with --{_shown(boundary)} and does not end there"
             )
         start = line_end.start(1)
-        end = body.find(delimiter, start)
+        end = byte_pieces.find(body, delimiter, start)
         if end < 0:
             raise BodyError("the body is not multipart/form-data: it ends before its last boundary")
         yield start, end
@@ -160,9 +161,22 @@ def _decoded(content: bytes, encoding: bytes) -> bytes:
             f"a part has Content-Transfer-Encoding {_shown(encoding)}; expected binary, base64 or quoted-printable"
         )
     try:
-        return binascii.a2b_base64(content.translate(None, b" \t\r\n"), strict_mode=True)
+        return _decode_base64(byte_pieces.translate(content, None, b" \t\r\n"))
     except binascii.Error as error:
         raise BodyError(f"a part has Content-Transfer-Encoding base64, but its content is not: {error}") from error
+
+
+def _decode_base64(text: bytes) -> bytes:
+    """Return what base64 encodes, decoded in pieces of whole groups of four letters, padding at the end only.
+
+    Raises:
+        binascii.Error: it is not base64.
+    """
+    if byte_pieces.contains(text[:-2], b"="):
+        raise binascii.Error("it goes on after its padding")
+    size = byte_pieces.PIECE_BYTES // 4 * 4
+    starts = range(0, len(text), size)
+    return b"".join([binascii.a2b_base64(text[start : start + size], strict_mode=True) for start in starts])
 
 
 def _shown(text: bytes) -> str:

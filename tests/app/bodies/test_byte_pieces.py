@@ -23,3 +23,12 @@ def test_pattern_is_found_where_a_search_of_the_whole_text_finds_it() -> None:
         start = int(rng.integers(10))
         assert byte_pieces.find(text, pattern, start) == text.find(pattern, start)
         assert byte_pieces.contains(text, b"c", pattern) == (pattern in text)
+
+
+def test_pattern_is_counted_as_in_the_whole_text() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(2000):
+        text = bytes(rng.choice([97, 98], rng.integers(40)).tolist())
+        start = int(rng.integers(10))
+        for pattern in (b"a", b"ab", b"aab", b"abbb"):
+            assert byte_pieces.count(text, pattern, start) == text.count(pattern, start)
