@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -31,6 +32,12 @@ from inkling import __version__
 
 DESCRIPTION = """Inkling reads handwritten digits with the classic 784-128-256-10 perceptron: it trains the network,
 keeps every trained version with its measured accuracy, and serves the chosen one."""
+
+SWITCH_INTERVAL_S = 0.001
+"""The longest that a thread, such as one that parses a large body, keeps the event loop waiting between two calls.
+
+Python's default is 5 ms, and a request of several steps may wait for each.
+"""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -87,5 +94,6 @@ def create_app(settings: Settings) -> FastAPI:
 def create_configured_app() -> FastAPI:
     """Return the service with the settings of the environment: for `inkling serve --workers`, and for uvicorn alone."""
     app = create_app(Settings())
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()  # keeps the 90,000 objects of the imports out of full collections, each of which would take 30 ms
     return app

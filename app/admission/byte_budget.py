@@ -10,14 +10,14 @@ from app.errors import OverloadedError
 
 SMALL_BODY_BYTES: Final = 64 << 10
 """Bodies up to this size, and those whose length is not known yet, have a reserve that larger ones cannot take."""
-RESERVE_SHARE: Final = 8
+RESERVE_SHARE: Final = 4
 """The reserve is the budget divided by this."""
 MEMORY_FACTORS: Final = {"application/json": 5, "multipart/form-data": 8}
 """The memory that a body takes with its arrays and its answer, in bytes per byte: measured at 15 MB of numbers, and at
 10,000 small files.
 """
 OTHER_FACTOR: Final = 3
-SMALL_FACTOR: Final = 8
+SMALL_FACTOR: Final = 4
 MAX_WAIT_S: Final = 5.0
 """Longest time that a large body waits for room, unread."""
 MAX_WAITING: Final = 64

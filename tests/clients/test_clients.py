@@ -11,7 +11,7 @@ from PIL import Image
 from tests.clients.conftest import ROOT, Workshop
 from tests.support.servers import Server, start_server
 
-KEY = "a key for generated clients"
+KEY = "key-for-generated-clients"
 
 
 @pytest.fixture(scope="module")

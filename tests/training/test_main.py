@@ -172,6 +172,5 @@ def test_registry_that_cannot_be_opened_is_an_error(store: StoreSettings) -> Non
     for command in (["--publish"], ["worker"]):
         ended = run_training(*command, *store_flags(store))
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert "error: the registry cannot be used: " in ended.stderr
-        assert "file is not a database" in ended.stderr
+        assert "inkling.db cannot be used: file is not a database; " in ended.stderr
         assert "Traceback" not in ended.stderr

@@ -67,7 +67,7 @@ def test_body_of_unknown_length_is_counted_as_it_comes() -> None:
 
 def test_small_bodies_have_a_limit_too() -> None:
     budget = ByteBudget(8 * MIB)
-    for _ in range(5):
+    for _ in range(10):
         budget.enter(SMALL_BODY_BYTES, b"")
     with pytest.raises(OverloadedError):
         budget.enter(SMALL_BODY_BYTES, b"")

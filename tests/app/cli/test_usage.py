@@ -50,7 +50,7 @@ def test_help_names_every_command_in_its_group(inkling_here: InklingHere) -> Non
         *("Options",),
         *("Serve and train", "serve", "train", "worker"),
         *("Read images", "predict", "explain", "evaluate"),
-        *("Versions", "versions", "promote", "export", "import", "verify"),
+        *("Versions", "versions", "promote", "delete", "export", "import", "verify"),
     ]
 
 
