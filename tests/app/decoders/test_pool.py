@@ -163,10 +163,12 @@ async def test_process_that_is_killed_at_work_fails_its_picture_alone(
     async with started() as (pool, causes):
         failing = asyncio.ensure_future(pool.run("mnist", [slow_file()]))
         await until(lambda: pool.running, "it runs")
-        for pid in pool.pids:
+        killed = pool.pids
+        for pid in killed:
             os.kill(pid, number)
         with pytest.raises(error, match=message):
             await failing
+        await until(lambda: len(causes) == len(killed), "all ends are seen")
         assert cause in causes
         assert (await pool.run("mnist", [drawing()])).images.shape == (1, 28, 28)
 
