@@ -4,7 +4,8 @@ from inkling.network.checkpoint import Checkpoint
 from inkling.registry.database import Database
 from inkling.registry.records import Lease, Version
 from inkling.registry.repair import repair
-from inkling.registry.runs import Runs, end_run, update_leased
+from inkling.registry.run_changes import end_run, update_leased
+from inkling.registry.runs import Runs
 from inkling.registry.verification import problems_of
 from inkling.registry.versions import DecisionRule, Versions, add_version, read_checkpoint, read_served, record_decision
 

@@ -10,7 +10,7 @@ from inkling.network import checkpoint
 from inkling.network.checkpoint import Checkpoint
 from inkling.registry.records import Decision
 from inkling.registry.rows import now
-from inkling.registry.runs import requeue
+from inkling.registry.run_changes import requeue
 from inkling.registry.tables import runs, versions
 from inkling.registry.versions import add_version, drop_version, read_fallbacks, read_served, record_decision
 

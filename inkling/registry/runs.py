@@ -4,29 +4,33 @@ import secrets
 from dataclasses import asdict
 from datetime import timedelta
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from inkling.errors import IdempotencyKeyError, LeaseLostError, QueueFullError, RunFinishedError, UnknownRunError
+from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError
 from inkling.network.recipe import Recipe
 from inkling.registry.database import Database
 from inkling.registry.quota import VersionQuota
 from inkling.registry.records import ErrorType, Lease, Progress, PromotePolicy, Run, Snapshot
 from inkling.registry.rows import newest_rows, now, to_progress, to_run
+from inkling.registry.run_changes import (
+    bound_leases,
+    end_run,
+    fail_run,
+    read_run,
+    requeue,
+    requeue_expired,
+    update_leased,
+)
 from inkling.registry.tables import run_progress, run_snapshots, runs
 
-MAX_ATTEMPTS = 2
-"""A run whose trainer dies is queued again until it was started this often; then it fails."""
 DURATION_RUNS = 10
 """The typical duration is taken over this many of the newest runs that succeeded."""
 DEFAULT_DURATION_S = 30.0
 """The typical duration while no run has succeeded yet."""
 MAX_DURATION_S = 24 * 3600.0
 """The longest duration that is announced."""
-MAX_LEASE_S = 60.0
-"""Leases are at most this long, or twice as long as the one that is claimed: a longer one was made by another clock."""
-NO_LEASE = {"lease_token": None, "lease_expires_at": None}
 
 
 class Runs:
@@ -144,8 +148,8 @@ class Runs:
             run_id: the run to start; without it, the oldest queued run.
         """
         with self._database.write() as connection:
-            _bound_leases(connection, lease_s)
-            _requeue_expired(connection)
+            bound_leases(connection, lease_s)
+            requeue_expired(connection)
             if connection.execute(select(runs.c.id).where(runs.c.state == "running").limit(1)).first():
                 return None
             query = select(runs.c.id).where(runs.c.state == "queued").order_by(runs.c.id).limit(1)
@@ -264,75 +268,11 @@ class Runs:
         """
         with self._database.write() as connection:
             update_leased(connection, lease, {})
-            _fail(connection, lease.run.id, error_type, error)
-
-
-# The functions below run inside a transaction of their caller.
-
-
-def read_run(connection: Connection, run_id: int) -> Run:
-    row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
-    if row is None:
-        raise UnknownRunError(f"there is no run {run_id}")
-    return to_run(row)
-
-
-def update_leased(connection: Connection, lease: Lease, values: dict[str, Any]) -> None:
-    """Update a run if the lease is still valid.
-
-    Raises:
-        LeaseLostError: the lease was lost.
-    """
-    leased = (runs.c.id == lease.run.id) & (runs.c.lease_token == lease.token)
-    values = {"lease_token": lease.token, **values}
-    if connection.execute(update(runs).where(leased).values(values)).rowcount != 1:
-        raise LeaseLostError(f"run {lease.run.id} is no longer this trainer's")
-
-
-def end_run(connection: Connection, run_id: int, values: dict[str, Any]) -> None:
-    values = {**values, "finished_at": now(), **NO_LEASE}
-    connection.execute(update(runs).where(runs.c.id == run_id).values(values))
-    connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == run_id))
-
-
-def _fail(connection: Connection, run_id: int, error_type: ErrorType, error: str) -> None:
-    end_run(connection, run_id, {"state": "failed", "error_type": error_type, "error": error})
+            fail_run(connection, lease.run.id, error_type, error)
 
 
 def _is_owned_by(owner: str) -> ColumnElement[bool]:
     return (runs.c.state == "running") & runs.c.lease_token.startswith(f"{owner}-", autoescape=True)
-
-
-def _bound_leases(connection: Connection, lease_s: float) -> None:
-    """Shorten leases that end later than any trainer asks for, because the clock was set back.
-
-    A trainer that is alive renews its lease in time; one that died before would block the others until then.
-    """
-    latest = now() + timedelta(seconds=max(2 * lease_s, MAX_LEASE_S))
-    too_long = (runs.c.state == "running") & (runs.c.lease_expires_at > latest)
-    connection.execute(update(runs).where(too_long).values(lease_expires_at=now() + timedelta(seconds=MAX_LEASE_S)))
-
-
-def _requeue_expired(connection: Connection) -> None:
-    expired = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
-    for row in connection.execute(expired).all():
-        if row.attempt < MAX_ATTEMPTS:
-            requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
-            continue
-        cause = row.trouble or "was it killed, or out of memory?"
-        error = f"its trainer stopped without reporting an error, {row.attempt} times; the last time: {cause}"
-        _fail(connection, row.id, "trainer_died", error)
-
-
-def requeue(connection: Connection, run_id: int, attempt: int, token: str | None) -> None:
-    """Queue a run again, at the step of its snapshot, and delete its later progress, which will be recorded again."""
-    has_token = runs.c.lease_token.is_(None) if token is None else runs.c.lease_token == token
-    leased = (runs.c.id == run_id) & has_token
-    step = connection.scalar(select(run_snapshots.c.step).where(run_snapshots.c.run_id == run_id)) or 0
-    values = {"state": "queued", "step": step, "attempt": attempt, **NO_LEASE}
-    if connection.execute(update(runs).where(leased).values(values)).rowcount:
-        later = (run_progress.c.run_id == run_id) & (run_progress.c.step > step)
-        connection.execute(delete(run_progress).where(later))
 
 
 def _typical_duration_s(connection: Connection) -> float:

@@ -1,0 +1,78 @@
+"""The changes of training runs and their leases, inside a transaction of the caller."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from inkling.errors import LeaseLostError, UnknownRunError
+from inkling.registry.records import ErrorType, Lease, Run
+from inkling.registry.rows import now, to_run
+from inkling.registry.tables import run_progress, run_snapshots, runs
+
+MAX_ATTEMPTS = 2
+"""A run whose trainer dies is queued again until it was started this often; then it fails."""
+MAX_LEASE_S = 60.0
+"""Leases are at most this long, or twice as long as the one that is claimed: a longer one was made by another clock."""
+NO_LEASE = {"lease_token": None, "lease_expires_at": None}
+
+
+def read_run(connection: Connection, run_id: int) -> Run:
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise UnknownRunError(f"there is no run {run_id}")
+    return to_run(row)
+
+
+def update_leased(connection: Connection, lease: Lease, values: dict[str, Any]) -> None:
+    """Update a run if the lease is still valid.
+
+    Raises:
+        LeaseLostError: the lease was lost.
+    """
+    leased = (runs.c.id == lease.run.id) & (runs.c.lease_token == lease.token)
+    values = {"lease_token": lease.token, **values}
+    if connection.execute(update(runs).where(leased).values(values)).rowcount != 1:
+        raise LeaseLostError(f"run {lease.run.id} is no longer this trainer's")
+
+
+def end_run(connection: Connection, run_id: int, values: dict[str, Any]) -> None:
+    values = {**values, "finished_at": now(), **NO_LEASE}
+    connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+    connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == run_id))
+
+
+def fail_run(connection: Connection, run_id: int, error_type: ErrorType, error: str) -> None:
+    end_run(connection, run_id, {"state": "failed", "error_type": error_type, "error": error})
+
+
+def bound_leases(connection: Connection, lease_s: float) -> None:
+    """Shorten leases that end later than any trainer asks for, because the clock was set back.
+
+    A trainer that is alive renews its lease in time; one that died before would block the others until then.
+    """
+    latest = now() + timedelta(seconds=max(2 * lease_s, MAX_LEASE_S))
+    too_long = (runs.c.state == "running") & (runs.c.lease_expires_at > latest)
+    connection.execute(update(runs).where(too_long).values(lease_expires_at=now() + timedelta(seconds=MAX_LEASE_S)))
+
+
+def requeue_expired(connection: Connection) -> None:
+    expired = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
+    for row in connection.execute(expired).all():
+        if row.attempt < MAX_ATTEMPTS:
+            requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
+            continue
+        cause = row.trouble or "was it killed, or out of memory?"
+        error = f"its trainer stopped without reporting an error, {row.attempt} times; the last time: {cause}"
+        fail_run(connection, row.id, "trainer_died", error)
+
+
+def requeue(connection: Connection, run_id: int, attempt: int, token: str | None) -> None:
+    """Queue a run again, at the step of its snapshot, and delete its later progress, which will be recorded again."""
+    has_token = runs.c.lease_token.is_(None) if token is None else runs.c.lease_token == token
+    leased = (runs.c.id == run_id) & has_token
+    step = connection.scalar(select(run_snapshots.c.step).where(run_snapshots.c.run_id == run_id)) or 0
+    values = {"state": "queued", "step": step, "attempt": attempt, **NO_LEASE}
+    if connection.execute(update(runs).where(leased).values(values)).rowcount:
+        later = (run_progress.c.run_id == run_id) & (run_progress.c.step > step)
+        connection.execute(delete(run_progress).where(later))
