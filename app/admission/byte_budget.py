@@ -78,10 +78,9 @@ class ByteBudget:
             async with asyncio.timeout(MAX_WAIT_S):
                 await turn
         except (TimeoutError, asyncio.CancelledError) as error:
-            if turn.cancelled():
-                self._waiting.remove((count, turn))
-            else:  # its turn came at the same moment
-                self._give_back(is_small=False, count=count)
+            if not turn.cancelled():  # its turn came at the same moment
+                self._used[False] -= count
+            self._give_turns()
             if isinstance(error, TimeoutError):
                 raise self._no_room(is_small=False, count=count) from None
             raise
@@ -119,10 +118,16 @@ class ByteBudget:
 
     def _give_back(self, is_small: bool, count: int) -> None:  # noqa: FBT001  an index
         self._used[is_small] -= count
-        while self._waiting and self._has_room(is_small=False, count=self._waiting[0][0]):
-            needed, turn = self._waiting.popleft()
+        self._give_turns()
+
+    def _give_turns(self) -> None:
+        """Let in the large bodies whose turn it is, and forget those that nobody waits for any more."""
+        while self._waiting and (
+            self._waiting[0][1].done() or self._has_room(is_small=False, count=self._waiting[0][0])
+        ):
+            count, turn = self._waiting.popleft()
             if not turn.done():
-                self._used[False] += needed
+                self._used[False] += count
                 turn.set_result(None)
 
     def _observe(self, since: float) -> None:

@@ -117,6 +117,36 @@ async def test_turn_that_comes_as_its_task_is_cancelled_is_given_back() -> None:
 
 
 @pytest.mark.anyio
+async def test_wait_that_ends_as_room_is_given_back_is_forgotten() -> None:
+    budget = ByteBudget(10 * MIB)
+    held = [budget.enter(MIB, b"") for _ in range(3)]
+    first, second = (asyncio.create_task(budget.enter_in_turn(size * MIB, b"")) for size in (3, 1))
+    await asyncio.sleep(0)
+    first.cancel()
+    held.pop().release()  # before the first knows that it was cancelled
+    await asyncio.wait([first])
+    assert first.cancelled()
+    (await second).release()
+    for reservation in held:
+        reservation.release()
+    assert budget.used == 0
+
+
+@pytest.mark.anyio
+async def test_smaller_body_gets_its_turn_when_the_larger_before_it_gives_up() -> None:
+    budget = ByteBudget(10 * MIB)
+    held = [budget.enter(MIB, b"") for _ in range(2)]
+    first, second = (asyncio.create_task(budget.enter_in_turn(size * MIB, b"")) for size in (3, 1))
+    await asyncio.sleep(0)
+    assert not second.done()
+    first.cancel()
+    (await asyncio.wait_for(second, byte_budget.MAX_WAIT_S / 2)).release()
+    for reservation in held:
+        reservation.release()
+    assert budget.used == 0
+
+
+@pytest.mark.anyio
 async def test_large_body_waits_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(byte_budget, "MAX_WAIT_S", 0.01)
     budget = ByteBudget(10 * MIB)
