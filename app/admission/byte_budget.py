@@ -95,7 +95,10 @@ class ByteBudget:
             OverloadedError: the small bodies in flight leave no room for it.
         """
         count = declared * SMALL_FACTOR
-        self._take(is_small=True, count=count)
+        used = self._used[True] + count
+        if used > self._limits[True]:
+            raise self._no_room(is_small=True, count=count)
+        self._used[True] = used
         return count
 
     def leave_small(self, count: int) -> None:

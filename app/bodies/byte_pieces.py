@@ -14,6 +14,8 @@ def translate(text: bytes, table: bytes | None, deleted: bytes) -> bytes:
 
 def find(text: bytes, pattern: bytes, start: int = 0) -> int:
     """Return `text.find(pattern, start)`."""
+    if len(text) <= PIECE_BYTES:
+        return text.find(pattern, start)
     step = max(PIECE_BYTES, 4 * len(pattern))
     for i in range(start, len(text), step):
         found = text.find(pattern, i, i + step + len(pattern) - 1)
@@ -29,5 +31,7 @@ def contains(text: bytes, *patterns: bytes) -> bool:
 
 def count(text: bytes, pattern: bytes, start: int = 0) -> int:
     """Return `text.count(pattern, start)`, of a pattern that cannot overlap itself."""
+    if len(text) <= PIECE_BYTES:
+        return text.count(pattern, start)
     rest = len(pattern) - 1
     return sum([text.count(pattern, i, i + PIECE_BYTES + rest) for i in range(start, len(text), PIECE_BYTES)])
