@@ -84,7 +84,7 @@ def decode_image(
     if plain is not None and len(plain) <= max_pixels:
         return np.frombuffer(plain, np.uint8).reshape(SIDE, SIDE)
     limits = PictureLimits(max_pixels, max_side, max_decoder_bytes)
-    return open_image(content, limits, name, lambda image, header: _pixels(image, header, name))
+    return open_image(content, limits, name, _pixels, size=(SIDE, SIDE))
 
 
 def decode_picture(
@@ -119,11 +119,19 @@ def png_bytes(picture: Gray | Image.Image) -> bytes:
     return file.getvalue()
 
 
-def open_image(content: bytes, limits: PictureLimits, name: str, read: Callable[[Image.Image, ImageHeader], T]) -> T:
+def open_image(
+    content: bytes,
+    limits: PictureLimits,
+    name: str,
+    read: Callable[[Image.Image, ImageHeader], T],
+    *,
+    size: tuple[int, int] | None = None,
+) -> T:
     """Open an image file, without decoding it yet, and return what `read` returns for it and its header.
 
     Raises:
         ImageError: not an image in one of FORMATS, or damaged.
+        ImageSizeError: not of this size. Pillow does not see the file: it would make room for its picture first.
         TooLargeError: a limit is exceeded.
     """
     try:
@@ -131,6 +139,8 @@ def open_image(content: bytes, limits: PictureLimits, name: str, read: Callable[
         if header is None:
             raise UnidentifiedImageError
         limits.check(header, name)
+        if size is not None and (header.width, header.height) != size:
+            raise ImageSizeError(f"{name} is {header.width}x{header.height} pixels, expected {size[0]}x{size[1]}")
         with Image.open(io.BytesIO(header.content), formats=(header.file_format,)) as image:
             if image.size != (header.width, header.height):
                 raise ImageError(f"{name} ({len(content)} bytes) is damaged: it claims two sizes")
@@ -147,9 +157,7 @@ def open_image(content: bytes, limits: PictureLimits, name: str, read: Callable[
         raise ImageError(f"{name} ({len(content)} bytes) is damaged: {error}") from error
 
 
-def _pixels(image: Image.Image, header: ImageHeader, name: str) -> Gray:
-    if image.size != (SIDE, SIDE):
-        raise ImageSizeError(f"{name} is {header.width}x{header.height} pixels, expected {SIDE}x{SIDE}")
+def _pixels(image: Image.Image, header: ImageHeader) -> Gray:
     return _turned(to_gray_on_black(image), header.orientation)
 
 

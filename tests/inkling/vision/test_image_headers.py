@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from inkling.digit import Gray
-from inkling.errors import ImageError, TooLargeError
+from inkling.errors import ImageError, ImageSizeError, TooLargeError
 from inkling.vision.formats import gif, jpeg, png
 from inkling.vision.formats.exif import read_orientation
 from inkling.vision.image_files import FORMATS, decode_image, decode_picture
@@ -84,6 +84,11 @@ def test_animation_that_claims_a_large_canvas_is_refused_by_its_header() -> None
         decode_picture(animated_webp(16_383, 8_192))
     with pytest.raises(TooLargeError, match="decoding this kind of WEBP takes"):
         decode_picture(animated_webp(4_000, 3_000))
+
+
+def test_strict_refuses_another_size_by_the_header() -> None:
+    with pytest.raises(ImageSizeError, match="2000x1000 pixels, expected 28x28"):
+        decode_image(animated_webp(2_000, 1_000))  # Pillow would make room for the canvas before it finds no frame
 
 
 def end_of_colors(gif_file: bytes | bytearray) -> int:
