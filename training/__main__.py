@@ -1,5 +1,6 @@
 """`python -m training`: the commands `inkling train` and `inkling worker`."""
 
+import faulthandler
 import logging.config
 import math
 import sys
@@ -17,7 +18,7 @@ from inkling.network.recipe import RecipeName
 from inkling.registry.records import PromotePolicy
 from inkling.settings import StoreSettings
 from training.command_errors import CommandError, UsageError
-from training.process import StopRequested
+from training.process import StopRequested, end_process
 from training.recipe_options import RecipeCommand, check_eager, read_recipe
 
 # TensorFlow and the registry are imported inside the commands: --help and usage errors need not wait for them.
@@ -172,4 +173,5 @@ def _describe(error: typer.TyperException) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    faulthandler.enable()
+    end_process(main())

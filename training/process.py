@@ -1,9 +1,12 @@
-"""The trainer's process: its low CPU priority, and the signals that ask it to stop."""
+"""The trainer's process: its low CPU priority, the signals that ask it to stop, and its end."""
 
+import logging
 import os
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 NICENESS = 19
 
@@ -58,3 +61,16 @@ def lower_priority() -> None:
         # server in another session. This does, though less than sharing the server's session: docs/performance.md.
         with suppress(OSError):
             Path("/proc/self/autogroup").write_text(str(NICENESS), "ascii")
+
+
+def end_process(exit_code: int) -> NoReturn:
+    """End this process at once, after its output is written.
+
+    The ordinary end runs the destructors of TensorFlow's libraries while its threads still run, and once in some
+    hundred times glibc then aborts the process: the exit code of work that was complete would say that it had failed.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # closed, or its reader has gone
+            stream.flush()
+    os._exit(exit_code)

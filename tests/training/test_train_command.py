@@ -185,7 +185,7 @@ def test_published_training_that_is_interrupted_is_cancelled(
     with start_training(tmp_path, "--publish", *set_flags(ENDLESS), *store_flags(store)) as training:
         wait_until(lambda: registry.runs.newest(1) and registry.runs.get(1).step, "the run has made its first steps")
         training.process.send_signal(signal.SIGINT)
-        assert training.end() == 1
+        assert training.end() == 1, training.log
     assert training.log.endswith("stopped\n")
     assert "Traceback" not in training.log
     assert (registry.runs.get(1).state, registry.versions.newest(10)) == ("cancelled", [])
@@ -198,7 +198,7 @@ def test_published_training_that_a_client_cancels_ends(
     with start_training(tmp_path, "--publish", *set_flags(ENDLESS), *store_flags(store)) as training:
         wait_until(lambda: registry.runs.newest(1) and registry.runs.get(1).step, "the run has made its first steps")
         registry.runs.cancel(1)
-        assert training.end() == 1
+        assert training.end() == 1, training.log
     assert "error: run 1 cancelled" in training.log
     assert "run 1 cancelled: None" not in training.log
     assert "Traceback" not in training.log
