@@ -76,7 +76,7 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
 
     stop_with_parent()
     try:
-        with announced_stop(begin_stop):
+        with announced_stop(begin_stop, connections.listeners):
             yield connections
     finally:
         for task in tasks:

@@ -1,5 +1,7 @@
 """A transport that lets a client read its answer before the connection ends."""
 
+import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -26,3 +28,12 @@ class LingeringTransport:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+def has_unread(transport: Any) -> bool:
+    """Return whether the kernel holds bytes of the client that the event loop has not read yet."""
+    with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as connection:
+        try:
+            return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except OSError:
+            return False

@@ -12,6 +12,8 @@ from typing import Literal, Protocol
 from starlette.types import Scope
 
 from app.connections.limits import ConnectionLimits
+from app.connections.listeners import Listeners
+from app.connections.starts import Starts
 from app.errors import OverloadedError, RequestTimeoutError, UnavailableError
 from app.observability.metrics import Metrics
 from app.observability.problem_log import ProblemLog
@@ -85,6 +87,8 @@ class OpenConnections:
 
     def __init__(self, limits: ConnectionLimits, metrics: Metrics, *, access_log: bool) -> None:
         self.limits = limits
+        self.listeners = Listeners()
+        self.starts = Starts()
         self.is_stopping = False
         self._stopping_since = 0.0
         self._metrics = metrics

@@ -1,6 +1,7 @@
 """Uvicorn's HTTP protocol with limits on what a client may send, leave unread, or take time for."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import httptools
@@ -10,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from app.connections.flow import HeldFlow
-from app.connections.lingering import LingeringTransport
+from app.connections.lingering import LingeringTransport, has_unread
 from app.connections.malformed import describe_malformed, without_upgrade
 from app.connections.open_connections import OpenConnections, Wait
 from app.connections.refusal import encode_refusal, refused_scope
@@ -75,6 +76,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(self.wrap(transport))
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self.flow = HeldFlow(self.transport)
+        self.open_connections.listeners.note_connection()
         self.open_connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -153,7 +155,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self.running = cycle
-        super()._start_asgi_task(cycle, app)
+        self.open_connections.starts.add(cycle, partial(super()._start_asgi_task, cycle, app), self.loop)
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -169,7 +171,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """End with the next answer; what has not begun ends now. `OpenConnections` cuts off what takes too long."""
-        if self.wait == "request" and self.cycle:
+        if self.wait == "request" and self.cycle and not has_unread(self.transport):
             self.transport.close()
         elif self.cycle:
             self.cycle.keep_alive = False
@@ -322,3 +324,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self.discarded += size
         if self.discarded > MAX_DISCARDED_BYTES:
             self.transport.abort()
+        elif not self.flow.read_paused:  # libuv would read up to 32 times 256 KB in one turn of the event loop
+            self.flow.pause_reading()
+            self.loop.call_soon(self.flow.resume_reading)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 
-from uvicorn.server import Server
+from app.connections.listeners import Listeners, running_server
 
 DRAIN_S = 0.5
 """Seconds from the beginning of a stop until the server takes no new connection."""
@@ -23,7 +23,7 @@ EXIT_S = 9.0
 
 
 @contextlib.contextmanager
-def announced_stop(begin: Callable[[], None]) -> Iterator[None]:
+def announced_stop(begin: Callable[[], None], listeners: Listeners) -> Iterator[None]:
     """Call `begin` when the server is asked to stop, and let uvicorn close its socket only DRAIN_S later.
 
     A server waits for its open answers before it ends the lifespan, so a stream that waited for the end of the lifespan
@@ -36,9 +36,9 @@ def announced_stop(begin: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     asked: set[int] = set()
-    for server in {getattr(handler, "__self__", None) for handler in handlers.values()}:
-        if isinstance(server, Server):
-            server.shutdown = functools.partial(_shut_down, server, server.shutdown)  # type: ignore[method-assign]
+    if server := running_server():
+        listeners.watch(server)
+        server.shutdown = functools.partial(_shut_down, listeners, server.shutdown)  # type: ignore[method-assign]
 
     def stop(number: int, frame: FrameType | None) -> None:
         handler = handlers[signal.Signals(number)]
@@ -76,35 +76,8 @@ def stop_with_parent() -> None:
 
 
 async def _shut_down(
-    server: Server, shutdown: Callable[..., Awaitable[None]], sockets: list[socket.socket] | None = None
+    listeners: Listeners, shutdown: Callable[..., Awaitable[None]], sockets: list[socket.socket] | None = None
 ) -> None:
-    """Shut down uvicorn's server, but first take the connections that the kernel has accepted.
-
-    Closing the socket resets those: their clients may have sent a request.
-    """
-    listeners = list(sockets or [each for one in server.servers for each in one.sockets])
-    accepted = [connection for listener in listeners for connection in _accept_all(listener.fileno())]
-    for one in server.servers:
-        one.close()
-    for listener in sockets or ():
-        listener.close()
-    config, loop = server.config, asyncio.get_running_loop()
-    for connection in accepted:
-        protocol = functools.partial(
-            config.http_protocol_class,  # type: ignore[call-arg]  # as uvicorn calls it
-            config=config,
-            server_state=server.server_state,
-            app_state=server.lifespan.state,
-            _loop=loop,
-        )
-        await loop.connect_accepted_socket(protocol, connection)
+    """Shut down uvicorn's server, but first take the connections that the kernel has accepted."""
+    await listeners.close()
     await shutdown(sockets=sockets)
-
-
-def _accept_all(descriptor: int) -> Iterator[socket.socket]:
-    with socket.socket(fileno=os.dup(descriptor)) as listener, contextlib.suppress(OSError):
-        listener.settimeout(0)
-        while True:
-            connection, _ = listener.accept()
-            connection.settimeout(0)
-            yield connection
