@@ -216,6 +216,11 @@ def answer_unexpected(request: Request, error: Exception) -> Response:
     return problem(request, 500, f"Internal error; the server's log has the details under request id {request_id}.")
 
 
+def is_known(error: Exception) -> bool:
+    """Return whether the table has an exception's answer."""
+    return isinstance(error, tuple(TABLE))
+
+
 async def answer_problem(request: Request, error: Exception) -> Response:
     """Answer an exception of the table."""
     return to_problem(request, error)

@@ -68,10 +68,10 @@ def create_app(settings: Settings) -> FastAPI:
         max_body_bytes=settings.max_body_bytes,
         access_log=settings.access_log,
         admission=Admission.from_settings(settings),
+        fast_route=PredictRoute(),
     )
     errors.install(app)
     openapi_schema.install(app)
-    app.router.routes.insert(0, PredictRoute())  # before all: the router tries the routes in their order
     for route in (
         predict,
         explain,

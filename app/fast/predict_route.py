@@ -2,33 +2,24 @@
 
 from starlette._utils import get_route_path
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from app.serving.client_presence import while_connected
 from app.serving.inference import Inference
 
 
-class PredictRoute(Route):
-    """A route like any other, inside the middleware stack and behind the exception handlers.
+class PredictRoute:
+    """Answers a POST /predict without a query inside `RequestMiddleware`, before the application's own layers.
 
-    It saves FastAPI's dependencies and exit stacks, Request and Response. A POST /predict with a query (`fit=mnist`)
-    goes to the route in app/routes/predict.py, which also documents the call.
+    It saves the exception handlers, routing, dependencies, Request and Response. A POST /predict with a query
+    (`fit=mnist`) goes to the route in app/routes/predict.py, which also documents the call.
     """
 
-    def __init__(self) -> None:
-        super().__init__("/predict", self.handle, methods=["POST"], name="fast_predict", include_in_schema=False)
+    path = "/predict"
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match exactly what `handle` answers; a query or another method is left to FastAPI's route."""
-        if (
-            scope["type"] == "http"
-            and scope["method"] == "POST"
-            and not scope["query_string"]
-            and get_route_path(scope) == self.path
-        ):
-            return Match.FULL, {"endpoint": self.endpoint, "path_params": {}, "route": self}
-        return Match.NONE, {}
+    def takes(self, scope: Scope) -> bool:
+        """Return whether `handle` answers the request; a query or another method is left to FastAPI's route."""
+        return scope["method"] == "POST" and not scope["query_string"] and get_route_path(scope) == self.path
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         content_type = accept = None

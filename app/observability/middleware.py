@@ -2,22 +2,31 @@
 
 import logging
 import time
+from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.admission.admission import Admission
-from app.errors import answer_problem, answer_unexpected
+from app.errors import answer_problem, answer_unexpected, is_known
 from app.observability.content_encoding import DecodedBody
 from app.observability.exchange import Exchange
 from app.observability.head_requests import as_get
 from app.observability.metrics import Metrics
 from app.observability.problem_log import ProblemLog
-from inkling.errors import InputError
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that did not wait
 
 logger = logging.getLogger("app.access")
+
+
+class FastRoute(Protocol):
+    """A route that is answered here, before the application's own layers."""
+
+    @property
+    def path(self) -> str: ...
+    def takes(self, scope: Scope) -> bool: ...
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 class RequestMiddleware:
@@ -34,12 +43,14 @@ class RequestMiddleware:
         max_body_bytes: int,
         access_log: bool,
         admission: Admission | None = None,
+        fast_route: FastRoute | None = None,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
         self._access_log = access_log
         self._admission = admission or Admission()
+        self._fast_route = fast_route
         self._problem_log = ProblemLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,15 +71,19 @@ class RequestMiddleware:
             else:
                 small = budget.enter_small(exchange.declared)
             body = DecodedBody(exchange) if exchange.encoding else exchange
-            await self._app(inner, body.receive, answer)
+            if self._fast_route and self._fast_route.takes(inner):
+                inner["route"] = self._fast_route
+                await self._fast_route.handle(inner, body.receive, answer)
+            else:
+                await self._app(inner, body.receive, answer)
         except ClientDisconnect:
             exchange.status = CLIENT_CLOSED_REQUEST
         except Exception as error:  # the outermost boundary
             if exchange.status:
                 raise  # the answer has begun: only breaking the connection is left
             request = Request(inner)
-            is_refused = isinstance(error, InputError)  # by the admission: the application answers its own errors
-            response = await answer_problem(request, error) if is_refused else answer_unexpected(request, error)
+            # The application answers its own errors: this one is of the admission or of the fast route.
+            response = await answer_problem(request, error) if is_known(error) else answer_unexpected(request, error)
             await response(inner, receive, answer)
         finally:
             budget.leave_small(small)
