@@ -16,6 +16,7 @@ from inkling.network import checkpoint
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
 from inkling.network.pretrained import load_pretrained
+from inkling.readings import read_each
 from inkling.vision.image_files import MAX_DECODER_BYTES, MAX_PIXELS, MAX_SIDE, decode_image, decode_picture
 from inkling.vision.image_warnings import Warnings, image_warnings
 from inkling.vision.normalize import Normalization, Normalized, normalize, normalize_all
@@ -72,7 +73,11 @@ class Predictor:
 
         They should be as MNIST's are; `Predictions.warnings` says which are not.
         """
-        return self._predict(images, (), image_warnings(images))
+        warnings = image_warnings(images)
+        started = time.perf_counter()
+        probabilities = self.classifier.probabilities(images)
+        model_s = time.perf_counter() - started
+        return Predictions(self.version, images, probabilities, (), warnings, model_s)
 
     def predict_normalized(self, pictures: Iterable[Gray]) -> Predictions:
         """Normalize pictures (h, w) of any size, 0 black to 255 white, one after another, and read them.
@@ -80,13 +85,20 @@ class Predictor:
         Raises:
             NoDigitError: a picture shows no single digit; the message says which.
         """
-        normalized = normalize_all(pictures)
-        images = np.stack([item.pixels for item in normalized])
-        return self.predict_reported(images, tuple(item.report for item in normalized))
+        return self.predict_readings(normalize_all(pictures))
 
-    def predict_reported(self, images: Images, reports: tuple[Normalization, ...]) -> Predictions:
-        """Read images (n, 28, 28) that were normalized already, given the report on each."""
-        return self._predict(images, reports, tuple(report.warnings for report in reports))
+    def predict_readings(self, pictures: Sequence[Normalized]) -> Predictions:
+        """Read pictures, at least one, that were normalized already; of each, the network chooses one reading.
+
+        Images, reports and warnings are those of the chosen readings.
+        """
+        started = time.perf_counter()
+        readings, probabilities = read_each(self.classifier.probabilities, pictures)
+        model_s = time.perf_counter() - started
+        images = np.stack([reading.pixels for reading in readings])
+        reports = tuple(reading.report for reading in readings)
+        warnings = tuple(report.warnings for report in reports)
+        return Predictions(self.version, images, probabilities, reports, warnings, model_s)
 
     def predict_files(
         self,
@@ -109,22 +121,11 @@ class Predictor:
         if fit == "strict":
             images = [decode_image(Path(file).read_bytes(), name=str(file), **limits) for file in files]
             return self.predict_strict(np.stack(images))
-        normalized = [_normalize_file(Path(file), limits) for file in files]
-        return self.predict_reported(
-            np.stack([item.pixels for item in normalized]), tuple(item.report for item in normalized)
-        )
+        return self.predict_readings([_normalize_file(Path(file), limits) for file in files])
 
     def explain(self, image: Gray, digit: int) -> Explanation:
         """Attribute the logit of `digit` to the pixels of an image (28, 28), 0 background to 255 foreground."""
         return explain(self.classifier, image, digit)
-
-    def _predict(
-        self, images: Images, reports: tuple[Normalization, ...], warnings: tuple[Warnings, ...]
-    ) -> Predictions:
-        started = time.perf_counter()
-        probabilities = self.classifier.probabilities(images)
-        model_s = time.perf_counter() - started
-        return Predictions(self.version, images, probabilities, reports, warnings, model_s)
 
 
 def _normalize_file(file: Path, limits: Mapping[str, int]) -> Normalized:

@@ -54,10 +54,13 @@ def main(memory_bytes: int) -> None:
 
 
 def _run(task: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the answer to a task: reports and images, or the class and message of an error."""
+    """Return the answer to a task, or the class and message of an error.
+
+    An answer is images, and the reports on them: for each picture those of its readings, none with fit="strict".
+    """
     limits = PictureLimits(**task["limits"])
     images: list[bytes] = []
-    reports: list[dict[str, Any]] = []
+    reports: list[list[dict[str, Any]]] = []
     for item, content in zip(task["items"], contents, strict=True):
         try:
             if task["fit"] == "strict":
@@ -70,8 +73,9 @@ def _run(task: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], l
             return {"error": type(error).__name__, "message": str(error)}, []
         except MemoryError:
             return {"error": "MemoryError", "message": item["name"]}, []
-        images.append(normalized.pixels.tobytes())
-        reports.append(asdict(normalized.report))
+        readings = (normalized, *normalized.alternatives)
+        images += [reading.pixels.tobytes() for reading in readings]
+        reports.append([asdict(reading.report) for reading in readings])
     return {"reports": reports}, images
 
 

@@ -6,7 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from typing import Any
 
@@ -17,11 +17,11 @@ from app.decoders.process import DecoderDiedError, DecoderProcess
 from app.decoders.queue import Batch, WorkQueue
 from app.decoders.work import Decoded, Picture, PictureFile
 from app.errors import OverloadedError
-from inkling.digit import SIDE
+from inkling.digit import SIDE, Images
 from inkling.errors import ImageError, ImageSizeError, InputError, NoDigitError, TooLargeError
 from inkling.predictor import Fit
 from inkling.vision.image_files import PictureLimits
-from inkling.vision.normalize import Normalization
+from inkling.vision.normalize import Normalization, Normalized
 
 EXTRA_BYTES = 32 << 20
 """Memory of a process beyond the limit on decoding and its files."""
@@ -120,8 +120,8 @@ class DecoderPool:
                     batch.result.exception()  # retrieved: only the first counts
         if len(done) == 1:
             return done[0]
-        reports = tuple(chain.from_iterable(decoded.reports for decoded in done))
-        return Decoded(np.concatenate([decoded.images for decoded in done]), reports)
+        normalized = tuple(chain.from_iterable(decoded.normalized for decoded in done))
+        return Decoded(np.concatenate([decoded.images for decoded in done]), normalized)
 
     def _wake(self) -> None:
         """Have the idle processes look at the queue."""
@@ -219,8 +219,7 @@ class DecoderPool:
             batch.result.set_exception(ERRORS.get(str(error), ImageError)(message))
         else:
             images = np.frombuffer(answer.payload, np.uint8).reshape(-1, SIDE, SIDE)
-            reports = tuple(Normalization.from_fields(fields) for fields in answer.header["reports"])
-            batch.result.set_result(Decoded(images, reports))
+            batch.result.set_result(_decoded(batch, images, answer.header["reports"]))
 
     def _explain(self, cause: str, batch: Batch, granted_s: float) -> InputError:
         """Return the error of a request whose process ended."""
@@ -241,6 +240,25 @@ class DecoderPool:
             f"{name} takes more memory than the limit of {self._limits.max_decoder_bytes} bytes "
             "(INKLING_MAX_DECODER_BYTES): scale it down"
         )
+
+
+def _decoded(batch: Batch, images: Images, reports: list[list[dict[str, Any]]]) -> Decoded:
+    """Return a batch's result, given its images (m, 28, 28) and for each picture the reports on its readings.
+
+    Raises:
+        ValueError: they are not as many as they must be.
+    """
+    is_strict, count = batch.request.fit == "strict", len(batch.pictures)
+    if (len(images), len(reports)) != ((count, 0) if is_strict else (sum(map(len, reports)), count)):
+        raise ValueError(f"{len(images)} images and {len(reports)} reports of {count} pictures")
+    if is_strict:
+        return Decoded(images, ())
+    remaining = iter(images)
+    normalized = []
+    for fields in reports:
+        first, *others = (Normalized(next(remaining), Normalization.from_fields(item)) for item in fields)
+        normalized.append(replace(first, alternatives=tuple(others)))
+    return Decoded(images[:0], tuple(normalized))
 
 
 def _name(batch: Batch) -> str:

@@ -8,7 +8,7 @@ from inkling.digit import Gray, Images
 from inkling.vision.formats.webp import DECODER_BYTES as WEBP_BYTES
 from inkling.vision.formats.webp import is_webp
 from inkling.vision.image_headers import claimed_pixels
-from inkling.vision.normalize import Normalization
+from inkling.vision.normalize import Normalized
 
 PICTURE_S, PIXEL_S, BYTE_S = 2e-4, 25e-9, 5e-9
 """Seconds of CPU per picture, pixel and byte of its file, roughly: measured with photos and drawings of all sizes."""
@@ -22,9 +22,9 @@ class Decoded(NamedTuple):
     """Pictures as the network reads them."""
 
     images: Images
-    """(n, 28, 28)"""
-    reports: tuple[Normalization, ...]
-    """How each was normalized; empty with fit="strict"."""
+    """With fit="strict": (n, 28, 28); else (0, 28, 28)."""
+    normalized: tuple[Normalized, ...]
+    """With fit="mnist": (n,); else empty."""
 
 
 @dataclass(frozen=True)

@@ -154,13 +154,13 @@ class Inference:
         started: float,
         return_image: bool,  # noqa: FBT001  a thread takes no keywords
     ) -> Answer:
-        predictions = self.current_version.predictor.predict_reported(*decoded)
+        predictions = self.current_version.predictor.predict_readings(decoded.normalized)
         return self._answer(predictions, accept, started, return_image=return_image)
 
     def _explain(self, decoded: Decoded, accept: str, digit: int | None, started: float) -> Answer:
         predictor = self.current_version.predictor
-        images, reports = decoded
-        predictions = predictor.predict_reported(images, reports) if reports else predictor.predict_strict(images)
+        images, normalized = decoded
+        predictions = predictor.predict_readings(normalized) if normalized else predictor.predict_strict(images)
         decode_s = time.perf_counter() - started - predictions.model_s
         image, probabilities = predictions.images[0], predictions.probabilities[0]
         warnings = () if predictions.reports else predictions.warnings[0]

@@ -84,7 +84,7 @@ def _misread_drawings(measured: Measurements) -> Image.Image | None:
     pictures, captions = [], []
     for i in chosen:
         label, digit, confidence = results.labels[i], predictions.digits[i], predictions.confidences[i]
-        pictures += [results.drawings[i].picture, 255 - results.normalized.images[i]]
+        pictures += [results.drawings[i].picture, 255 - predictions.images[i]]
         captions += [f"{label} refused", ""] if digit == REFUSED else [f"{label} as {digit}", f"{confidence:.2f}"]
     return contact_sheet(pictures, captions, columns=10, tile=84) if chosen else None
 

@@ -15,7 +15,6 @@ from inkling.model_card.error_causes import count_error_causes
 from inkling.model_card.file_variants import FILE_VARIANTS, file_variants
 from inkling.model_card.out_of_distribution import OutOfDistribution, draw_out_of_distribution
 from inkling.model_card.predictions import (
-    NormalizedPictures,
     TopPredictions,
     normalize_or_refuse,
     predict_normalized,
@@ -71,7 +70,6 @@ class FileScore:
 @dataclass(frozen=True)
 class DrawingResults:
     drawings: list[Drawing]
-    normalized: NormalizedPictures
     predictions: TopPredictions
     compared: TopPredictions | None
     causes: Counter[str]  # of the misread and refused ones, as in ERROR_CAUSES
@@ -184,7 +182,6 @@ def _score_drawings(classifier: Classifier, other: Classifier | None, count: int
     wrong = [drawing for drawing, digit in zip(drawings, predictions.digits, strict=True) if drawing.label != digit]
     return DrawingResults(
         drawings=drawings,
-        normalized=normalized,
         predictions=predictions,
         compared=predict_normalized(other, normalized) if other else None,
         causes=count_error_causes(classifier, wrong),

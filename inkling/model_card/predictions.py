@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from inkling.digit import SIDE, Floats, Gray, Images, Mask
 from inkling.errors import InputError
 from inkling.network.classifier import Classifier
-from inkling.vision.normalize import normalize
+from inkling.readings import read_each
+from inkling.vision.normalize import Normalized, normalize
 
 REFUSED = -1
 
@@ -18,7 +19,7 @@ REFUSED = -1
 class NormalizedPictures:
     """Pictures after `fit=mnist`."""
 
-    images: Images  # (n, 28, 28), 0 background to 255 foreground; 0 where refused
+    read: list[Normalized]  # those that are not refused, in their order
     is_refused: Mask  # (n,), answered 422
 
 
@@ -28,6 +29,7 @@ class TopPredictions:
 
     digits: NDArray[np.int64]  # (n,), 0 to 9, or REFUSED
     confidences: Floats  # (n,), 0 to 1; 0 where refused
+    images: Images  # (n, 28, 28), what the network read; 0 where refused
 
     @property
     def refused(self) -> int:
@@ -40,26 +42,29 @@ class TopPredictions:
 
 def normalize_or_refuse(pictures: Iterable[Gray]) -> NormalizedPictures:
     """Normalize pictures (h, w) of any sizes, 0 black to 255 white."""
-    images, is_refused = [], []
+    read, is_refused = [], []
     for picture in pictures:
         try:
-            images.append(normalize(picture).pixels)
+            read.append(normalize(picture))
             is_refused.append(False)
         except InputError:
-            images.append(np.zeros((SIDE, SIDE), np.uint8))
             is_refused.append(True)
-    return NormalizedPictures(np.stack(images), np.array(is_refused))
+    return NormalizedPictures(read, np.array(is_refused))
 
 
 def predict_strict(classifier: Classifier, images: Images) -> TopPredictions:
     """Predict images (n, 28, 28) as they are."""
     probabilities = classifier.probabilities(images)
-    return TopPredictions(probabilities.argmax(axis=1), probabilities.max(axis=1))
+    return TopPredictions(probabilities.argmax(axis=1), probabilities.max(axis=1), images)
 
 
 def predict_normalized(classifier: Classifier, normalized: NormalizedPictures) -> TopPredictions:
-    predictions = predict_strict(classifier, normalized.images)
-    return TopPredictions(
-        np.where(normalized.is_refused, REFUSED, predictions.digits),
-        np.where(normalized.is_refused, np.float32(0), predictions.confidences),
-    )
+    """Predict pictures as they are served: of each, the classifier chooses one reading."""
+    count, is_read = len(normalized.is_refused), ~normalized.is_refused
+    digits, confidences = np.full(count, REFUSED), np.zeros(count, np.float32)
+    images = np.zeros((count, SIDE, SIDE), np.uint8)
+    if is_read.any():
+        readings, probabilities = read_each(classifier.probabilities, normalized.read)
+        digits[is_read], confidences[is_read] = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        images[is_read] = [reading.pixels for reading in readings]
+    return TopPredictions(digits, confidences, images)

@@ -5,7 +5,7 @@ every gray level of its digit. A picture of MNIST's own size, with noise or line
 it is centered. Everything else is treated as a photograph.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +45,8 @@ MIN_SIDE = 5
 """Pixels of the longer side of the smallest digit."""
 MAX_ASPECT_RATIO = 2.5
 """Width / height of a digit; in MNIST it is at most 1.8."""
+MAX_ALTERNATIVES = 7
+"""Readings of a picture beside its first one: each takes the network 3 us, and a kilobyte between processes."""
 SOLID_BLOCKS = ((12, 12), (8, 18))
 """Rows and columns, all foreground, that are too large for a stroke; none of MNIST's 70,000 digits has them."""
 
@@ -78,6 +80,11 @@ class Normalized:
     pixels: Gray
     """(28, 28), 0 background to 255 foreground."""
     report: Normalization
+    alternatives: tuple["Normalized", ...] = ()
+    """Other plausible readings of the same picture, MAX_ALTERNATIVES at most, which have none themselves.
+
+    Here nothing chooses among them: the network does, in `inkling.readings`.
+    """
 
 
 def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
@@ -181,18 +188,27 @@ def _normalize_photo(gray: Gray | Floats) -> Normalized:
 
 def _enlarge_box(normalized: Normalized, step: int, shape: tuple[int, ...]) -> Normalized:
     """Return the result for a picture (h, w) that was reduced `step` times with its box in the picture's pixels."""
-    if normalized.report.box is None:
-        return normalized
-    left, top, right, bottom = (side * step for side in normalized.report.box)
-    box = (left, top, min(right, shape[1]), min(bottom, shape[0]))
-    return replace(normalized, report=replace(normalized.report, box=box))
+
+    def enlarge(box: Box) -> Box:
+        left, top, right, bottom = (side * step for side in box)
+        return left, top, min(right, shape[1]), min(bottom, shape[0])
+
+    return _change_boxes(normalized, enlarge)
 
 
 def _shift_box(normalized: Normalized, x: int, y: int) -> Normalized:
     """Return the result of a crop with its box in the pixels of the whole picture."""
-    left, top, right, bottom = normalized.report.box or (0, 0, 0, 0)
-    box = (left + x, top + y, right + x, bottom + y)
-    return replace(normalized, report=replace(normalized.report, box=box))
+    return _change_boxes(normalized, lambda box: (box[0] + x, box[1] + y, box[2] + x, box[3] + y))
+
+
+def _change_boxes(normalized: Normalized, change: Callable[[Box], Box]) -> Normalized:
+    """Return the result with the boxes of all its readings changed; a reading of an untouched picture has none."""
+    box = normalized.report.box
+    return replace(
+        normalized,
+        report=replace(normalized.report, box=None if box is None else change(box)),
+        alternatives=tuple(_change_boxes(reading, change) for reading in normalized.alternatives),
+    )
 
 
 def _place(levels: Gray, mask: Mask, foreground: Foreground, warnings: tuple[str, ...] = ()) -> Normalized:

@@ -187,8 +187,8 @@ def test_without_a_comparison_its_columns_are_left_out(measured: Measurements) -
 
 def test_card_without_failures_has_no_sheets_of_failures(measured: Measurements) -> None:
     labels = measured.scored.probabilities.argmax(axis=1).astype(np.uint8)
-    refused = TopPredictions(np.full(20, REFUSED), np.zeros(20, np.float32))
-    correct = TopPredictions(measured.drawings.labels, np.ones(60, np.float32))
+    refused = TopPredictions(np.full(20, REFUSED), np.zeros(20, np.float32), np.zeros((20, 28, 28), np.uint8))
+    correct = replace(measured.drawings.predictions, digits=measured.drawings.labels)
     perfect = replace(
         measured,
         test=replace(measured.test, labels=labels),
@@ -231,11 +231,11 @@ def test_refused_picture_is_no_digit_and_not_correct(measured: Measurements) -> 
     digit = make_digits(1, seed=8)[0][0]
     normalized = normalize_or_refuse([np.zeros((50, 60), np.uint8), digit])
     assert normalized.is_refused.tolist() == [True, False]
-    np.testing.assert_array_equal(normalized.images[1], digit)  # it looks like MNIST already
     classifier = Classifier(measured.checkpoint, 1)
     predictions = predict_normalized(classifier, normalized)
     assert predictions.digits.tolist() == [REFUSED, int(predict_strict(classifier, digit[np.newaxis]).digits[0])]
     assert predictions.confidences[0] == 0
+    np.testing.assert_array_equal(predictions.images[1], digit)  # it looks like MNIST already
     assert predictions.correct(predictions.digits.clip(0)) == 1
 
 

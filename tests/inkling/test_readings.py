@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from inkling.digit import Gray
+from inkling.network.classifier import Classifier
+from inkling.predictor import Predictor
+from inkling.readings import read_each
+from inkling.vision.normalize import Normalized, normalize
+
+
+@pytest.fixture
+def sure(digits: Gray) -> list[Normalized]:
+    """Three digits as the network knows them."""
+    return [normalize(digits[i]) for i in range(3)]
+
+
+@pytest.fixture
+def unsure(digits: Gray) -> list[Normalized]:
+    """The same, hardly legible: noise lies over them."""
+    noise = np.random.default_rng(3).integers(0, 256, (3, 28, 28), np.uint8)
+    report = replace(normalize(digits[0]).report, warnings=("it is noisy",))
+    return [Normalized(np.maximum(noise[i], digits[i] // 2), report) for i in range(3)]
+
+
+def test_surest_reading_answers_wherever_it_stands(
+    classifier: Classifier, sure: list[Normalized], unsure: list[Normalized]
+) -> None:
+    pictures = [
+        replace(unsure[0], alternatives=(sure[0],)),
+        replace(sure[1], alternatives=(unsure[1], unsure[2])),
+        sure[2],
+        replace(unsure[2], alternatives=(unsure[1], sure[2])),
+    ]
+    readings, probabilities = read_each(classifier.probabilities, pictures)
+    expected = [sure[0], pictures[1], sure[2], sure[2]]
+    assert all(reading is item for reading, item in zip(readings, expected, strict=True))
+    images = np.stack([item.pixels for item in expected])
+    np.testing.assert_array_equal(probabilities, classifier.probabilities(images))
+
+
+def test_first_reading_answers_unless_another_is_clearly_surer(classifier: Classifier, sure: list[Normalized]) -> None:
+    picture = replace(sure[0], alternatives=(sure[2],))
+    assert classifier.probabilities(np.stack([sure[0].pixels, sure[2].pixels])).max(axis=1).min() > 0.99
+    (reading,), _ = read_each(classifier.probabilities, [picture])
+    assert reading is picture
+
+
+def test_answer_tells_of_the_chosen_reading_and_is_the_same_in_any_batch(
+    classifier: Classifier, sure: list[Normalized], unsure: list[Normalized]
+) -> None:
+    predictor = Predictor(classifier)
+    pictures = [replace(unsure[0], alternatives=(sure[0],)), unsure[1]]
+    together = predictor.predict_readings(pictures)
+    assert together.warnings == ((), ("it is noisy",))
+    assert together.reports == (sure[0].report, unsure[1].report)
+    np.testing.assert_array_equal(together.images, [sure[0].pixels, unsure[1].pixels])
+    alone = [predictor.predict_readings([picture]).probabilities[0] for picture in pictures]
+    np.testing.assert_array_equal(together.probabilities, alone)
