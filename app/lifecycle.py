@@ -53,7 +53,8 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
         metrics.count_decoder_end,
     )
     metrics.watch_decoders(lambda: decoders.waiting, lambda: decoders.running)
-    state.inference = Inference(state.current_version, limits, metrics, decoders, CapacityLimiter(count_cpus()))
+    threads = CapacityLimiter(count_cpus())
+    state.inference = Inference(state.current_version, limits, metrics, decoders, threads, settings.digit_threshold)
     decoders.start()
     connection_limits = ConnectionLimits.from_settings(settings)
     connections = OpenConnections(connection_limits, metrics, access_log=settings.access_log)

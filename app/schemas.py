@@ -52,6 +52,13 @@ class Prediction(BaseModel):
     digit: int = Field(description="the most probable digit, 0 to 9")
     confidence: float = Field(description="its probability, 0 to 1")
     probabilities: list[float] = Field(description="of the digits 0 to 9; their sum is 1")
+    is_digit: bool | SkipJsonSchema[None] = _absent(
+        "whether the image shows a digit at all: whether digit_score is at least the server's threshold; "
+        "missing if an earlier release trained the version"
+    )
+    digit_score: float | SkipJsonSchema[None] = _absent(
+        "how much the image looks like a digit, 0 to 1; 1 % of real digits score below 0.5; only with is_digit"
+    )
     warnings: list[str] | SkipJsonSchema[None] = _absent(
         "in what the image is unlike MNIST's, so that the digit is probably wrong, one sentence each; "
         "only with fit=strict, and only if there is something"

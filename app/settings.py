@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.settings import StoreSettings
 
 PREFIX = "INKLING_"
@@ -72,6 +73,12 @@ class Settings(StoreSettings):
         le=64,
         description="processes that decode and normalize pictures; default: one per CPU core, at most 3; "
         "one more is kept for small pictures",
+    )
+    digit_threshold: float = Field(
+        DIGIT_THRESHOLD,
+        ge=0,
+        le=1,
+        description="`digit_score` below which an image is no digit; at 0.5, 1 % of real digits are lost; 0: never",
     )
     max_queued_runs: int = Field(16, ge=1, description="maximum queued training runs")
     max_connections: int = Field(

@@ -15,6 +15,7 @@ from inkling.errors import NoDigitError
 from inkling.network import checkpoint
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
+from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.network.pretrained import load_pretrained
 from inkling.readings import read_each
 from inkling.vision.image_files import MAX_DECODER_BYTES, MAX_PIXELS, MAX_SIDE, decode_image, decode_picture
@@ -37,6 +38,8 @@ class Predictions(NamedTuple):
     """How each picture was normalized; empty if they were read as they are."""
     warnings: tuple[Warnings, ...]
     """About each image: possible problems, one sentence each; mostly none."""
+    digit_scores: Floats | None
+    """(n,): how much each image looks like a digit, 0 to 1; None if the checkpoint has no digit probe."""
     model_s: float
     """Seconds of the forward pass."""
 
@@ -45,6 +48,13 @@ class Predictions(NamedTuple):
         """The most probable digit of each image."""
         digits: list[int] = self.probabilities.argmax(axis=1).tolist()
         return digits
+
+    def are_digits(self, threshold: float = DIGIT_THRESHOLD) -> list[bool] | None:
+        """Return whether the score of each image is at least a threshold; None if there are no scores."""
+        if self.digit_scores is None:
+            return None
+        are_digits: list[bool] = (self.digit_scores >= threshold).tolist()
+        return are_digits
 
 
 class Predictor:
@@ -75,9 +85,9 @@ class Predictor:
         """
         warnings = image_warnings(images)
         started = time.perf_counter()
-        probabilities = self.classifier.probabilities(images)
+        probabilities, digit_scores = self.classifier.read(images)
         model_s = time.perf_counter() - started
-        return Predictions(self.version, images, probabilities, (), warnings, model_s)
+        return Predictions(self.version, images, probabilities, (), warnings, digit_scores, model_s)
 
     def predict_normalized(self, pictures: Iterable[Gray]) -> Predictions:
         """Normalize pictures (h, w) of any size, 0 black to 255 white, one after another, and read them.
@@ -93,12 +103,14 @@ class Predictor:
         Images, reports and warnings are those of the chosen readings.
         """
         started = time.perf_counter()
-        readings, probabilities = read_each(self.classifier.probabilities, pictures)
+        readings, outputs = read_each(self.classifier.read, pictures)
         model_s = time.perf_counter() - started
         images = np.stack([reading.pixels for reading in readings])
         reports = tuple(reading.report for reading in readings)
         warnings = tuple(report.warnings for report in reports)
-        return Predictions(self.version, images, probabilities, reports, warnings, model_s)
+        return Predictions(
+            self.version, images, outputs.probabilities, reports, warnings, outputs.digit_scores, model_s
+        )
 
     def predict_files(
         self,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inkling.digit import Floats, Images
+from inkling.network.classifier import Outputs
 from inkling.vision.normalize import Normalized
 
 MARGIN = 0.02
@@ -17,29 +18,29 @@ class Chosen(NamedTuple):
 
     readings: tuple[Normalized, ...]
     """(n,)"""
-    probabilities: Floats
-    """(n, 10)"""
+    outputs: Outputs
+    """(n, 10) and (n,)"""
 
 
-def read_each(classify: Callable[[Images], Floats], pictures: Sequence[Normalized]) -> Chosen:
+def read_each(read: Callable[[Images], Outputs], pictures: Sequence[Normalized]) -> Chosen:
     """Classify every reading of pictures, at least one, in one batch, and choose one reading of each picture.
 
-    A picture's answer does not depend on the others: `classify` gives an image the same bits in any batch.
+    A picture's answer does not depend on the others: `read` gives an image the same bits in any batch.
 
     Args:
-        classify: the probabilities (m, 10) of images (m, 28, 28).
+        read: the network's outputs for images (m, 28, 28).
         pictures: the first reading of each, with its alternatives.
     """
     if not any(picture.alternatives for picture in pictures):
-        return Chosen(tuple(pictures), classify(np.stack([picture.pixels for picture in pictures])))
+        return Chosen(tuple(pictures), read(np.stack([picture.pixels for picture in pictures])))
     readings = [reading for picture in pictures for reading in (picture, *picture.alternatives)]
-    probabilities = classify(np.stack([reading.pixels for reading in readings]))  # (m, 10)
+    outputs = read(np.stack([reading.pixels for reading in readings]))  # (m, 10) and (m,)
     chosen, start = [], 0
     for picture in pictures:
         end = start + 1 + len(picture.alternatives)
-        chosen.append(start + _choose(probabilities[start:end]))
+        chosen.append(start + _choose(outputs.probabilities[start:end]))
         start = end
-    return Chosen(tuple(readings[i] for i in chosen), probabilities[chosen])
+    return Chosen(tuple(readings[i] for i in chosen), outputs.take(chosen))
 
 
 def _choose(probabilities: Floats) -> int:

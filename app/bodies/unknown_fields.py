@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from app.errors import FieldError
 
-QUERY_PARAMETERS = ("fit", "return_image", "digit")
+QUERY_PARAMETERS = ("fit", "none", "return_image", "digit")
 """Of the calls that read images; often sent as fields of the body."""
 
 

@@ -30,7 +30,7 @@ commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @commands.command(cls=Command)
-@with_settings("data_dir", "database_url", *LIMITS)
+@with_settings("data_dir", "database_url", *LIMITS, "digit_threshold")
 def predict(
     settings: Settings,
     files: Annotated[
@@ -63,7 +63,7 @@ def predict(
         if predictions is None:
             failures += 1
             continue
-        output(path, predictions)
+        output(path, predictions, settings.digit_threshold)
         if plot is not None and len(plotted) < MAX_PLOTTED:
             plotted.append(predictions)
     if plot is not None and plotted:
@@ -74,7 +74,7 @@ def predict(
 
 
 @commands.command(cls=Command)
-@with_settings("data_dir", "database_url", *LIMITS)
+@with_settings("data_dir", "database_url", *LIMITS, "digit_threshold")
 def explain(
     settings: Settings,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="image file")],
@@ -101,7 +101,7 @@ def explain(
     explanation = predictor.explain(image, best if digit is None else digit)
     for warning in warnings_of(predictions):
         print_warning(f"{file}: {warning}")
-    print_text(file, predictions)
+    print_text(file, predictions, settings.digit_threshold)
     print(
         f"the strokes move the logit of {explanation.digit} by {explanation.logit - explanation.baseline_logit:+.2f},"
         f" from {explanation.baseline_logit:.2f} to {explanation.logit:.2f}"

@@ -21,6 +21,8 @@ _ANSWER: dict[str, Any] = {
         "digit": 7,
         "confidence": 0.998,
         "probabilities": [0.0, 0.0, 0.001, 0.001, 0.0, 0.0, 0.0, 0.998, 0.0, 0.0],
+        "is_digit": True,
+        "digit_score": 0.99,
     },
     "logit": 9.5,
     "baseline_logit": 3.5,

@@ -10,7 +10,7 @@ from app.dependencies import FitMode, InferenceDep
 from app.errors import FieldError
 from app.openapi import image_call
 from app.serving.client_presence import while_connected
-from app.serving.inference import NPY
+from app.serving.inference import NPY, NonePolicy
 from inkling.vision.image_files import FORMATS
 
 router = APIRouter(route_class=ApiRoute, tags=["predict"])
@@ -22,6 +22,8 @@ _ANSWER = {
             "digit": 7,
             "confidence": 0.998,
             "probabilities": [0.0, 0.0, 0.001, 0.001, 0.0, 0.0, 0.0, 0.998, 0.0, 0.0],
+            "is_digit": True,
+            "digit_score": 0.99,
         }
     ],
 }
@@ -41,6 +43,8 @@ _ANSWER = {
         "One or more images of one digit each: "
         f"a form with parts named `file`, one image file ({', '.join(FORMATS)}), JSON, raw bytes, or a `.npy` array. "
         "`fit=mnist` accepts pictures of any size and polarity, and answers 422 where it finds no single digit. "
+        "`is_digit` is false for a letter, a scribble or another picture without a digit; with `none=refuse` such an "
+        "image is answered 422. "
         "`Accept: application/x-npy` returns only the probabilities, as float32 (n, 10). "
         "A body may have `Content-Encoding: gzip` or `deflate`."
     ),
@@ -53,15 +57,20 @@ async def predict(
     return_image: Annotated[
         bool, Query(description="with fit=mnist: also return the 28x28 images that the network read")
     ] = False,
+    none: Annotated[
+        NonePolicy,
+        Query(description="`refuse`: answer 422 if an image shows no digit; `answer`: the digit, and is_digit false"),
+    ] = "answer",
 ) -> Response:
     if return_image and fit == "strict":
         raise FieldError("return_image=true needs fit=mnist: with fit=strict the network reads the images as sent")
     content_type, accept = request.headers.get("content-type", ""), request.headers.get("accept", "")
     body = await request.body()
     if fit == "mnist":
-        work = inference.predict_normalized(body, content_type, accept, return_image=return_image)
+        work = inference.predict_normalized(body, content_type, accept, return_image=return_image, none=none)
         return (await while_connected(request.receive, work)).to_response()
-    answer = inference.predict_at_once(body, content_type, accept)
+    answer = inference.predict_at_once(body, content_type, accept) if none == "answer" else None
     if answer is None:
-        answer = await while_connected(request.receive, inference.predict_strict(body, content_type, accept))
+        work = inference.predict_strict(body, content_type, accept, none=none)
+        answer = await while_connected(request.receive, work)
     return answer.to_response()

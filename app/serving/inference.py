@@ -5,7 +5,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import orjson
@@ -19,15 +19,16 @@ from app.bodies.images import read_images, stack, undecoded_images, undecoded_pi
 from app.bodies.limits import UploadLimits
 from app.decoders.pool import DecoderPool
 from app.decoders.work import Decoded, PictureFile
-from app.errors import CountError
+from app.errors import CountError, FieldError
 from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
 from inkling.digit import SIDE, Gray, Images
+from inkling.errors import NoDigitError
 from inkling.network.attribution import Explanation
+from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.predictor import Fit, Predictions
 from inkling.vision.fast_png import plain_png_pixels
 from inkling.vision.image_files import decode_image, png_bytes
-from inkling.vision.image_warnings import Warnings
 from inkling.vision.normalize import Normalization
 
 NPY = "application/x-npy"
@@ -41,6 +42,10 @@ INLINE_IMAGES = 64
 """Up to so many images are classified in the event loop: 0.5 ms."""
 
 T = TypeVar("T")
+
+
+NonePolicy = Literal["answer", "refuse"]
+"""What an image that shows no digit gets: an answer with `is_digit` false, or a 422."""
 
 
 class Answer(NamedTuple):
@@ -64,6 +69,8 @@ class Inference:
     decoders: DecoderPool
     threads: CapacityLimiter
     """Limits the threads that parse large bodies and explain: probes and metrics have threads of their own."""
+    digit_threshold: float = DIGIT_THRESHOLD
+    """The score below which an image is no digit."""
 
     def predict_at_once(self, body: bytes, content_type: str, accept: str) -> Answer | None:
         """Read the digits on images of 28x28 pixels if that takes no time; None: `predict_strict` is needed.
@@ -81,29 +88,35 @@ class Inference:
             return None
         return self._answer(self.current_version.predictor.predict_strict(images), accept, started)
 
-    async def predict_strict(self, body: bytes, content_type: str, accept: str) -> Answer:
+    async def predict_strict(
+        self, body: bytes, content_type: str, accept: str, *, none: NonePolicy = "answer"
+    ) -> Answer:
         """Read the digits on images of 28x28 pixels.
 
         Raises:
             InklingError: as `read_images`; or no version is loaded, or the decoders are overloaded.
+            NoDigitError: with none="refuse", an image shows no digit.
         """
         started = time.perf_counter()
         images = await self._strict_images(body, content_type)
-        return await self._in_thread(self._predict_strict, images, accept, started)
+        return await self._in_thread(self._predict_strict, images, accept, started, none)
 
-    async def predict_normalized(self, body: bytes, content_type: str, accept: str, *, return_image: bool) -> Answer:
+    async def predict_normalized(
+        self, body: bytes, content_type: str, accept: str, *, return_image: bool, none: NonePolicy = "answer"
+    ) -> Answer:
         """Read the digits on pictures of any size, normalized first.
 
         Raises:
             InklingError: as `undecoded_pictures` and `normalize`; or no version is loaded, or the decoders are
                 overloaded.
+            NoDigitError: with none="refuse", an image shows no digit.
         """
         started = time.perf_counter()
         pictures = await self._parse(undecoded_pictures, body, content_type)
         decoded = await self.decoders.run("mnist", pictures)
         if len(pictures) > INLINE_IMAGES:
-            return await self._in_thread(self._predict_decoded, decoded, accept, started, return_image)
-        return self._predict_decoded(decoded, accept, started, return_image)
+            return await self._in_thread(self._predict_decoded, decoded, accept, started, return_image, none)
+        return self._predict_decoded(decoded, accept, started, return_image, none)
 
     async def explain(self, body: bytes, content_type: str, accept: str, *, fit: Fit, digit: int | None) -> Answer:
         """Explain the reading of one image; of `digit`, or of the most probable one.
@@ -144,8 +157,11 @@ class Inference:
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await run_sync(function, *arguments, limiter=self.threads)
 
-    def _predict_strict(self, images: Images, accept: str, started: float) -> Answer:
-        return self._answer(self.current_version.predictor.predict_strict(images), accept, started)
+    def _predict_strict(self, images: Images, accept: str, started: float, none: NonePolicy) -> Answer:
+        predictions = self.current_version.predictor.predict_strict(images)
+        if none == "refuse":
+            check_digits(predictions, self.digit_threshold)
+        return self._answer(predictions, accept, started)
 
     def _predict_decoded(
         self,
@@ -153,8 +169,11 @@ class Inference:
         accept: str,
         started: float,
         return_image: bool,  # noqa: FBT001  a thread takes no keywords
+        none: NonePolicy,
     ) -> Answer:
         predictions = self.current_version.predictor.predict_readings(decoded.normalized)
+        if none == "refuse":
+            check_digits(predictions, self.digit_threshold)
         return self._answer(predictions, accept, started, return_image=return_image)
 
     def _explain(self, decoded: Decoded, accept: str, digit: int | None, started: float) -> Answer:
@@ -163,14 +182,13 @@ class Inference:
         predictions = predictor.predict_readings(normalized) if normalized else predictor.predict_strict(images)
         decode_s = time.perf_counter() - started - predictions.model_s
         image, probabilities = predictions.images[0], predictions.probabilities[0]
-        warnings = () if predictions.reports else predictions.warnings[0]
         explanation = predictor.explain(image, int(probabilities.argmax()) if digit is None else digit)
         model_s = time.perf_counter() - started - decode_s
         self.metrics.count_images(1)
         if prefers_over_json(accept, PNG):
             content, media_type = _heat_map(image, explanation, probabilities), PNG
         else:
-            content, media_type = _explanation_json(explanation, probabilities, warnings, predictor.version), JSON
+            content, media_type = _explanation_json(explanation, predictions, self.digit_threshold), JSON
         return _with_headers(content, media_type, predictor.version, decode_s, model_s)
 
     def _answer(self, predictions: Predictions, accept: str, started: float, *, return_image: bool = False) -> Answer:
@@ -179,7 +197,7 @@ class Inference:
         if prefers_over_json(accept, NPY):
             content, media_type = _npy(predictions.probabilities), NPY
         else:
-            content, media_type = _predictions_json(predictions, return_image=return_image), JSON
+            content, media_type = _predictions_json(predictions, self.digit_threshold, return_image=return_image), JSON
         return _with_headers(content, media_type, predictions.version, decode_s, predictions.model_s)
 
 
@@ -212,11 +230,36 @@ def _check_count(count: int) -> None:
         raise CountError(f"the body holds {count} images, expected 1; explain them one by one")
 
 
-def _predictions_json(predictions: Predictions, *, return_image: bool) -> bytes:
+def check_digits(predictions: Predictions, threshold: float) -> None:
+    """Raise NoDigitError if an image shows no digit, and FieldError if the version cannot say."""
+    are_digits = predictions.are_digits(threshold)
+    if are_digits is None or predictions.digit_scores is None:
+        raise FieldError(
+            f"none=refuse needs a version that knows digits from other pictures; version {predictions.version} has no "
+            "digit probe, because an earlier release trained it: leave none=refuse out, or train a new version"
+        )
+    if False in are_digits:
+        first = are_digits.index(False)
+        raise NoDigitError(
+            f"image {first + 1} shows no digit: its digit_score is {predictions.digit_scores[first]:.4f}, below the "
+            f"threshold of {threshold:g}; without none=refuse it is answered with is_digit false"
+        )
+
+
+def _prediction_items(predictions: Predictions, threshold: float) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = [
         {"digit": digit, "confidence": row[digit], "probabilities": row}
         for digit, row in zip(predictions.digits, predictions.probabilities, strict=True)
     ]
+    are_digits, scores = predictions.are_digits(threshold), predictions.digit_scores
+    if are_digits is not None and scores is not None:
+        for item, is_digit, score in zip(items, are_digits, scores, strict=True):
+            item["is_digit"], item["digit_score"] = is_digit, score
+    return items
+
+
+def _predictions_json(predictions: Predictions, threshold: float, *, return_image: bool) -> bytes:
+    items = _prediction_items(predictions, threshold)
     if predictions.reports:
         for item, report, image in zip(items, predictions.reports, predictions.images, strict=True):
             item["normalized"] = _report(report, image if return_image else None)
@@ -232,21 +275,15 @@ def _report(report: Normalization, image: Gray | None) -> dict[str, Any]:
     return {**asdict(report), **shown}
 
 
-def _explanation_json(
-    explanation: Explanation, probabilities: NDArray[np.float32], warnings: Warnings, version: int
-) -> bytes:
-    digit = int(probabilities.argmax())
-    warned = {"warnings": warnings} if warnings else {}
+def _explanation_json(explanation: Explanation, predictions: Predictions, threshold: float) -> bytes:
+    (prediction,) = _prediction_items(predictions, threshold)
+    if predictions.warnings[0] and not predictions.reports:
+        prediction["warnings"] = predictions.warnings[0]
     return orjson.dumps(
         {
-            "version": version,
+            "version": predictions.version,
             "digit": explanation.digit,
-            "prediction": {
-                "digit": digit,
-                "confidence": probabilities[digit],
-                "probabilities": probabilities,
-                **warned,
-            },
+            "prediction": prediction,
             "logit": explanation.logit,
             "baseline_logit": explanation.baseline_logit,
             "contributions": explanation.contributions,

@@ -64,7 +64,8 @@ def predict_normalized(classifier: Classifier, normalized: NormalizedPictures) -
     digits, confidences = np.full(count, REFUSED), np.zeros(count, np.float32)
     images = np.zeros((count, SIDE, SIDE), np.uint8)
     if is_read.any():
-        readings, probabilities = read_each(classifier.probabilities, normalized.read)
+        readings, outputs = read_each(classifier.read, normalized.read)
+        probabilities = outputs.probabilities
         digits[is_read], confidences[is_read] = probabilities.argmax(axis=1), probabilities.max(axis=1)
         images[is_read] = [reading.pixels for reading in readings]
     return TopPredictions(digits, confidences, images)

@@ -19,7 +19,9 @@ from inkling.file_kinds import file_kind
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READ_FORMAT_VERSIONS = (1, 2)
+"""Files of version 1 have no OPTIONAL_SHAPES, and those of 2 may lack them."""
 MAX_CHECKPOINT_BYTES = 4 << 20
 """A checkpoint has 540 KB; a much larger file is something else."""
 
@@ -37,6 +39,14 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "biases/b2": (256,),
     "biases/out": (10,),
 }
+OPTIONAL_SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "weights/is_digit": (128 + 256 + 1,),
+    "biases/is_digit": (1,),
+}
+"""The digit probe: a logistic regression on the activations of both hidden layers and the largest logit, in this order.
+
+All or none of them are there; see `inkling.network.digit_probe`.
+"""
 
 
 class Card(BaseModel):
@@ -60,7 +70,7 @@ class Checkpoint:
     content: bytes
     """The file."""
     parameters: dict[str, NDArray[np.float32]]
-    """By the names of SHAPES."""
+    """By the names of SHAPES, and of OPTIONAL_SHAPES if it has them."""
     card: Card
 
     @cached_property
@@ -125,9 +135,10 @@ def verify(parameters: dict[str, NDArray[np.float32]]) -> None:
     Raises:
         CheckpointError: a name, shape or dtype is not this network's, or a value is not finite.
     """
-    if parameters.keys() != SHAPES.keys():
-        raise CheckpointError(f"holds {sorted(parameters)}, expected {sorted(SHAPES)}")
-    for name, shape in SHAPES.items():
+    expected = SHAPES if parameters.keys().isdisjoint(OPTIONAL_SHAPES) else SHAPES | OPTIONAL_SHAPES
+    if parameters.keys() != expected.keys():
+        raise CheckpointError(f"holds {sorted(parameters)}, expected {sorted(expected)}")
+    for name, shape in expected.items():
         array = parameters[name]
         if array.dtype != np.float32:
             raise CheckpointError(f"{name} is {array.dtype}, expected float32")
@@ -169,8 +180,8 @@ def _read_card(metadata: dict[str, str]) -> Card:
         # Unlike the json module, from_json bounds depth and numbers, and accepts only UTF-8.
         card = from_json(metadata["inkling"])
         found = card.get("format_version") if isinstance(card, dict) else None
-        if found != FORMAT_VERSION:
-            raise CheckpointError(f"format version is {found}, expected {FORMAT_VERSION}")
+        if found not in READ_FORMAT_VERSIONS:
+            raise CheckpointError(f"format version is {found}, expected {' or '.join(map(str, READ_FORMAT_VERSIONS))}")
         return Card.model_validate(card, extra="ignore")  # recipes of other releases may have more fields
     except ValueError as error:  # includes pydantic's ValidationError
         raise CheckpointError(f"its card cannot be read: {error}") from error

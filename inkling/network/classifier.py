@@ -1,16 +1,33 @@
 """The classifier: one checkpoint's forward pass, folded so that it takes less time."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from inkling.digit import NUM_PIXELS, SIDE, Floats
 from inkling.errors import CheckpointError
 from inkling.network.checkpoint import Checkpoint
+from inkling.network.digit_probe import DigitProbe
 
 CHUNK = 1024
 """Images per matrix multiplication; more take more memory and are not faster."""
 
 HALF = NUM_PIXELS // 2
+
+
+class Outputs(NamedTuple):
+    """What the network answers for images."""
+
+    probabilities: Floats
+    """(n, 10), each row summing to 1."""
+    digit_scores: Floats | None
+    """(n,): how much each image looks like a digit, 0 to 1; None if the checkpoint has no digit probe."""
+
+    def take(self, rows: Sequence[int]) -> "Outputs":
+        """Return the outputs for some of the images."""
+        return Outputs(self.probabilities[rows], None if self.digit_scores is None else self.digit_scores[rows])
 
 
 class Classifier:
@@ -21,31 +38,42 @@ class Classifier:
         self.version = version
         self._layers = _fold(checkpoint)
         self._single_image_layers = [(*weights, np.tile(bias, (2, 1))) for *weights, bias in self._layers]
+        self._probe = DigitProbe.of(checkpoint)
 
-    def probabilities(self, images: NDArray[np.uint8]) -> Floats:
-        """Return the probabilities (n, 10) of images (n, 28, 28), 0 background to 255 foreground, n at least 1.
+    def read(self, images: NDArray[np.uint8]) -> Outputs:
+        """Read images (n, 28, 28), 0 background to 255 foreground, n at least 1.
 
-        An image gets the same probabilities, bit for bit, in a batch of any size: see `_forward`.
+        An image gets the same numbers, bit for bit, in a batch of any size: see `_forward`.
         """
         flat = images.reshape(-1, NUM_PIXELS)
         if len(flat) <= CHUNK:
             return self._forward(flat)
-        return np.concatenate([self._forward(flat[i : i + CHUNK]) for i in range(0, len(flat), CHUNK)])
+        chunks = [self._forward(flat[i : i + CHUNK]) for i in range(0, len(flat), CHUNK)]
+        probabilities = np.concatenate([chunk.probabilities for chunk in chunks])
+        scores = [chunk.digit_scores for chunk in chunks if chunk.digit_scores is not None]
+        return Outputs(probabilities, np.concatenate(scores) if scores else None)
+
+    def probabilities(self, images: NDArray[np.uint8]) -> Floats:
+        """Return the probabilities (n, 10) of images, as `read` does."""
+        return self.read(images).probabilities
 
     def self_check(self) -> None:
         """Classify a few random images, before a version is served.
 
         Raises:
-            CheckpointError: the results are not probabilities.
+            CheckpointError: the results are not probabilities, or its digit scores are not finite.
         """
         images = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE), np.uint8)
         with np.errstate(all="ignore"):  # an overflow is reported below
-            sums = self.probabilities(images).sum(axis=1)
+            probabilities, scores = self.read(images)
+        sums = probabilities.sum(axis=1)
         if not np.allclose(sums, 1.0, atol=1e-3):
             raise CheckpointError(f"its probabilities add up to {sums.tolist()}, expected 1")
+        if scores is not None and not np.isfinite(scores).all():
+            raise CheckpointError(f"its digit scores are {scores.tolist()}, expected 0 to 1")
 
-    def _forward(self, flat: NDArray[np.uint8]) -> Floats:
-        """Return the probabilities of flattened images (n, 784), as `inkling.network.forward` defines them.
+    def _forward(self, flat: NDArray[np.uint8]) -> Outputs:
+        """Return the outputs for flattened images (n, 784), as `inkling.network.forward` defines the probabilities.
 
         Two things make an image's result independent of the batch size, to the last bit, for 2 us: a single image is
         computed twice (NumPy would use a matrix-vector product, which adds in another order), and the first product is
@@ -66,7 +94,16 @@ class Classifier:
         np.tanh(tanh_2, out=tanh_2)
         logits: Floats = tanh_2 @ w3  # (n, 10)
         logits += b3
-        return _softmax(logits[0])[np.newaxis] if len(flat) == 1 else _softmax(logits)
+        if len(flat) > 1:
+            return self._outputs(tanh_1, tanh_2, logits)
+        probabilities, score = self._outputs(tanh_1[0], tanh_2[0], logits[0])
+        return Outputs(probabilities[np.newaxis], None if score is None else score[np.newaxis])
+
+    def _outputs(self, tanh_1: Floats, tanh_2: Floats, logits: Floats) -> Outputs:
+        """Return the outputs for images, or of one without the first axis: NumPy's scalars are faster than arrays."""
+        largest: Floats = np.maximum.reduce(logits, axis=-1, keepdims=True)  # (n, 1)
+        score = None if self._probe is None else self._probe.scores(tanh_1, tanh_2, largest[..., 0])
+        return Outputs(_softmax(logits, largest), score)
 
 
 def _fold(checkpoint: Checkpoint) -> list[tuple[Floats, ...]]:
@@ -93,9 +130,9 @@ def _fold(checkpoint: Checkpoint) -> list[tuple[Floats, ...]]:
         return [tuple(array.astype(np.float32) for array in layer) for layer in layers]
 
 
-def _softmax(logits: Floats) -> Floats:
-    """Return the probabilities of logits (n, 10) or (10,), computed in place."""
-    logits -= np.maximum.reduce(logits, axis=-1, keepdims=True)  # the shift keeps exp from overflowing
+def _softmax(logits: Floats, largest: Floats) -> Floats:
+    """Return the probabilities of logits (n, 10) or (10,), computed in place, given the largest (n, 1) or (1,)."""
+    logits -= largest  # the shift keeps exp from overflowing
     np.exp(logits, out=logits)
     logits /= np.add.reduce(logits, axis=-1, keepdims=True)  # as .sum(), but without its wrapper: 1 us per call
     return logits

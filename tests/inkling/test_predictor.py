@@ -9,6 +9,7 @@ from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
 from inkling.predictor import Predictor
 from tests.support.bodies import image_file
+from tests.support.networks import with_digit_probe
 
 DIGITS = Path(__file__).parents[2] / "docs" / "digits"
 FILES = [DIGITS / f"{digit}.png" for digit in range(10)]
@@ -26,6 +27,20 @@ def test_images_get_the_classifiers_probabilities(predictor: Predictor, classifi
     assert (answer.version, answer.reports) == (classifier.version, ())
     assert answer.images is digits
     assert answer.model_s > 0
+
+
+def test_image_is_a_digit_from_the_threshold_on(shipped: Checkpoint, digits: Gray) -> None:
+    predictor = Predictor(Classifier(with_digit_probe(shipped), version=1))
+    answer = predictor.predict_strict(digits)
+    scores = answer.digit_scores
+    assert scores is not None
+    assert answer.are_digits(float(scores[3])) == [score >= scores[3] for score in scores.tolist()]
+    assert answer.are_digits(0) == [True] * len(digits)
+
+
+def test_version_without_a_digit_probe_does_not_say_what_is_a_digit(checkpoint: Checkpoint, digits: Gray) -> None:
+    answer = Predictor(Classifier(checkpoint, version=1)).predict_strict(digits)
+    assert (answer.digit_scores, answer.are_digits()) == (None, None)
 
 
 def test_pictures_are_normalized_and_reported_one_by_one(predictor: Predictor) -> None:

@@ -33,17 +33,17 @@ def test_surest_reading_answers_wherever_it_stands(
         sure[2],
         replace(unsure[2], alternatives=(unsure[1], sure[2])),
     ]
-    readings, probabilities = read_each(classifier.probabilities, pictures)
+    readings, outputs = read_each(classifier.read, pictures)
     expected = [sure[0], pictures[1], sure[2], sure[2]]
     assert all(reading is item for reading, item in zip(readings, expected, strict=True))
     images = np.stack([item.pixels for item in expected])
-    np.testing.assert_array_equal(probabilities, classifier.probabilities(images))
+    np.testing.assert_array_equal(outputs.probabilities, classifier.probabilities(images))
 
 
 def test_first_reading_answers_unless_another_is_clearly_surer(classifier: Classifier, sure: list[Normalized]) -> None:
     picture = replace(sure[0], alternatives=(sure[2],))
     assert classifier.probabilities(np.stack([sure[0].pixels, sure[2].pixels])).max(axis=1).min() > 0.99
-    (reading,), _ = read_each(classifier.probabilities, [picture])
+    (reading,), _ = read_each(classifier.read, [picture])
     assert reading is picture
 
 

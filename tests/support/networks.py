@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.network.checkpoint import SHAPES, Card, Checkpoint, save
+from inkling.network.checkpoint import OPTIONAL_SHAPES, SHAPES, Card, Checkpoint, save
 from inkling.network.evaluation import Evaluation, evaluate
 from inkling.network.recipe import TUTORIAL
 
@@ -52,6 +52,16 @@ def with_random_parameters(checkpoint: Checkpoint, scale: float) -> Checkpoint:
     random = np.random.default_rng(0)
     parameters = {name: random.normal(0, scale, shape).astype(np.float32) for name, shape in SHAPES.items()}
     return save(parameters, checkpoint.card)
+
+
+def with_digit_probe(
+    checkpoint: Checkpoint, bias: float = 0.0, largest_logit: float = 0.5, seed: int = 0
+) -> Checkpoint:
+    """Return the checkpoint with a digit probe of random weights; a bias of 1e3 or -1e3 decides for all images."""
+    weights = np.random.default_rng(seed).normal(0, 0.1, OPTIONAL_SHAPES["weights/is_digit"]).astype(np.float32)
+    weights[-1] = largest_logit
+    probe = {"weights/is_digit": weights, "biases/is_digit": np.array([bias], np.float32)}
+    return save({**checkpoint.parameters, **probe}, checkpoint.card.model_copy(update={"format_version": 2}))
 
 
 def with_temperature(checkpoint: Checkpoint, temperature: float) -> Checkpoint:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.cli.progress import Progress
+from inkling.network.checkpoint import Checkpoint
 from inkling.network.classifier import Classifier
 from tests.support.command_line import InklingHere
+from tests.support.networks import with_digit_probe
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def test_json_is_one_object_per_image(
     probabilities = classifier.probabilities(digits[: len(files)])
     for line, file, row in zip(result.stdout.splitlines(), files, probabilities, strict=True):
         prediction = json.loads(line)
-        assert list(prediction) == ["file", "digit", "confidence", "probabilities"]
+        assert list(prediction)[:4] == ["file", "digit", "confidence", "probabilities"]
         assert prediction["file"] == str(file)
         assert prediction["digit"] == row.argmax()
         assert np.float32(prediction["confidence"]) == row.max()
@@ -60,7 +62,7 @@ def test_csv_is_a_table_with_a_header(
     result = inkling_here("predict", "--csv", *files)
     assert (result.returncode, result.stderr) == (0, "")
     header, *rows = csv.reader(io.StringIO(result.stdout))
-    assert header == ["file", "digit", "confidence", *(f"p{digit}" for digit in range(10)), "warnings"]
+    assert header == ["file", "digit", "confidence", *(f"p{digit}" for digit in range(10)), "warnings", "is_digit"]
     for row, file, expected in zip(rows, files, classifier.probabilities(digits[: len(files)]), strict=True):
         assert row[:2] == [str(file), str(expected.argmax())]
         np.testing.assert_array_equal(np.array(row[3:13], np.float32), expected)
@@ -71,6 +73,25 @@ def test_csv_quotes_names_and_holds_the_warnings(inkling_here: InklingHere, fain
     _, row = csv.reader(io.StringIO(inkling_here("predict", "--csv", "--fit", "mnist", faint).stdout))
     assert row[0] == str(faint)
     assert "the contrast is" in row[13]
+
+
+@pytest.mark.parametrize("bias", [1e3, -1e3, None])
+def test_every_output_says_whether_it_is_a_digit_if_the_version_can(
+    inkling_here: InklingHere, files: list[Path], tmp_path: Path, checkpoint: Checkpoint, bias: float | None
+) -> None:
+    is_digit = None if bias is None else bias > 0
+    probed = checkpoint if bias is None else with_digit_probe(checkpoint, bias)
+    (tmp_path / "probed.safetensors").write_bytes(probed.content)
+    named = [files[0], "--checkpoint", tmp_path / "probed.safetensors"]
+    text = inkling_here("predict", *named).stdout.strip()
+    assert text.endswith(", but it looks like no digit" if is_digit is False else ")")
+    prediction = json.loads(inkling_here("predict", "--json", *named).stdout)
+    assert (prediction.get("is_digit"), "digit_score" in prediction) == (is_digit, is_digit is not None)
+    _, row = csv.reader(io.StringIO(inkling_here("predict", "--csv", *named).stdout))
+    assert row[14] == {True: "true", False: "false", None: ""}[is_digit]
+    assert json.loads(inkling_here("predict", "--json", *named, "--digit-threshold", "0").stdout).get("is_digit") in (
+        (True, None)[is_digit is None],
+    )
 
 
 @pytest.mark.parametrize("option", ["--json", "--csv"])

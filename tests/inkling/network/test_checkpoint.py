@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inkling.errors import CheckpointError
-from inkling.network.checkpoint import MAX_CHECKPOINT_BYTES, SHAPES, Card, Checkpoint, load, save
+from inkling.network.checkpoint import MAX_CHECKPOINT_BYTES, OPTIONAL_SHAPES, SHAPES, Card, Checkpoint, load, save
 from tests.support.checkpoint_files import with_card, with_card_fields, with_header
-from tests.support.networks import make_card, make_checkpoint, random_parameters
+from tests.support.networks import make_card, make_checkpoint, random_parameters, with_digit_probe
 
 
 def with_arrays(**changes: NDArray[Any] | None) -> bytes:
@@ -35,6 +35,29 @@ def test_saved_network_is_loaded_bit_for_bit() -> None:
     for name, array in parameters.items():
         assert loaded.parameters[name].dtype == np.float32
         np.testing.assert_array_equal(loaded.parameters[name], array)
+
+
+def test_digit_probe_is_saved_with_the_network_and_may_be_missing(checkpoint: Checkpoint) -> None:
+    saved = with_digit_probe(checkpoint)
+    assert saved.parameters.keys() == SHAPES.keys() | OPTIONAL_SHAPES.keys()
+    assert saved.card.format_version == 2
+    for version in (1, 2):
+        assert load(with_card_fields(checkpoint.content, format_version=version)).parameters.keys() == SHAPES.keys()
+
+
+@pytest.mark.parametrize("missing", OPTIONAL_SHAPES)
+def test_half_a_digit_probe_is_refused(checkpoint: Checkpoint, missing: str) -> None:
+    parameters = {**with_digit_probe(checkpoint).parameters}
+    del parameters[missing]
+    with pytest.raises(CheckpointError, match=rf"holds .*, expected .*{missing}"):
+        save(parameters, make_card())
+
+
+@pytest.mark.parametrize("value", [np.zeros(384, np.float32), np.zeros(385), np.full(385, np.nan, np.float32)])
+def test_wrong_digit_probe_is_refused(checkpoint: Checkpoint, value: NDArray[Any]) -> None:
+    parameters = {**with_digit_probe(checkpoint).parameters, "weights/is_digit": value}
+    with pytest.raises(CheckpointError, match="weights/is_digit "):
+        save(parameters, make_card())
 
 
 def test_digest_is_the_sha256_of_the_file(checkpoint: Checkpoint) -> None:
@@ -180,9 +203,9 @@ def test_card_that_is_no_json_object_is_refused(checkpoint: Checkpoint, text: st
         load(with_card(checkpoint.content, text))
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, [], {}])
+@pytest.mark.parametrize("version", [0, 3, "1", None, [], {}])
 def test_card_of_another_format_version_is_refused(checkpoint: Checkpoint, version: Any) -> None:
-    with pytest.raises(CheckpointError, match=r"format version is .*, expected 1"):
+    with pytest.raises(CheckpointError, match=r"format version is .*, expected 1 or 2"):
         load(with_card_fields(checkpoint.content, format_version=version))
 
 

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from inkling.errors import CheckpointError
 from inkling.network.checkpoint import SHAPES, Checkpoint, save
 from inkling.network.classifier import Classifier
-from inkling.network.forward import forward
-from tests.support.networks import with_random_parameters, with_temperature
+from inkling.network.forward import forward, sigmoid
+from tests.support.networks import with_digit_probe, with_random_parameters, with_temperature
 
 
 @pytest.fixture(scope="module")
@@ -102,4 +102,55 @@ def test_temperature_divides_the_logits(shipped: Checkpoint, digits: NDArray[np.
 def test_temperature_too_small_for_float32_is_refused_without_a_warning(shipped: Checkpoint) -> None:
     classifier = Classifier(with_temperature(shipped, 1e-42), version=1)
     with pytest.raises(CheckpointError, match="expected 1"):
+        classifier.self_check()
+
+
+# the digit probe
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_digit_score_is_the_probes_logistic_regression_whatever_the_temperature(
+    shipped: Checkpoint, digits: NDArray[np.uint8], temperature: float
+) -> None:
+    # given
+    probed = with_digit_probe(with_temperature(shipped, temperature), bias=-1.0)
+    p = {name: array.astype(np.float64) for name, array in probed.parameters.items()}
+    # when
+    scores = Classifier(probed, version=1).read(digits).digit_scores
+    # then
+    layer_1 = sigmoid(digits.reshape(-1, 784) / 255 @ p["weights/h1"] + p["biases/b1"])
+    layer_2 = sigmoid(layer_1 @ p["weights/h2"] + p["biases/b2"])
+    logits = layer_2 @ p["weights/out"] + p["biases/out"]
+    features = np.concatenate([layer_1, layer_2, logits.max(axis=1, keepdims=True)], axis=1)
+    assert scores is not None
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, sigmoid(features @ p["weights/is_digit"] + p["biases/is_digit"]), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 1025, 3000])
+def test_image_gets_the_same_digit_score_in_a_batch_of_any_size(
+    shipped: Checkpoint, noise: NDArray[np.uint8], digits: NDArray[np.uint8], size: int
+) -> None:
+    classifier = Classifier(with_digit_probe(shipped), version=1)
+    images = np.concatenate([digits, noise])[:size]
+    scores = classifier.read(images).digit_scores
+    assert scores is not None
+    for i in {0, size // 2, size - 1}:
+        alone = classifier.read(images[i : i + 1]).digit_scores
+        assert alone is not None
+        np.testing.assert_allclose(scores[i], alone[0], rtol=1e-5, atol=1e-6)  # as for the probabilities
+
+
+def test_probabilities_do_not_depend_on_the_digit_probe(shipped: Checkpoint, digits: NDArray[np.uint8]) -> None:
+    without = {name: array for name, array in shipped.parameters.items() if name in SHAPES}
+    plain, probed = Classifier(save(without, shipped.card), 1), Classifier(with_digit_probe(shipped), 1)
+    assert plain.read(digits).digit_scores is None
+    assert plain.read(np.concatenate([digits] * 100)).digit_scores is None
+    np.testing.assert_array_equal(plain.probabilities(digits), probed.probabilities(digits))
+
+
+def test_digit_probe_that_overflows_is_refused_without_a_warning(shipped: Checkpoint) -> None:
+    probe = {"weights/is_digit": np.full(385, 3e38, np.float32), "biases/is_digit": np.full(1, -3e38, np.float32)}
+    classifier = Classifier(save({**shipped.parameters, **probe}, shipped.card), version=1)
+    with pytest.raises(CheckpointError, match="its digit scores are"):
         classifier.self_check()
