@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
 from pydantic.json_schema import SkipJsonSchema
 
-from inkling.network.evaluation import DigitScore, Evaluation
+from inkling.network.evaluation import DigitScore, Evaluation, SingleView
 from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe, RecipeName
 from inkling.registry.records import MAX_ID, MeasuredBy, PromotePolicy, RunState
 
@@ -223,6 +223,9 @@ class ServedMetrics(_Answer):
     calibration_error: float | None = Field(None, description="expected calibration error over 15 bins of confidence")
     uncalibrated_error: float | None = Field(
         None, description="calibration error before the temperature was fitted; null if it was not measured"
+    )
+    single_view: SingleView | None = Field(
+        None, description="the scores without the views of unsure images; null if the version has no views"
     )
     digits: list[DigitScore] | None = Field(None, description="the scores of each digit, 0 to 9")
     confusion_matrix: list[list[int]] | None = Field(None, description="[true digit][digit read] -> images")

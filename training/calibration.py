@@ -1,7 +1,11 @@
-"""The calibration temperature: one number that makes a network's confidence match its accuracy."""
+"""The calibration: temperatures that make a network's confidence match its accuracy, and whether it reads in views."""
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inkling.network.evaluation import cross_entropy
+from inkling.network.forward import softmax
+from inkling.network.views import CONFIDENCE, Views
 
 COLDEST, HOTTEST = 0.1, 10.0
 
@@ -26,3 +30,27 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> f
         middle = (low + high) / 2
         low, high = (middle, high) if slope(middle) < 0 else (low, middle)
     return 2 / (low + high)
+
+
+def fit_views(
+    first_logits: NDArray[np.float32], mean_logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: float
+) -> Views | None:
+    """Return the views for unsure images, with a temperature fitted to these; None if they do not lower the loss.
+
+    A network that learned from shifted images reads their shifts as well as the images. Another one, as the tutorial's,
+    reads them worse, and must answer from the image alone.
+
+    Args:
+        first_logits: of held-out images, (n, 10).
+        mean_logits: of the views of the same images, (n, 10).
+        labels: (n,).
+        temperature: the one of the first reading.
+    """
+    probabilities = softmax(first_logits / np.float32(temperature))
+    is_unsure = probabilities.max(axis=1) < CONFIDENCE
+    if not is_unsure.any():
+        return None
+    mean_logits, labels = mean_logits[is_unsure], labels[is_unsure]
+    views = Views(temperature=fit_temperature(mean_logits, labels))
+    reread = softmax(mean_logits / np.float32(views.temperature))
+    return views if cross_entropy(reread, labels) < cross_entropy(probabilities[is_unsure], labels) else None

@@ -6,31 +6,41 @@ from inkling.mnist import Dataset
 from inkling.network.checkpoint import Card, Checkpoint, save, verify
 from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
-from training.calibration import fit_temperature
-from training.predictions import predict, predict_logits
+from training.calibration import fit_temperature, fit_views
+from training.predictions import predict, predict_logits, predict_mean_logits, predict_served
 from training.snapshot import Parameters
 
 
 def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> Checkpoint:
     """Calibrate a trained network on the held-out images, evaluate it on the test images, and return its checkpoint.
 
+    Whether it reads unsure images in views is decided on the held-out images, too.
+
     Raises:
         CheckpointError: a parameter is not finite.
     """
     verify(parameters)  # before the evaluation, which cannot score NaN
     _, validation = dataset.hold_out(recipe.validation_size)
-    temperature = 1.0
+    temperature, views = 1.0, None
     if len(validation):
-        temperature = fit_temperature(predict_logits(validation.images, parameters), validation.labels)
+        logits = predict_logits(validation.images, parameters)
+        temperature = fit_temperature(logits, validation.labels)
+        mean_logits = predict_mean_logits(validation.images, parameters)
+        views = fit_views(logits, mean_logits, validation.labels, temperature)
     test = dataset.test
+    single_view = predict(test.images, parameters, temperature)
     card = Card(
         recipe=recipe,
         dataset=dataset.name,
         dataset_digest=dataset.digest,
         evaluation=evaluate(
-            predict(test.images, parameters, temperature), test.labels, uncalibrated=predict(test.images, parameters)
+            predict_served(test.images, parameters, temperature, views),
+            test.labels,
+            uncalibrated=predict(test.images, parameters),
+            single_view=single_view if views else None,
         ),
         temperature=temperature,
+        views=views,
         libraries={name: version(name) for name in ("tensorflow", "keras", "numpy")},
     )
     return save(parameters, card)

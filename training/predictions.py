@@ -5,6 +5,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from inkling.digit import NUM_PIXELS
+from inkling.network.views import SHIFTS, Views, shifted
 from training.model import logits
 from training.snapshot import Parameters
 from training.trainer import scale
@@ -14,6 +15,27 @@ def predict(images: NDArray[np.uint8], parameters: Parameters, temperature: floa
     """Return the probabilities (n, 10) for images (n, 28, 28)."""
     probabilities: NDArray[np.float32] = tf.nn.softmax(predict_logits(images, parameters) / temperature).numpy()
     return probabilities
+
+
+def predict_served(
+    images: NDArray[np.uint8], parameters: Parameters, temperature: float, views: Views | None
+) -> NDArray[np.float32]:
+    """Return the probabilities (n, 10) for images (n, 28, 28), read as a version with these would."""
+    probabilities = predict(images, parameters, temperature)
+    if views is None:
+        return probabilities
+    is_unsure = probabilities.max(axis=1) < views.below
+    reread = tf.nn.softmax(predict_mean_logits(images[is_unsure], parameters) / views.temperature).numpy()
+    served = probabilities.copy()
+    served[is_unsure] = reread
+    return served
+
+
+def predict_mean_logits(images: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.float32]:
+    """Return the mean logits (n, 10) of all views, before the temperature, for images (n, 28, 28)."""
+    each = [predict_logits(shifted(images, *shift), parameters) for shift in SHIFTS]
+    mean: NDArray[np.float32] = np.mean(each, axis=0, dtype=np.float32)
+    return mean
 
 
 def predict_logits(images: NDArray[np.uint8], parameters: Parameters) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from inkling.mnist import Split
 from inkling.network.checkpoint import Checkpoint, load
 from inkling.registry.records import Comparison, Decision, PromotePolicy
 from inkling.registry.versions import DecisionRule
-from training.predictions import predict
+from training.predictions import predict_served
 
 SIGNIFICANCE = 0.05
 MAX_RECALL_LOSS = 0.03
@@ -91,5 +91,7 @@ def decide_on(comparison: Comparison) -> Decision:
 
 
 def _is_correct(checkpoint: Checkpoint, split: Split) -> NDArray[np.bool_]:
-    correct: NDArray[np.bool_] = predict(split.images, checkpoint.parameters).argmax(axis=1) == split.labels
+    card = checkpoint.card
+    probabilities = predict_served(split.images, checkpoint.parameters, card.temperature, card.views)
+    correct: NDArray[np.bool_] = probabilities.argmax(axis=1) == split.labels
     return correct

@@ -15,7 +15,7 @@ from inkling.mnist import Split
 from inkling.mnist_download import load_or_download
 from inkling.network import checkpoint as checkpoints
 from inkling.network.checkpoint import Checkpoint
-from inkling.network.evaluation import Evaluation, evaluate
+from inkling.network.evaluation import Evaluation
 
 commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -52,7 +52,7 @@ def measure_accuracy(
         _prepare_report(report)
     predictor = load_predictor(settings, checkpoint)
     test = load_or_download(settings.mnist_dir, settings.data_dir).test
-    _print_scores(evaluate(predictor.predict_strict(test.images).probabilities, test.labels))
+    _print_scores(predictor.classifier.evaluate(test.images, test.labels))
     if report is not None:
         _write_report(report, predictor.classifier.checkpoint, compared, test)
     return 0
@@ -63,6 +63,11 @@ def _print_scores(evaluation: Evaluation) -> None:
     print(f"Test Accuracy: {evaluation.accuracy:f} ({evaluation.correct} of {evaluation.total})")
     print(f"95 % interval: {low:.4f} to {high:.4f}")
     print(f"loss: {evaluation.loss:.4f} nats per image, calibration error: {evaluation.calibration_error:.4f}")
+    if single := evaluation.single_view:
+        print(
+            f"without the views of unsure images: {single.accuracy:f} ({single.correct} of {evaluation.total}), "
+            f"loss: {single.loss:.4f}, calibration error: {single.calibration_error:.4f}"
+        )
     for score in evaluation.digits:
         print(f"digit {score.digit}: precision {score.precision:.4f}, recall {score.recall:.4f}, {score.count} images")
 

@@ -122,10 +122,13 @@ def _digit_scores(measured: Measurements) -> list[list[str]]:
 
 
 def _calibration(measured: Measurements) -> list[list[str]]:
-    temperature = measured.checkpoint.card.temperature
+    card = measured.checkpoint.card
+    rows = [("before", 1, measured.uncalibrated), ("after", card.temperature, measured.single_view)]
+    if card.views:
+        rows.append(("with views of unsure images", card.views.temperature, measured.scored))
     return [
         [title, f"{value:.4f}", f"{scored.evaluation.calibration_error:.4f}", f"{scored.evaluation.loss:.4f}"]
-        for title, value, scored in (("before", 1, measured.uncalibrated), ("after", temperature, measured.scored))
+        for title, value, scored in rows
     ]
 
 

@@ -25,7 +25,7 @@ def card_charts(measured: Measurements) -> dict[str, bytes]:
     labels = measured.test.labels
     panels = [
         ("Before: temperature 1", measured.uncalibrated.probabilities, labels),
-        (f"After: temperature {measured.checkpoint.card.temperature:.4f}", measured.scored.probabilities, labels),
+        (f"After: temperature {measured.checkpoint.card.temperature:.4f}", measured.single_view.probabilities, labels),
     ]
     confusion_matrix = measured.scored.evaluation.confusion_matrix
     charts = {

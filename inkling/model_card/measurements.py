@@ -22,7 +22,7 @@ from inkling.model_card.predictions import (
 )
 from inkling.network.checkpoint import Checkpoint, save
 from inkling.network.classifier import Classifier
-from inkling.network.evaluation import Evaluation, evaluate
+from inkling.network.evaluation import Evaluation
 from inkling.vision.image_files import decode_picture
 
 UNCORRUPTED = "none"
@@ -40,8 +40,7 @@ class Scored:
 
     @classmethod
     def of(cls, classifier: Classifier, test: Split) -> "Scored":
-        probabilities = classifier.probabilities(test.images)
-        return cls(probabilities, evaluate(probabilities, test.labels))
+        return cls(classifier.probabilities(test.images), classifier.evaluate(test.images, test.labels))
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,8 @@ class Measurements:
     compared: Checkpoint | None
     test: Split
     scored: Scored
-    uncalibrated: Scored  # with temperature 1
+    single_view: Scored  # without the views of unsure images
+    uncalibrated: Scored  # the same with temperature 1
     corruptions: list[CorruptionScore]  # the first is UNCORRUPTED
     files: list[FileScore]
     drawings: DrawingResults
@@ -125,13 +125,14 @@ def measure(
     """
     classifier = Classifier(checkpoint, version=0)
     other = Classifier(compared, version=0) if compared else None
-    uncalibrated = save(checkpoint.parameters, checkpoint.card.model_copy(update={"temperature": 1.0}))
+    uncalibrated = save(checkpoint.parameters, checkpoint.card.model_copy(update={"temperature": 1.0, "views": None}))
     log(f"scoring {len(test)} test images")
     return Measurements(
         checkpoint=checkpoint,
         compared=compared,
         test=test,
         scored=Scored.of(classifier, test),
+        single_view=Scored.of(classifier.single_view(), test),
         uncalibrated=Scored.of(Classifier(uncalibrated, version=0), test),
         corruptions=_score_corruptions(classifier, other, test, log),
         files=_score_files(classifier, test[:in_files], log),

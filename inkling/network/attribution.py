@@ -6,6 +6,7 @@ multiplied by the difference of the two. The contributions add up to the differe
 proposition 1).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from inkling.digit import SIDE
 from inkling.network.classifier import Classifier
-from inkling.network.forward import sigmoid
+from inkling.network.forward import logits, sigmoid, softmax
+from inkling.network.views import SHIFTS, shifted_weights
 
 NODES = 384
 """Points of the path where the gradient is computed, by the Gauss-Legendre rule.
@@ -34,8 +36,9 @@ class Explanation:
     """The attribution of one digit's logit on one image, in nats.
 
     A logit is centered (the mean of the ten is subtracted), because probabilities determine only the differences of
-    logits, and it is divided by the card's temperature. A background pixel contributes 0, because it is the same in the
-    blank image: evidence against a digit is always foreground.
+    logits, and it is divided by the card's temperature, the one of its views if the image was read in them. A
+    background pixel contributes 0, because it is the same in the blank image: evidence against a digit is always
+    foreground.
     """
 
     digit: int
@@ -51,25 +54,44 @@ class Explanation:
 def explain(classifier: Classifier, image: NDArray[np.uint8], digit: int) -> Explanation:
     """Return the contributions of an image (28, 28), 0 background to 255 foreground, to the logit of `digit`.
 
+    If the version reads the image in views, the logit is the mean of theirs, and so are the contributions: integrated
+    gradients are linear in the function (the paper's section 5).
+
     In double precision, so that no weights that a checkpoint can hold overflow or cancel.
     """
     p = {name: array.astype(np.float64) for name, array in classifier.checkpoint.parameters.items()}
-    temperature = classifier.checkpoint.card.temperature
-    path, averaging = _path()
+    card = classifier.checkpoint.card
     x = image.reshape(-1) / 255  # (784,)
+    is_unsure = card.views and softmax(logits(x, p) / card.temperature).max() < card.views.below
+    if card.views is None or not is_unsure:
+        return _explain(x, p, card.temperature, digit)
+    views = [
+        _explain(x, {**p, "weights/h1": shifted_weights(p["weights/h1"], *shift)}, card.views.temperature, digit)
+        for shift in SHIFTS
+    ]
+    return Explanation(
+        digit,
+        float(np.mean([view.logit for view in views])),
+        float(np.mean([view.baseline_logit for view in views])),
+        np.mean([view.contributions for view in views], axis=0),
+    )
+
+
+def _explain(x: Array, p: Mapping[str, Array], temperature: float, digit: int) -> Explanation:
+    path, averaging = _path()
 
     # Along the path the image is only scaled, and so is its product with the first weights.
     layer_1 = sigmoid(path[:, np.newaxis] * (x @ p["weights/h1"]) + p["biases/b1"])  # (nodes, 128)
     layer_2 = sigmoid(layer_1 @ p["weights/h2"] + p["biases/b2"])  # (nodes, 256)
     weights = p["weights/out"][:, digit] - p["weights/out"].mean(axis=1)  # (256,), for the centered logit
-    logits = (layer_2 @ weights + p["biases/out"][digit] - p["biases/out"].mean()) / temperature  # (nodes,)
+    along = (layer_2 @ weights + p["biases/out"][digit] - p["biases/out"].mean()) / temperature  # (nodes,), the logit
 
     d_2 = weights * layer_2 * (1 - layer_2)  # (nodes, 256); the derivative of sigmoid s is s (1 - s)
     d_1 = d_2 @ p["weights/h2"].T * layer_1 * (1 - layer_1)  # (nodes, 128)
     gradient = p["weights/h1"] @ (averaging @ d_1) / temperature  # (784,), averaged along the path
 
     contributions = x * gradient + 0.0  # + 0.0 turns -0.0 into 0.0
-    return Explanation(digit, float(logits[-1]), float(logits[0]), contributions.reshape(SIDE, SIDE))
+    return Explanation(digit, float(along[-1]), float(along[0]), contributions.reshape(SIDE, SIDE))
 
 
 @cache

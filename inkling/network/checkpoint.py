@@ -18,6 +18,7 @@ from inkling.errors import CheckpointError
 from inkling.file_kinds import file_kind
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
+from inkling.network.views import Views
 
 FORMAT_VERSION = 2
 READ_FORMAT_VERSIONS = (1, 2)
@@ -60,6 +61,7 @@ class Card(BaseModel):
     dataset_digest: str = Field(description="SHA-256 over the SHA-256 of the four files")
     evaluation: Evaluation = Field(description="on the test images")
     temperature: float = Field(1.0, gt=0, le=100, allow_inf_nan=False, description="divides the logits")
+    views: Views | None = Field(None, description="how it reads images that it is not sure of; null: as all others")
     libraries: dict[str, str] = Field(description="versions of the libraries that trained it")
 
 

@@ -1,6 +1,6 @@
 """The classifier: one checkpoint's forward pass, folded so that it takes less time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from inkling.digit import NUM_PIXELS, SIDE, Floats
 from inkling.errors import CheckpointError
-from inkling.network.checkpoint import Checkpoint
+from inkling.network.checkpoint import Checkpoint, save
 from inkling.network.digit_probe import DigitProbe
+from inkling.network.evaluation import Evaluation, evaluate
+from inkling.network.views import SHIFTS, Views, shifted_weights
 
 CHUNK = 1024
 """Images per matrix multiplication; more take more memory and are not faster."""
@@ -36,9 +38,11 @@ class Classifier:
     def __init__(self, checkpoint: Checkpoint, version: int) -> None:
         self.checkpoint = checkpoint
         self.version = version
-        self._layers = _fold(checkpoint)
+        parameters, card = checkpoint.parameters, checkpoint.card
+        self._layers = _fold(parameters, card.temperature)
         self._single_image_layers = [(*weights, np.tile(bias, (2, 1))) for *weights, bias in self._layers]
         self._probe = DigitProbe.of(checkpoint)
+        self._views = _FoldedViews(parameters, card.views) if card.views else None
 
     def read(self, images: NDArray[np.uint8]) -> Outputs:
         """Read images (n, 28, 28), 0 background to 255 foreground, n at least 1.
@@ -57,6 +61,18 @@ class Classifier:
         """Return the probabilities (n, 10) of images, as `read` does."""
         return self.read(images).probabilities
 
+    def single_view(self) -> "Classifier":
+        """Return the classifier that reads every image once, whatever its confidence: this one if it has no views."""
+        if self._views is None:
+            return self
+        card = self.checkpoint.card.model_copy(update={"views": None})
+        return Classifier(save(self.checkpoint.parameters, card), self.version)
+
+    def evaluate(self, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Evaluation:
+        """Return the scores on images (n, 28, 28) with labels (n,); those of a single view, too, if there are views."""
+        first = None if self._views is None else self.single_view().probabilities(images)
+        return evaluate(self.probabilities(images), labels, single_view=first)
+
     def self_check(self) -> None:
         """Classify a few random images, before a version is served.
 
@@ -66,6 +82,9 @@ class Classifier:
         images = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE), np.uint8)
         with np.errstate(all="ignore"):  # an overflow is reported below
             probabilities, scores = self.read(images)
+            if self._views is not None:
+                views = self._views.probabilities(images.reshape(-1, NUM_PIXELS).astype(np.float32))
+                probabilities = np.concatenate([probabilities, views])
         sums = probabilities.sum(axis=1)
         if not np.allclose(sums, 1.0, atol=1e-3):
             raise CheckpointError(f"its probabilities add up to {sums.tolist()}, expected 1")
@@ -81,6 +100,9 @@ class Classifier:
 
         Operations are in place where possible: allocating for a large batch costs as much as computing it. For a single
         image the biases have two rows: adding two rows takes 0.3 us, broadcasting one row to two 0.9.
+
+        If the version has views, the images that it is not sure of are read again. Which ones these are, and what is
+        read then, depends on no other image of the batch either: for the same two reasons.
         """
         (top, bottom, b1), (w2, b2), (w3, b3) = self._single_image_layers if len(flat) == 1 else self._layers
         x = np.empty((max(len(flat), 2), NUM_PIXELS), np.float32)
@@ -95,18 +117,72 @@ class Classifier:
         logits: Floats = tanh_2 @ w3  # (n, 10)
         logits += b3
         if len(flat) > 1:
-            return self._outputs(tanh_1, tanh_2, logits)
-        probabilities, score = self._outputs(tanh_1[0], tanh_2[0], logits[0])
+            outputs, sums = self._outputs(tanh_1, tanh_2, logits)
+            if self._views is not None:
+                self._views.read_again(x, sums, outputs.probabilities)
+            return outputs
+        (probabilities, score), sums = self._outputs(tanh_1[0], tanh_2[0], logits[0])
+        if self._views is not None and sums[0] > self._views.unsure_sum:
+            probabilities = self._views.probabilities(x)[0]
         return Outputs(probabilities[np.newaxis], None if score is None else score[np.newaxis])
 
-    def _outputs(self, tanh_1: Floats, tanh_2: Floats, logits: Floats) -> Outputs:
-        """Return the outputs for images, or of one without the first axis: NumPy's scalars are faster than arrays."""
+    def _outputs(self, tanh_1: Floats, tanh_2: Floats, logits: Floats) -> tuple[Outputs, Floats]:
+        """Return the outputs for images, or of one without the first axis: NumPy's scalars are faster than arrays.
+
+        And the inverse confidences (n, 1), or (1,).
+        """
         largest: Floats = np.maximum.reduce(logits, axis=-1, keepdims=True)  # (n, 1)
         score = None if self._probe is None else self._probe.scores(tanh_1, tanh_2, largest[..., 0])
-        return Outputs(_softmax(logits, largest), score)
+        sums = _softmax(logits, largest)
+        return Outputs(logits, score), sums
 
 
-def _fold(checkpoint: Checkpoint) -> list[tuple[Floats, ...]]:
+class _FoldedViews:
+    """The second reading of images that the first one is not sure of: the mean logits of their views.
+
+    The weights of the first layer are shifted instead of the images, once per version.
+    """
+
+    def __init__(self, parameters: Mapping[str, Floats], views: Views) -> None:
+        self.unsure_sum = np.float32(1 / views.below)
+        """The inverse of the confidence below which an image is read in views."""
+        _, self._second, self._last = _fold(parameters, views.temperature)
+        first = [
+            _fold({**parameters, "weights/h1": shifted_weights(parameters["weights/h1"], *shift)}, 1.0)[0]
+            for shift in SHIFTS
+        ]
+        self._first = [np.concatenate(arrays, axis=-1) for arrays in zip(*first, strict=True)]
+
+    def read_again(self, x: Floats, sums: Floats, probabilities: Floats) -> None:
+        """Replace the probabilities (n, 10) of those of images (n, 784) that are unsure by their sums (n, 1)."""
+        unsure = np.flatnonzero(sums > self.unsure_sum)
+        if len(unsure):
+            probabilities[unsure] = self.probabilities(x[unsure])
+
+    def probabilities(self, x: Floats) -> Floats:
+        """Return the probabilities (n, 10) of images (n, 784), of 0 to 255.
+
+        The output layer is linear, so it reads the mean of the views' activations.
+        """
+        if len(x) == 1:
+            return self.probabilities(np.repeat(x, 2, axis=0))[:1]  # as in `Classifier._forward`
+        (top, bottom, b1), (w2, b2), (w3, b3) = self._first, self._second, self._last
+        tanh_1 = x[:, :HALF] @ top  # (n, 5 * 128)
+        tanh_1 += x[:, HALF:] @ bottom
+        tanh_1 += b1
+        np.tanh(tanh_1, out=tanh_1)
+        tanh_2 = tanh_1.reshape(-1, len(w2)) @ w2  # (n * 5, 256)
+        tanh_2 += b2
+        np.tanh(tanh_2, out=tanh_2)
+        mean = tanh_2.reshape(len(x), len(SHIFTS), -1).sum(axis=1)  # (n, 256)
+        mean /= len(SHIFTS)
+        logits: Floats = mean @ w3  # (n, 10)
+        logits += b3
+        _softmax(logits, np.maximum.reduce(logits, axis=-1, keepdims=True))
+        return logits
+
+
+def _fold(parameters: Mapping[str, Floats], temperature: float) -> list[tuple[Floats, ...]]:
     """Return the weights and biases of the three layers with every constant folded into them.
 
     That saves a third of the forward pass. With sigmoid(x) = 0.5 + 0.5 tanh(x / 2), tanh_1 and tanh_2 for the tanh in
@@ -118,21 +194,25 @@ def _fold(checkpoint: Checkpoint) -> list[tuple[Floats, ...]]:
 
     The first layer's weights come in two halves, for the upper and the lower half of the pixels.
     """
-    p = {name: array.astype(np.float64) for name, array in checkpoint.parameters.items()}
-    temperature = np.float64(np.float32(checkpoint.card.temperature))
+    p = {name: array.astype(np.float64) for name, array in parameters.items()}
+    divisor = np.float64(np.float32(temperature))
     w1, w2, w3 = p["weights/h1"] / 510, p["weights/h2"] / 4, p["weights/out"] / 2
     layers = [
         (w1[:HALF], w1[HALF:], p["biases/b1"] / 2),
         (w2, p["biases/b2"] / 2 + w2.sum(axis=0)),
-        (w3 / temperature, (p["biases/out"] + w3.sum(axis=0)) / temperature),
+        (w3 / divisor, (p["biases/out"] + w3.sum(axis=0)) / divisor),
     ]
     with np.errstate(over="ignore"):  # `self_check` reports an overflow
         return [tuple(array.astype(np.float32) for array in layer) for layer in layers]
 
 
 def _softmax(logits: Floats, largest: Floats) -> Floats:
-    """Return the probabilities of logits (n, 10) or (10,), computed in place, given the largest (n, 1) or (1,)."""
+    """Turn logits (n, 10) or (10,) into probabilities, in place, given the largest (n, 1) or (1,) of each row.
+
+    Returns the sums that divided them, shaped as `largest`: the inverse confidences, as the largest term is 1.
+    """
     logits -= largest  # the shift keeps exp from overflowing
     np.exp(logits, out=logits)
-    logits /= np.add.reduce(logits, axis=-1, keepdims=True)  # as .sum(), but without its wrapper: 1 us per call
-    return logits
+    sums: Floats = np.add.reduce(logits, axis=-1, keepdims=True)  # as .sum(), but without its wrapper: 1 us per call
+    logits /= sums
+    return sums

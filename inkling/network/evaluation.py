@@ -27,6 +27,17 @@ class DigitScore(BaseModel):
     recall: Share = Field(description="share of the images of this digit that are read as it; 0 if there are none")
 
 
+class SingleView(BaseModel):
+    """Scores of the first reading of each image, of a version that reads unsure images in views."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    accuracy: Share = Field(description="correct / total, 0 to 1")
+    correct: Integer = Field(ge=0, description="test images read correctly")
+    loss: Number = Field(ge=0, description="mean cross-entropy, in nats per image")
+    calibration_error: Share = Field(description="expected calibration error over 15 bins of confidence")
+
+
 class Evaluation(BaseModel):
     """Scores that agree with each other: those of a file that contradict its confusion matrix are refused."""
 
@@ -40,6 +51,9 @@ class Evaluation(BaseModel):
     calibration_error: Share = Field(description="expected calibration error over 15 bins of confidence")
     uncalibrated_error: Share | None = Field(
         None, description="calibration error before the temperature was fitted; null if it was not measured"
+    )
+    single_view: SingleView | None = Field(
+        None, description="the scores without the views of unsure images; null if the version has no views"
     )
     digits: list[DigitScore] = Field(description="the scores of each digit, 0 to 9")
     confusion_matrix: list[list[Integer]] = Field(description="[true digit][digit read] -> images")
@@ -64,6 +78,10 @@ class Evaluation(BaseModel):
                 f"accuracy is {self.accuracy:g} in the interval {low:g} to {high:g}; "
                 f"correct / total is {self.correct / self.total:g}"
             )
+        if (single := self.single_view) and not _are_near(single.accuracy, single.correct / self.total):
+            raise ValueError(
+                f"single_view.accuracy is {single.accuracy:g}; correct / total is {single.correct / self.total:g}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -86,29 +104,49 @@ class ConfidenceBins(NamedTuple):
 
 
 def evaluate(
-    probabilities: NDArray[np.float32], labels: NDArray[np.uint8], uncalibrated: NDArray[np.float32] | None = None
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    uncalibrated: NDArray[np.float32] | None = None,
+    single_view: NDArray[np.float32] | None = None,
 ) -> Evaluation:
     """Score probabilities, float32 (n, 10) with rows summing to 1, against labels (n,), n at least 1.
 
-    `uncalibrated` are the probabilities before the temperature was fitted.
+    `uncalibrated` are the probabilities before the temperature was fitted, `single_view` those of the first reading, if
+    there is a second one.
     """
     predicted = probabilities.argmax(axis=1)
     total = len(labels)
     correct = int((predicted == labels).sum())
     confusion = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
-    likelihood = probabilities[np.arange(total), labels].astype(np.float64)
     return Evaluation(
         accuracy=correct / total,
         correct=correct,
         total=total,
         interval_95=wilson_interval(correct, total),
-        loss=float(-np.log(np.clip(likelihood, 1e-9, 1.0)).mean()),
+        loss=cross_entropy(probabilities, labels),
         calibration_error=expected_calibration_error(probabilities, labels),
         uncalibrated_error=None if uncalibrated is None else expected_calibration_error(uncalibrated, labels),
+        single_view=None if single_view is None else _score_single_view(single_view, labels),
         digits=_digit_scores(confusion),
         confusion_matrix=confusion.tolist(),
     )
+
+
+def _score_single_view(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> SingleView:
+    correct = int((probabilities.argmax(axis=1) == labels).sum())
+    return SingleView(
+        accuracy=correct / len(labels),
+        correct=correct,
+        loss=cross_entropy(probabilities, labels),
+        calibration_error=expected_calibration_error(probabilities, labels),
+    )
+
+
+def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
+    """Return the mean cross-entropy, in nats per image, of probabilities (n, 10) with labels (n,)."""
+    likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.clip(likelihood, 1e-9, 1.0)).mean())
 
 
 def wilson_interval(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:

@@ -5,7 +5,6 @@ from pathlib import Path
 from inkling import mnist
 from inkling.network import checkpoint
 from inkling.network.classifier import Classifier
-from inkling.network.evaluation import evaluate
 from inkling.registry.quota import VersionQuota
 from inkling.registry.records import Version
 from inkling.registry.registry import Registry
@@ -32,5 +31,5 @@ def add_upload_verified(
     classifier = Classifier(uploaded, version=0)
     classifier.self_check()
     test = mnist.load_test(mnist_dir, data_dir)
-    evaluation = evaluate(classifier.probabilities(test.images), test.labels) if test else None
+    evaluation = classifier.evaluate(test.images, test.labels) if test else None
     return registry.versions.add_upload(uploaded, evaluation, quota)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from inkling.network.checkpoint import OPTIONAL_SHAPES, SHAPES, Card, Checkpoint, save
 from inkling.network.evaluation import Evaluation, evaluate
 from inkling.network.recipe import TUTORIAL
+from inkling.network.views import Views
 
 Parameters = dict[str, NDArray[np.float32]]
 
@@ -67,3 +68,9 @@ def with_digit_probe(
 def with_temperature(checkpoint: Checkpoint, temperature: float) -> Checkpoint:
     """Return the checkpoint with another temperature on its card."""
     return save(checkpoint.parameters, checkpoint.card.model_copy(update={"temperature": temperature}))
+
+
+def with_views(checkpoint: Checkpoint, temperature: float = 1.0, below: float = 0.97) -> Checkpoint:
+    """Return the checkpoint of a version that reads images in views whose first confidence is below a bound."""
+    views = Views(below=below, temperature=temperature)
+    return save(checkpoint.parameters, checkpoint.card.model_copy(update={"views": views}))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from inkling.network.evaluation import expected_calibration_error
 from tests.support.reference import softmax
-from training.calibration import COLDEST, HOTTEST, fit_temperature
+from training.calibration import COLDEST, HOTTEST, fit_temperature, fit_views
 
 
 def labels_of(probabilities: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -46,3 +46,34 @@ def test_fit_is_within_its_bounds_for_any_logits(seed: int, spread: float, count
     logits = random.normal(0, spread, (count, 10)).astype(np.float32)
     labels = random.integers(0, 10, count).astype(np.uint8)
     assert COLDEST * 0.999 <= fit_temperature(logits, labels) <= HOTTEST * 1.001
+
+
+def sampled() -> tuple[np.ndarray, np.ndarray]:
+    """Return logits (1000, 10) of a calibrated first reading that is sure of some images, and the labels."""
+    random = np.random.default_rng(5)
+    logits = random.normal(0, 4, (1000, 10)).astype(np.float32)
+    return logits, labels_of(softmax(logits.astype(np.float64)), random)
+
+
+def test_views_that_read_better_are_kept_with_a_temperature_of_their_own() -> None:
+    # given: a first reading that is often unsure, and views that add to the logit of the label
+    first, labels = sampled()
+    mean = first + 2 * np.eye(10, dtype=np.float32)[labels]
+    # when
+    views = fit_views(first, mean, labels, temperature=1.0)
+    # then
+    assert views is not None
+    is_unsure = softmax(first).max(axis=1) < views.below
+    assert views.temperature == fit_temperature(mean[is_unsure], labels[is_unsure])
+
+
+def test_views_that_read_worse_are_not_used() -> None:
+    first, labels = sampled()
+    noise = np.random.default_rng(8).normal(0, 3, first.shape).astype(np.float32)
+    assert fit_views(first, first + noise, labels, temperature=1.0) is None
+
+
+def test_network_that_is_sure_of_every_image_needs_no_views() -> None:
+    labels = np.arange(10, dtype=np.uint8)
+    first = 20 * np.eye(10, dtype=np.float32)
+    assert fit_views(first, first, labels, temperature=1.0) is None
