@@ -11,6 +11,7 @@ COPY app app
 COPY training training
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
+# What its lock names beside the dependencies: PostgreSQL's driver, and the decoder of HEIC.
 FROM python:3.12-slim AS server-packages
 COPY requirements-server.lock .
 RUN python -m venv --without-pip /venv && \

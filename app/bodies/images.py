@@ -18,7 +18,7 @@ from inkling.digit import SIDE, Gray, Images
 from inkling.errors import ImageError, TooLargeError
 from inkling.file_kinds import IMAGE_KINDS, NPY_KIND, file_kind
 from inkling.vision.fast_png import plain_png_pixels
-from inkling.vision.image_files import FORMATS, decode_image
+from inkling.vision.image_files import decode_image, refuse_other_kind
 
 
 def read_images(
@@ -139,9 +139,7 @@ def _check_file(file: bytes, name: str) -> None:
         return
     if _lacks_line_ends(file):
         raise ImageError(_LOST_LINE_ENDS)
-    kind = file_kind(file)
-    if kind is not None and kind not in IMAGE_KINDS:
-        raise ImageError(f"{name} is {kind}, expected an image: {', '.join(FORMATS)}")
+    refuse_other_kind(file, name)
 
 
 def _lacks_line_ends(file: bytes) -> bool:
@@ -184,6 +182,9 @@ _READERS: dict[str, _Reader] = {
     "image/webp": _read_file,
     "image/bmp": _read_file,
     "image/gif": _read_file,
+    "image/avif": _read_file,
+    "image/heic": _read_file,
+    "image/heif": _read_file,
     "application/json": _read_json,
     "application/octet-stream": _read_raw,
     "application/x-npy": _read_npy,
@@ -195,6 +196,8 @@ _ALIASES = {
     **dict.fromkeys(("image/x-bmp", "image/x-ms-bmp", "image/x-windows-bmp", "image/ms-bmp"), "image/bmp"),
     **dict.fromkeys(("image/x-webp",), "image/webp"),
     **dict.fromkeys(("image/x-gif",), "image/gif"),
+    **dict.fromkeys(("image/avif-sequence",), "image/avif"),
+    **dict.fromkeys(("image/heic-sequence", "image/heif-sequence", "image/x-heic", "image/x-heif"), "image/heic"),
     **dict.fromkeys(("application/npy", "application/x-numpy", "application/vnd.numpy"), "application/x-npy"),
     **dict.fromkeys(("text/json", "application/x-json"), "application/json"),
     **dict.fromkeys(("binary/octet-stream", "application/x-binary"), "application/octet-stream"),

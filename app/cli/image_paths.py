@@ -7,7 +7,7 @@ from typing import Final
 
 from app.cli.failures import CommandError
 
-SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif", ".heic", ".heif", ".hif")
 """Names of the formats that are read, for files that are not named one by one."""
 
 

@@ -37,7 +37,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="FILE",
-            help="image files (PNG, JPEG, WebP, BMP, GIF); folders, for the image files directly in them; "
+            help="image files (PNG, JPEG, WebP, BMP, GIF, AVIF, HEIC); folders, for the image files directly in them; "
             "and quoted patterns, such as 'scans/**/*.png'",
         ),
     ],

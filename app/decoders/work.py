@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from inkling.digit import Gray, Images
+from inkling.vision.formats.heif import is_heif
 from inkling.vision.formats.webp import DECODER_BYTES as WEBP_BYTES
 from inkling.vision.formats.webp import is_webp
 from inkling.vision.image_headers import claimed_pixels
@@ -14,8 +15,10 @@ PICTURE_S, PIXEL_S, BYTE_S = 2e-4, 25e-9, 5e-9
 """Seconds of CPU per picture, pixel and byte of its file, roughly: measured with photos and drawings of all sizes."""
 WORK_PIXELS, WORK_PIXEL_S = 256 * 256, 80e-9
 """The digit is searched for in at most so many pixels, which take longer."""
-PIXEL_BYTES = 5.2
-"""Memory per pixel, at most, of decoding RGBA or of normalizing."""
+HEIF_PIXEL_S = 30e-9
+"""Beyond that, in HEIC and AVIF files."""
+PIXEL_BYTES, HEIF_PIXEL_BYTES = 5.2, 11
+"""Memory per pixel, at most, of decoding RGBA or of normalizing; of a HEIC or AVIF file without tiles."""
 
 
 class Decoded(NamedTuple):
@@ -47,10 +50,14 @@ Picture = PictureFile | Gray
 def estimate_seconds(picture: Picture) -> float:
     """Return roughly the CPU time that a picture takes, if it is an ordinary one."""
     file_bytes = len(picture.content) if isinstance(picture, PictureFile) else 0
-    return PICTURE_S + PIXEL_S * picture.size + WORK_PIXEL_S * min(picture.size, WORK_PIXELS) + BYTE_S * file_bytes
+    pixel_s = PIXEL_S + HEIF_PIXEL_S if isinstance(picture, PictureFile) and is_heif(picture.content) else PIXEL_S
+    return PICTURE_S + pixel_s * picture.size + WORK_PIXEL_S * min(picture.size, WORK_PIXELS) + BYTE_S * file_bytes
 
 
 def estimate_bytes(picture: Picture) -> int:
     """Return roughly the memory that a picture takes."""
-    is_large_format = isinstance(picture, PictureFile) and is_webp(picture.content)
-    return int(picture.size * (WEBP_BYTES + 1 if is_large_format else PIXEL_BYTES))
+    pixel_bytes = PIXEL_BYTES
+    if isinstance(picture, PictureFile):
+        pixel_bytes = WEBP_BYTES + 1 if is_webp(picture.content) else pixel_bytes
+        pixel_bytes = HEIF_PIXEL_BYTES if is_heif(picture.content) else pixel_bytes
+    return int(picture.size * pixel_bytes)

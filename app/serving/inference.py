@@ -81,7 +81,7 @@ class Inference:
         if len(body) > INLINE_BODY_BYTES:
             return None
         started = time.perf_counter()
-        decode = decode_image if len(body) <= INLINE_FILE_BYTES else _decode_plain
+        decode = _decode_small if len(body) <= INLINE_FILE_BYTES else _decode_plain
         try:
             images = read_images(body, content_type, self.limits, decode)
         except _TakesTimeError:
@@ -203,6 +203,13 @@ class Inference:
 
 class _TakesTimeError(Exception):
     """A file is not so plain that it can be decoded in the event loop."""
+
+
+def _decode_small(content: bytes, max_pixels: int, name: str, **limits: int) -> Gray:
+    """Decode a small file, but not one of a video codec, which decoder processes alone open."""
+    if content[4:8] == b"ftyp":
+        raise _TakesTimeError
+    return decode_image(content, max_pixels, name, **limits)
 
 
 def _decode_plain(content: bytes, max_pixels: int, name: str, **limits: int) -> Gray:

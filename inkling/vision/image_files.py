@@ -10,14 +10,16 @@ from PIL import Image, UnidentifiedImageError
 
 from inkling.digit import SIDE, Gray
 from inkling.errors import ImageError, ImageSizeError, TooLargeError
+from inkling.file_kinds import IMAGE_KINDS, file_kind, likely_kind
 from inkling.vision.fast_png import plain_png_pixels
-from inkling.vision.formats.image_header import ImageHeader
+from inkling.vision.formats.image_header import ImageHeader, UnreadError
 from inkling.vision.gray import to_gray, to_gray_on_black
 from inkling.vision.image_headers import read_header
+from inkling.vision.pillow_decoders import open_file
 
 T = TypeVar("T")
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF", "HEIC")
 MAX_PIXELS = 40_000_000
 """Default limit on the pixels of an image; a phone's photo has 12 million."""
 MAX_SIDE = 16_384
@@ -141,20 +143,36 @@ def open_image(
         limits.check(header, name)
         if size is not None and (header.width, header.height) != size:
             raise ImageSizeError(f"{name} is {header.width}x{header.height} pixels, expected {size[0]}x{size[1]}")
-        with Image.open(io.BytesIO(header.content), formats=(header.file_format,)) as image:
-            if image.size != (header.width, header.height):
-                raise ImageError(f"{name} ({len(content)} bytes) is damaged: it claims two sizes")
+        with open_file(header) as image:
             return read(image, header)
     except (ImageError, TooLargeError):
         raise
+    except UnreadError as error:
+        raise ImageError(f"{name} ({len(content)} bytes) cannot be read: {error}") from error
     except MemoryError as error:
         raise TooLargeError(f"{name} needs more memory than there is: scale it down") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLargeError(f"{name} has more pixels than Pillow reads: scale it down") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} ({len(content)} bytes) is not an image; {', '.join(FORMATS)} are read") from error
+        raise ImageError(f"{name} ({len(content)} bytes) {_other_kind(content)}") from error
     except Exception as error:  # Pillow's decoders raise many kinds of exceptions for damaged files
         raise ImageError(f"{name} ({len(content)} bytes) is damaged: {error}") from error
+
+
+def refuse_other_kind(content: bytes, name: str) -> None:
+    """Raise ImageError if a file surely is no image that is read, by its first bytes; the error names its kind."""
+    kind = file_kind(content)
+    if kind is not None and kind not in IMAGE_KINDS:
+        raise ImageError(f"{name} {_other_kind(content)}")
+
+
+def _other_kind(content: bytes) -> str:
+    """Return what is wrong with a file that is no image that is read, and what to do."""
+    kind = likely_kind(content)
+    if kind is None or kind.name in IMAGE_KINDS:
+        return f"is not an image; {', '.join(FORMATS)} are read"
+    advice = f"; {kind.advice}" if kind.advice else ""
+    return f"is {kind.name}, expected an image: {', '.join(FORMATS)}{advice}"
 
 
 def _pixels(image: Image.Image, header: ImageHeader) -> Gray:

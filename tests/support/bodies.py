@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,7 +27,13 @@ def image_file(image: NDArray[np.uint8] | Image.Image, file_format: str = "PNG",
     """Return an image, or pixels (28, 28), as the content of a file."""
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     file = io.BytesIO()
-    picture.save(file, file_format, **options)
+    if file_format == "HEIC":
+        pillow_heif.register_heif_opener(decode_threads=1)
+        picture.save(file, "HEIF", **{"quality": -1, "chroma": 444, **options})  # -1: lossless
+    elif file_format == "AVIF":
+        picture.save(file, file_format, **{"quality": 100, "subsampling": "4:4:4", "speed": 9, **options})
+    else:
+        picture.save(file, file_format, **options)
     return file.getvalue()
 
 

@@ -59,9 +59,10 @@ def test_jpeg_gives_nearly_the_same_pixels(digits: Gray) -> None:
 def test_every_media_type_is_tested_here() -> None:
     assert set(MEDIA_TYPES) == {
         *("multipart/form-data", "image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif"),
+        *("image/avif", "image/heic", "image/heif"),
         *(JSON, RAW, NPY),
     }
-    assert len(FORMATS) == 5
+    assert len(FORMATS) == 7
 
 
 @pytest.mark.parametrize(
