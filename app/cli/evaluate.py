@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from inkling.mnist_download import load_or_download
 from inkling.network import checkpoint as checkpoints
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from inkling.model_card.yardstick.scores import Yardstick
 
 commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -36,25 +39,34 @@ def measure_accuracy(
         typer.Option(
             metavar="FILE.md",
             parser=_markdown_file,
-            help="Measure robustness and calibration too, for ten minutes or more, and write the model card.",
+            help="Measure robustness and calibration too, on a sample, for some minutes, and write the model card.",
         ),
     ] = None,
     compare: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --report: a checkpoint to compare with in the card.")
     ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --report: the yardstick.json of an earlier card, to show beside it."),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="With --report: measure all that there is, several times as long as the sample."),
+    ] = False,
     checkpoint: CheckpointOption = None,
 ) -> int:
     """Measure the accuracy on the MNIST test images, which are downloaded if they are missing."""
-    if compare is not None and report is None:
-        raise UsageError("--compare needs --report")
+    for name, is_given in (("--compare", compare), ("--before", before), ("--all", everything)):
+        if is_given and report is None:
+            raise UsageError(f"{name} needs --report")
     compared = None if compare is None else checkpoints.load(compare.read_bytes())
     if report is not None:
-        _prepare_report(report)
+        former = _prepare_report(report, before)
     predictor = load_predictor(settings, checkpoint)
     test = load_or_download(settings.mnist_dir, settings.data_dir).test
     _print_scores(predictor.classifier.evaluate(test.images, test.labels))
     if report is not None:
-        _write_report(report, predictor.classifier.checkpoint, compared, test)
+        _write_report(report, predictor.classifier.checkpoint, compared, test, former, is_sample=not everything)
     return 0
 
 
@@ -72,18 +84,36 @@ def _print_scores(evaluation: Evaluation) -> None:
         print(f"digit {score.digit}: precision {score.precision:.4f}, recall {score.recall:.4f}, {score.count} images")
 
 
-def _prepare_report(path: Path) -> None:
-    """Fail before the measurements, which take ten minutes, if the card cannot be written."""
+def _prepare_report(path: Path, before: Path | None) -> "Yardstick | None":
+    """Fail before the measurements, which take minutes, if the card cannot be written; return the scores before."""
     from inkling.model_card.requirements import require_report_packages  # noqa: PLC0415  only --report needs it
+    from inkling.model_card.yardstick.scores import read_yardstick  # noqa: PLC0415
 
     require_report_packages()
+    former = None if before is None else read_yardstick(before)
     path.parent.mkdir(parents=True, exist_ok=True)
+    return former
 
 
-def _write_report(path: Path, measured: Checkpoint, compared: Checkpoint | None, test: Split) -> None:
+def _write_report(
+    path: Path,
+    measured: Checkpoint,
+    compared: Checkpoint | None,
+    test: Split,
+    before: "Yardstick | None",
+    *,
+    is_sample: bool,
+) -> None:
     from inkling.model_card.card import write_card  # noqa: PLC0415  only --report needs it
-    from inkling.model_card.measurements import measure  # noqa: PLC0415
+    from inkling.model_card.measurements import ALL, SAMPLE, measure  # noqa: PLC0415
 
-    files = write_card(path, measure(measured, compared, test, log=lambda line: print(line, file=sys.stderr)))
+    amounts = SAMPLE if is_sample else ALL
+    results = measure(measured, compared, test, log=_log, amounts=amounts, before=before)
+    files = write_card(path, results)
     size = sum(file.stat().st_size for file in files)
-    print(f"{path}: the model card and {len(files) - 1} pictures, {size} bytes")
+    pictures = sum(file.suffix == ".png" for file in files)
+    print(f"{path}: the model card and {pictures} pictures, {size} bytes")
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr)

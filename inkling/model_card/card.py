@@ -13,6 +13,7 @@ from inkling.digit import Mask
 from inkling.mnist import CANONICAL_COUNTS, TEST_IMAGES, TRAIN_IMAGES
 from inkling.model_card.card_charts import card_charts
 from inkling.model_card.card_drawings import drawing_values
+from inkling.model_card.card_yardstick import yardstick_values
 from inkling.model_card.corruptions import CORRUPTIONS
 from inkling.model_card.markdown import bold, confusions, counted, paragraph, table
 from inkling.model_card.measurements import CorruptionScore, Measurements
@@ -20,6 +21,8 @@ from inkling.model_card.out_of_distribution import KINDS
 from inkling.model_card.predictions import REFUSED
 from inkling.network.recipe import RECIPES, Recipe
 
+COUNTS = "yardstick.json"
+"""The file of the counts on pages, MNIST-C, numbers and non-digits, which a later card can be compared with."""
 UNCERTAIN, CONFIDENT = 0.5, 0.8
 """Confidences at which the answers to pictures without a digit are split."""
 
@@ -27,12 +30,13 @@ Values = dict[str, Any]
 
 
 def write_card(path: Path, measured: Measurements) -> list[Path]:
-    """Write the card, and its charts into a folder of the same name beside it; return the files written.
+    """Write the card, and its charts and counts into a folder of the same name beside it; return the files written.
 
     The same measurements give the same files, byte for byte: nothing depends on the date or the place.
     """
     charts = card_charts(measured)
     files = {path.with_suffix("") / f"{name}.png": content for name, content in charts.items()}
+    files[path.with_suffix("") / COUNTS] = f"{measured.yardstick.model_dump_json(indent=1)}\n".encode()
     files[path] = card(measured, path.stem, charts.keys()).encode()
     for file, content in files.items():
         write_atomically(file, content)
@@ -60,6 +64,8 @@ def card(measured: Measurements, folder: str, charts: Collection[str]) -> str:
             files=_files(measured),
             drawings=drawing_values(measured),
             out_of_distribution=_out_of_distribution(measured),
+            yardstick=yardstick_values(measured.yardstick, measured.before),
+            counts=COUNTS,
             failures=_failures(measured),
             folder=folder,
             charts=charts,
@@ -133,8 +139,8 @@ def _calibration(measured: Measurements) -> list[list[str]]:
 
 
 def _corruptions(measured: Measurements) -> Values:
-    total = len(measured.test)
     uncorrupted, *corruptions = measured.corruptions
+    total = uncorrupted.images
     compared = measured.compared.card.recipe.name if measured.compared else None
     header = ["corruption", "as sent", "`fit=mnist`", "refused"]
     if compared:
@@ -149,6 +155,7 @@ def _corruptions(measured: Measurements) -> Values:
     hardest = min(corruptions, key=lambda score: score.normalized)
     return {
         "count": len(corruptions),
+        "images": total,
         "hardest": {"name": hardest.name, "share": hardest.normalized / total},
         "header": header,
         "rows": [

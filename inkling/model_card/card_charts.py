@@ -12,6 +12,12 @@ from inkling.model_card.corruptions import CORRUPTIONS, corrupted
 from inkling.model_card.drawings import BRUSHES
 from inkling.model_card.measurements import Measurements
 from inkling.model_card.predictions import REFUSED
+from inkling.model_card.yardstick.handwriting import mixed_digits
+from inkling.model_card.yardstick.mnist_c import MNIST_C, mnist_c
+from inkling.model_card.yardstick.non_digits import NON_DIGITS, non_digits
+from inkling.model_card.yardstick.number_pages import BACKGROUNDS, LENGTHS, number_pages
+from inkling.model_card.yardstick.pages import PAGE_KINDS, STRENGTHS, pages
+from inkling.model_card.yardstick.scores import PAGES_SEED
 from inkling.vision.image_files import png_bytes
 
 MISREAD = 60
@@ -35,6 +41,10 @@ def card_charts(measured: Measurements) -> dict[str, bytes]:
     sheets = {
         "corruptions": _corruptions(measured),
         "drawings": _drawings(measured),
+        "pages": _pages(measured),
+        "mnist_c": _mnist_c(measured),
+        "numbers": _numbers(measured),
+        "non_digits": _non_digits(),
         "misread": _misread(measured),
         "misread_drawings": _misread_drawings(measured),
         "out_of_distribution": _answered_out_of_distribution(measured),
@@ -64,6 +74,40 @@ def _drawings(measured: Measurements) -> Image.Image:
     titles = [f"brush {drawing.brush:.2f}" for drawing in drawings[::NUM_CLASSES]]
     pictures = [drawing.picture for drawing in drawings]
     return contact_sheet(pictures, [""] * len(pictures), columns=NUM_CLASSES, tile=70, row_titles=titles)
+
+
+def _pages(measured: Measurements) -> Image.Image:
+    """Return one row per kind of page, with the first three digits in each strength."""
+    digits = mixed_digits(measured.test, 3, PAGES_SEED)
+    pictures = [page for kind in PAGE_KINDS for i in range(len(STRENGTHS)) for page in pages(kind, i, digits)]
+    return contact_sheet(pictures, [""] * len(pictures), columns=9, tile=72, row_titles=list(PAGE_KINDS))
+
+
+def _mnist_c(measured: Measurements) -> Image.Image:
+    """Return one row per corruption, with the first test images."""
+    first = measured.test.images[:NUM_CLASSES]
+    pictures = [picture for name in MNIST_C for picture in mnist_c(name, first)]
+    return contact_sheet(pictures, [""] * len(pictures), columns=len(first), tile=56, row_titles=list(MNIST_C))
+
+
+def _numbers(measured: Measurements) -> Image.Image | None:
+    """Return one row per background, with the first number of every second length."""
+    if not measured.yardstick.numbers:
+        return None
+    shown = [
+        page
+        for background in BACKGROUNDS
+        for length in LENGTHS[::2]
+        for page in number_pages(background, length, 1, measured.test)
+    ]
+    titles, captions = list(BACKGROUNDS), [page.digits for page in shown]
+    return contact_sheet([page.picture for page in shown], captions, columns=4, tile=150, row_titles=titles)
+
+
+def _non_digits() -> Image.Image:
+    """Return one row per kind, with its first pictures."""
+    pictures = [picture for kind in NON_DIGITS for picture in non_digits(kind, NUM_CLASSES)]
+    return contact_sheet(pictures, [""] * len(pictures), columns=NUM_CLASSES, tile=56, row_titles=list(NON_DIGITS))
 
 
 def _misread(measured: Measurements) -> Image.Image | None:

@@ -20,6 +20,7 @@ from inkling.model_card.predictions import (
     predict_normalized,
     predict_strict,
 )
+from inkling.model_card.yardstick.scores import Yardstick, measure_yardstick
 from inkling.network.checkpoint import Checkpoint, save
 from inkling.network.classifier import Classifier
 from inkling.network.evaluation import Evaluation
@@ -29,6 +30,24 @@ UNCORRUPTED = "none"
 
 Log = Callable[[str], None]
 """Takes a line of progress."""
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Numbers of pictures that are measured."""
+
+    corrupted: int  # test images under each corruption
+    in_files: int  # test images in each variant of files
+    drawings: int  # drawn digits
+    out_of_distribution_each: int  # pictures of each kind that hold no single digit
+    pages_each: int  # digits on each kind of page in each strength
+    in_mnist_c: int  # test images under each of MNIST-C's corruptions
+    numbers_each: int  # numbers of each length on each background
+    non_digits_each: int  # pictures of each kind of non-digits
+
+
+SAMPLE = Amounts(1000, 300, 1200, 20, 50, 500, 10, 40)
+ALL = Amounts(10_000, 1000, 3000, 20, 200, 3000, 50, 100)
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,7 @@ class CorruptionScore:
     """Numbers of test images under one corruption."""
 
     name: str
+    images: int
     strict: int  # correct as they are
     normalized: int  # correct through `fit=mnist`
     refused: int  # by `fit=mnist`; none of them is correct
@@ -100,6 +120,8 @@ class Measurements:
     files: list[FileScore]
     drawings: DrawingResults
     out_of_distribution: OutOfDistributionResults
+    yardstick: Yardstick
+    before: Yardstick | None  # of an earlier card
 
 
 def measure(
@@ -108,20 +130,18 @@ def measure(
     test: Split,
     *,
     log: Log,
-    in_files: int = 1000,
-    drawings: int = 3000,
-    out_of_distribution_each: int = 20,
+    amounts: Amounts = SAMPLE,
+    before: Yardstick | None = None,
 ) -> Measurements:
     """Measure a checkpoint, and compare it with another one.
 
     Args:
         checkpoint: the subject of the card.
         compared: a second checkpoint, whose robustness the card shows beside it.
-        test: the test images; every corruption is applied to all of them.
+        test: the test images; all are scored as they are.
         log: is called with a line before each phase; together they take minutes.
-        in_files: number of test images that are stored in each variant of files.
-        drawings: number of drawn digits.
-        out_of_distribution_each: number of out-of-distribution pictures per kind.
+        amounts: numbers of pictures for everything else.
+        before: an earlier card's scores, which the card shows beside its own.
     """
     classifier = Classifier(checkpoint, version=0)
     other = Classifier(compared, version=0) if compared else None
@@ -134,10 +154,19 @@ def measure(
         scored=Scored.of(classifier, test),
         single_view=Scored.of(classifier.single_view(), test),
         uncalibrated=Scored.of(Classifier(uncalibrated, version=0), test),
-        corruptions=_score_corruptions(classifier, other, test, log),
-        files=_score_files(classifier, test[:in_files], log),
-        drawings=_score_drawings(classifier, other, drawings, log),
-        out_of_distribution=_score_out_of_distribution(classifier, test, out_of_distribution_each, log),
+        corruptions=_score_corruptions(classifier, other, test[: amounts.corrupted], log),
+        files=_score_files(classifier, test[: amounts.in_files], log),
+        drawings=_score_drawings(classifier, other, amounts.drawings, log),
+        out_of_distribution=_score_out_of_distribution(classifier, test, amounts.out_of_distribution_each, log),
+        yardstick=measure_yardstick(
+            classifier,
+            test,
+            log=log,
+            pages_each=amounts.pages_each,
+            in_mnist_c=amounts.in_mnist_c,
+            non_digits_each=amounts.non_digits_each,
+        ),
+        before=before,
     )
 
 
@@ -153,6 +182,7 @@ def _score_corruptions(
         scores.append(
             CorruptionScore(
                 name=name,
+                images=len(images),
                 strict=predict_strict(classifier, images).correct(test.labels),
                 normalized=predictions.correct(test.labels),
                 refused=predictions.refused,

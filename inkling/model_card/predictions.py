@@ -30,6 +30,7 @@ class TopPredictions:
     digits: NDArray[np.int64]  # (n,), 0 to 9, or REFUSED
     confidences: Floats  # (n,), 0 to 1; 0 where refused
     images: Images  # (n, 28, 28), what the network read; 0 where refused
+    digit_scores: Floats | None = None  # (n,), how much each looks like a digit, 0 to 1; None: there is no probe
 
     @property
     def refused(self) -> int:
@@ -54,8 +55,8 @@ def normalize_or_refuse(pictures: Iterable[Gray]) -> NormalizedPictures:
 
 def predict_strict(classifier: Classifier, images: Images) -> TopPredictions:
     """Predict images (n, 28, 28) as they are."""
-    probabilities = classifier.probabilities(images)
-    return TopPredictions(probabilities.argmax(axis=1), probabilities.max(axis=1), images)
+    probabilities, scores = classifier.read(images)
+    return TopPredictions(probabilities.argmax(axis=1), probabilities.max(axis=1), images, scores)
 
 
 def predict_normalized(classifier: Classifier, normalized: NormalizedPictures) -> TopPredictions:
@@ -63,9 +64,13 @@ def predict_normalized(classifier: Classifier, normalized: NormalizedPictures) -
     count, is_read = len(normalized.is_refused), ~normalized.is_refused
     digits, confidences = np.full(count, REFUSED), np.zeros(count, np.float32)
     images = np.zeros((count, SIDE, SIDE), np.uint8)
+    scores = None
     if is_read.any():
         readings, outputs = read_each(classifier.read, normalized.read)
         probabilities = outputs.probabilities
         digits[is_read], confidences[is_read] = probabilities.argmax(axis=1), probabilities.max(axis=1)
         images[is_read] = [reading.pixels for reading in readings]
-    return TopPredictions(digits, confidences, images)
+        if outputs.digit_scores is not None:
+            scores = np.zeros(count, np.float32)
+            scores[is_read] = outputs.digit_scores
+    return TopPredictions(digits, confidences, images, scores)

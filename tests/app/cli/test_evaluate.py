@@ -1,10 +1,10 @@
 import re
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from inkling.model_card.measurements import measure
+from inkling.model_card.measurements import Amounts
+from inkling.model_card.yardstick.scores import read_yardstick
 from inkling.network.checkpoint import Checkpoint
 from tests.support.command_line import InklingHere, check_error, inkling
 from tests.support.digits import write_mnist
@@ -41,19 +41,19 @@ def test_evaluate_writes_the_model_card(
 ) -> None:
     # given: few images, and few drawings
     mnist = write_mnist(tmp_path / "mnist", train=20, test=20)
-    monkeypatch.setattr(
-        "inkling.model_card.measurements.measure", partial(measure, drawings=10, out_of_distribution_each=1)
-    )
+    monkeypatch.setattr("inkling.model_card.measurements.ALL", Amounts(20, 20, 10, 1, 1, 4, 1, 1))
     (tmp_path / "other.safetensors").write_bytes(shipped.content)
     # when
-    words = ("--report", tmp_path / "docs" / "card.md", "--compare", tmp_path / "other.safetensors")
+    words = ("--all", "--report", tmp_path / "docs" / "card.md", "--compare", tmp_path / "other.safetensors")
     result = inkling_here("evaluate", "--mnist-dir", mnist, *words)
     # then
     assert result.returncode == 0
-    assert re.search(r"card\.md: the model card and \d pictures, \d+ bytes$", result.stdout.strip())
+    assert re.search(r"card\.md: the model card and \d+ pictures, \d+ bytes$", result.stdout.strip())
     assert result.stderr.startswith("scoring 20 test images\ncorruption 0 of 21: none\n")
     assert shipped.digest in (tmp_path / "docs" / "card.md").read_text()
     assert (tmp_path / "docs" / "card" / "confusion.png").is_file()
+    # and: its counts can be shown in a later card
+    assert read_yardstick(tmp_path / "docs" / "card" / "yardstick.json").pages[0].total == 1
 
 
 def test_card_that_cannot_be_written_is_an_error_before_anything_is_measured(
@@ -62,6 +62,15 @@ def test_card_that_cannot_be_written_is_an_error_before_anything_is_measured(
     (tmp_path / "file").write_text("")
     words = ("--mnist-dir", small_mnist_dir, "--report", tmp_path / "file" / "card.md")
     check_error(inkling_here("evaluate", *words), 1, str(tmp_path / "file"))
+
+
+def test_earlier_counts_that_cannot_be_read_are_an_error_before_anything_is_measured(
+    inkling_here: InklingHere, small_mnist_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "before.json").write_text('{"pages": 3}')
+    words = ("--report", tmp_path / "card.md", "--before", tmp_path / "before.json")
+    result = inkling_here("evaluate", "--mnist-dir", small_mnist_dir, *words)
+    check_error(result, 1, f"{tmp_path / 'before.json'}: pages: ", "expected the yardstick.json")
 
 
 def test_comparison_that_cannot_be_read_is_an_error_before_anything_is_measured(

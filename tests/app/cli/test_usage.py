@@ -21,6 +21,8 @@ from tests.support.command_line import InklingHere, check_error, inkling
         (["predict", "--json", "--csv", "x.png"], ["--json and --csv exclude each other"]),
         (["evaluate", "--report", "card"], ["'--report'", "card does not end in .md"]),
         (["evaluate", "--compare", "x"], ["--compare needs --report"]),
+        (["evaluate", "--before", "x"], ["--before needs --report"]),
+        (["evaluate", "--all"], ["--all needs --report"]),
         (["promote"], ["missing argument 'VERSION'"]),
         (["promote", "new"], ["'VERSION'", "'new' is not an integer from 1 to 2147483647"]),
         (["versions", "2"], ["unexpected extra argument", "2"]),

@@ -12,7 +12,7 @@ from inkling.model_card.card_charts import card_charts
 from inkling.model_card.corruptions import CORRUPTIONS
 from inkling.model_card.error_causes import ERROR_CAUSES
 from inkling.model_card.markdown import counted, paragraph, table
-from inkling.model_card.measurements import Measurements, measure
+from inkling.model_card.measurements import Amounts, Measurements, measure
 from inkling.model_card.out_of_distribution import KINDS
 from inkling.model_card.predictions import (
     REFUSED,
@@ -26,6 +26,16 @@ from inkling.network.classifier import Classifier
 from inkling.network.recipe import TUTORIAL
 from tests.support.digits import make_digits
 
+FEW = Amounts(
+    corrupted=40,
+    in_files=20,
+    drawings=60,
+    out_of_distribution_each=2,
+    pages_each=2,
+    in_mnist_c=20,
+    numbers_each=1,
+    non_digits_each=2,
+)
 SECTIONS = [
     "Intended use",
     "Out-of-scope uses",
@@ -36,6 +46,9 @@ SECTIONS = [
     "Pictures that are not clean",
     "Any file",
     "Digits that people draw",
+    "Pages that people send",
+    "MNIST-C",
+    "Pictures of other things",
     "Pictures that hold no digit",
     "Known failures",
     "Trials",
@@ -58,7 +71,7 @@ def tempered(shipped: Checkpoint) -> Checkpoint:
 @pytest.fixture(scope="module")
 def measured(shipped: Checkpoint, tempered: Checkpoint, log: list[str]) -> Measurements:
     test = Split(*make_digits(40, seed=7))
-    return measure(tempered, shipped, test, log=log.append, in_files=20, drawings=60, out_of_distribution_each=2)
+    return measure(tempered, shipped, test, log=log.append, amounts=FEW)
 
 
 def rows(text: str, title: str) -> list[list[str]]:
@@ -84,17 +97,17 @@ def test_card_and_its_charts_are_written_beside_each_other(measured: Measurement
     text = (tmp_path / "docs" / "card.md").read_text()
     linked = [tmp_path / "docs" / link for link in re.findall(r"\]\((card/[^)]*)\)", text)]
     assert set(files) == {tmp_path / "docs" / "card.md", *linked}
-    assert len(linked) == len(set(linked)) == 7
-    assert all(file.read_bytes().startswith(b"\x89PNG") for file in linked)
+    assert len(linked) == len(set(linked)) == 11
+    pictures = [file for file in linked if file.suffix == ".png"]
+    assert [file.name for file in linked if file not in pictures] == ["yardstick.json"]
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in pictures)
     assert sum(file.stat().st_size for file in files) < 500_000
 
 
 def test_same_checkpoint_makes_the_same_card_byte_for_byte(
     measured: Measurements, shipped: Checkpoint, tempered: Checkpoint, tmp_path: Path
 ) -> None:
-    again = measure(
-        tempered, shipped, measured.test, log=lambda line: None, in_files=20, drawings=60, out_of_distribution_each=2
-    )
+    again = measure(tempered, shipped, measured.test, log=lambda line: None, amounts=FEW)
     one, other = write_card(tmp_path / "1" / "card.md", measured), write_card(tmp_path / "2" / "card.md", again)
     assert [file.read_bytes() for file in one] == [file.read_bytes() for file in other]
 
@@ -150,7 +163,8 @@ def test_every_misread_drawing_has_a_cause(shipped: Checkpoint) -> None:
     bias = shipped.parameters["biases/out"] + np.where(np.arange(10) == 7, np.float32(8), np.float32(0))
     sees_sevens = save({**shipped.parameters, "biases/out": bias}, shipped.card)
     test = Split(*make_digits(10, seed=7))
-    results = measure(sees_sevens, None, test, log=print, in_files=2, drawings=60, out_of_distribution_each=1).drawings
+    few = replace(FEW, corrupted=1, in_files=2, pages_each=1, in_mnist_c=1, non_digits_each=1)
+    results = measure(sees_sevens, None, test, log=print, amounts=few).drawings
     assert 0 < results.causes.total() == 60 - results.predictions.correct(results.labels)
 
 
@@ -195,7 +209,8 @@ def test_card_without_failures_has_no_sheets_of_failures(measured: Measurements)
         drawings=replace(measured.drawings, predictions=correct, causes=Counter()),
         out_of_distribution=replace(measured.out_of_distribution, predictions=refused),
     )
-    assert set(card_charts(perfect)) == {"confusion", "reliability", "corruptions", "drawings"}
+    generated = {"corruptions", "drawings", "pages", "mnist_c", "non_digits"}
+    assert set(card_charts(perfect)) == {"confusion", "reliability"} | generated
     text = card(perfect, "x", ["confusion"])
     assert "misreads 0 of 40 test images" in text
     assert "To find the cause" not in text
@@ -217,6 +232,7 @@ def test_card_links_nothing_outside_its_folder(measured: Measurements) -> None:
     links = re.findall(r"\]\(([^)]*)\)", card(measured, "x", ["confusion", "misread"]))
     assert [link for link in links if not link.startswith("https://") and "yann.lecun.com" not in link] == [
         "x/confusion.png",
+        "x/yardstick.json",
         "x/misread.png",
     ]
 
@@ -224,7 +240,8 @@ def test_card_links_nothing_outside_its_folder(measured: Measurements) -> None:
 def test_each_phase_is_logged_as_it_begins(measured: Measurements, log: list[str]) -> None:
     assert log[0] == "scoring 40 test images"
     assert [line.split(": ")[1] for line in log if line.startswith("corruption")] == ["none", *CORRUPTIONS]
-    assert log[-1] == "drawing pictures that hold no digit"
+    assert "drawing pictures that hold no digit" in log
+    assert log[-1] == "drawing 2 pictures of each of 12 kinds that hold no digit"
 
 
 def test_refused_picture_is_no_digit_and_not_correct(measured: Measurements) -> None:
