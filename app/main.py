@@ -24,6 +24,7 @@ from app.routes import (
     predict,
     problems,
     promotions,
+    read,
     train,
     versions,
 )
@@ -75,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     for route in (
         predict,
         explain,
+        read,
         train,
         events,
         versions,

@@ -22,6 +22,7 @@ from inkling.errors import ImageError, NoDigitError, TooLargeError
 PROBLEM = "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}
 
+_VERTICAL_STROKE = [[0] * 28] * 4 + [[0] * 13 + [255] * 3 + [0] * 12] * 20 + [[0] * 28] * 4
 IMAGE_BODIES: dict[str, dict[str, Any]] = {
     "multipart/form-data": {
         "schema": {
@@ -42,7 +43,7 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
                 }
             },
         },
-        "examples": {"one blank image": {"value": {"images": [[[0] * 28] * 28]}}},
+        "examples": {"one image of a 1": {"value": {"images": [_VERTICAL_STROKE]}}},
     },
     "application/octet-stream": {
         "schema": {**BINARY, "description": "uint8, 784 bytes per image; or an image or .npy file"}

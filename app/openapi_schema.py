@@ -13,7 +13,7 @@ from app.admission.admission import UNLIMITED_PATHS
 from app.answer_examples import answer_examples
 from app.errors import RateLimitedError
 from app.openapi import ANY_CALL, HEADERS, REQUEST_ID, add_problem, headers
-from app.schemas import Explanation, Predictions, Problem
+from app.schemas import Explanation, Numbers, Predictions, Problem
 from inkling.errors import DatabaseFileError
 
 PROJECT = "https://github.com/inkling-digits/inkling"
@@ -22,7 +22,7 @@ FRAME: dict[str, Any] = {
     "license_info": {"name": "MIT", "identifier": "MIT"},
     "servers": [{"url": ".", "description": "the server that sent this document, below the same path"}],
     "openapi_tags": [
-        {"name": "predict", "description": "Read the digits on images, and explain a reading."},
+        {"name": "predict", "description": "Read the digits and numbers on images, and explain a reading."},
         {"name": "train", "description": "Training runs: start, watch and cancel them."},
         {"name": "versions", "description": "The trained versions, their files, and which of them is served."},
         {"name": "metrics", "description": "The accuracy of the served version; counters for Prometheus."},
@@ -38,7 +38,7 @@ BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exc
 USES_REGISTRY = {"train", "versions"}
 """The tags of the calls that read or write the registry."""
 
-BY_HAND = (Problem, Predictions, Explanation)
+BY_HAND = (Problem, Predictions, Numbers, Explanation)
 """The schemas of the answers that are encoded by hand: no route names them as its model."""
 
 

@@ -71,6 +71,46 @@ class Predictions(BaseModel):
     predictions: list[Prediction] = Field(description="in the order of the images")
 
 
+class NumberDigit(BaseModel):
+    digit: int = Field(description="the most probable digit, 0 to 9")
+    confidence: float = Field(description="its probability, 0 to 1")
+    probabilities: list[float] = Field(description="of the digits 0 to 9; their sum is 1")
+    box: tuple[int, int, int, int] = Field(description="left, top, right and bottom, in the picture's pixels")
+    is_digit: bool | SkipJsonSchema[None] = _absent(
+        "whether it is a digit at all: whether digit_score is at least the server's threshold; absent if the version "
+        "has no digit probe"
+    )
+    digit_score: float | SkipJsonSchema[None] = _absent("how much it looks like a digit, 0 to 1; only with is_digit")
+    warnings: list[str] | SkipJsonSchema[None] = _absent(
+        "possible problems, such as digits that touch, one sentence each; only if there is something"
+    )
+    image: str | SkipJsonSchema[None] = _absent(
+        "the image that the network read: 28x28, a PNG data URI; only with return_image=true"
+    )
+
+
+class NumberMark(BaseModel):
+    mark: Literal[".", "-"] = Field(description="a decimal point or a minus sign")
+    box: tuple[int, int, int, int] = Field(description="left, top, right and bottom, in the picture's pixels")
+
+
+class NumberLine(BaseModel):
+    picture: int = Field(description="the number of its picture in the request, from 1")
+    text: str = Field(
+        description="digits and marks from left to right, with a space where a wide gap lies between them"
+    )
+    box: tuple[int, int, int, int] = Field(description="left, top, right and bottom, in the picture's pixels")
+    digits: list[NumberDigit] = Field(description="from left to right")
+    marks: list[NumberMark] = Field(description="decimal points and minus signs, from left to right")
+
+
+class Numbers(BaseModel):
+    version: int = Field(description="the version of the network that answered")
+    text: str = Field(description="the text of all lines, one line of text for each")
+    lines: list[NumberLine] = Field(description="of each picture from top to bottom, in the order of the pictures")
+    warnings: list[str] = Field(description="possible problems, in words; of several pictures they name which")
+
+
 class Explanation(BaseModel):
     version: int = Field(description="the version of the network that answered")
     digit: int = Field(description="the digit explained, 0 to 9")

@@ -5,6 +5,7 @@ InklingError
 │   ├── ImageError             it is not an image of a digit
 │   │   ├── ImageSizeError     the image does not have 28x28 pixels
 │   │   └── NoDigitError       the picture does not show exactly one digit
+│   │       └── SeveralDigitsError  it shows several
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
 ├── CheckpointError            the file is not a checkpoint of this network
 ├── DatasetError               the data are missing or invalid
@@ -42,6 +43,10 @@ class ImageSizeError(ImageError):
 
 class NoDigitError(ImageError):
     """The picture can be read, but does not show exactly one digit: it is blank, filled or noise, or shows several."""
+
+
+class SeveralDigitsError(NoDigitError):
+    """The picture shows several digits, where one is expected."""
 
 
 class TooLargeError(InputError):

@@ -11,16 +11,19 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from inkling.digit import Floats, Gray, Images
-from inkling.errors import NoDigitError
+from inkling.errors import InputError, NoDigitError
 from inkling.network import checkpoint
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
 from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.network.pretrained import load_pretrained
+from inkling.numbers import Numbers, read_page
 from inkling.readings import read_each
 from inkling.vision.image_files import MAX_DECODER_BYTES, MAX_PIXELS, MAX_SIDE, decode_image, decode_picture
 from inkling.vision.image_warnings import Warnings, image_warnings
 from inkling.vision.normalize import Normalization, Normalized, normalize, normalize_all
+from inkling.vision.numbers.layout import find_page
+from inkling.vision.numbers.page import Page
 
 Fit = Literal["strict", "mnist"]
 """How pictures become images. strict: they are images of 28x28 pixels already; mnist: they are normalized."""
@@ -55,6 +58,15 @@ class Predictions(NamedTuple):
             return None
         are_digits: list[bool] = (self.digit_scores >= threshold).tolist()
         return are_digits
+
+
+class NumberReadings(NamedTuple):
+    """The answer to one or more pictures of numbers."""
+
+    version: int
+    pictures: tuple[Numbers, ...]
+    model_s: float
+    """Seconds of the forward passes."""
 
 
 class Predictor:
@@ -127,13 +139,42 @@ class Predictor:
             OSError: a file cannot be read.
             ImageError: a file is not an image, is not 28x28 with fit="strict", or shows no single digit with "mnist";
                 the message names the file.
-            TooLargeError: a picture has too many pixels, is too wide or too high, or takes too much memory to decode.
+            TooLargeError: a picture has too many pixels, is too wide or high, or takes too much memory to decode.
         """
         limits = {"max_pixels": max_pixels, "max_side": max_side, "max_decoder_bytes": max_decoder_bytes}
         if fit == "strict":
             images = [decode_image(Path(file).read_bytes(), name=str(file), **limits) for file in files]
             return self.predict_strict(np.stack(images))
         return self.predict_readings([_normalize_file(Path(file), limits) for file in files])
+
+    def read_pages(self, pages: Iterable[Page]) -> NumberReadings:
+        """Read the numbers of pages, as `find_page` found them in pictures."""
+        started = time.perf_counter()
+        pictures = tuple(read_page(self.classifier.read, page) for page in pages)
+        return NumberReadings(self.version, pictures, time.perf_counter() - started)
+
+    def read_numbers(
+        self,
+        file: Path | str,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        max_side: int = MAX_SIDE,
+        max_decoder_bytes: int = MAX_DECODER_BYTES,
+    ) -> Numbers:
+        """Read the numbers of an image file.
+
+        Raises:
+            OSError: the file cannot be read.
+            ImageError: it is not an image, or shows no digits; the message names the file.
+            TooLargeError: it has too many pixels or digits, is too wide or high, or takes too much memory to decode.
+        """
+        limits = {"max_pixels": max_pixels, "max_side": max_side, "max_decoder_bytes": max_decoder_bytes}
+        picture = decode_picture(Path(file).read_bytes(), name=str(file), **limits)
+        try:
+            page = find_page(picture)
+        except InputError as error:
+            raise type(error)(f"{file}: {error}") from error
+        return self.read_pages([page]).pictures[0]
 
     def explain(self, image: Gray, digit: int) -> Explanation:
         """Attribute the logit of `digit` to the pixels of an image (28, 28), 0 background to 255 foreground."""
@@ -145,4 +186,4 @@ def _normalize_file(file: Path, limits: Mapping[str, int]) -> Normalized:
     try:
         return normalize(picture)
     except NoDigitError as error:
-        raise NoDigitError(f"{file}: {error}") from error
+        raise type(error)(f"{file}: {error}") from error

@@ -14,6 +14,7 @@ COMMANDS = {
     "train": (SERVE, "app.cli.training", "Train the network in this terminal"),
     "worker": (SERVE, "app.cli.training", "Train the runs that are queued in the registry"),
     "predict": (READ, "app.cli.images", "Read the digits on image files"),
+    "read": (READ, "app.cli.numbers", "Read the numbers on image files"),
     "explain": (READ, "app.cli.images", "Draw which pixels support a digit, and which oppose it"),
     "evaluate": (READ, "app.cli.evaluate", "Measure the accuracy on the MNIST test images"),
     "versions": (VERSIONS, "app.cli.registry", "List the versions, newest first"),

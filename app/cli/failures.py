@@ -5,12 +5,19 @@ from typing import Final
 
 import typer
 
-from inkling.errors import ImageSizeError, InklingError, ServedVersionError, UnknownVersionError
+from inkling.errors import (
+    ImageSizeError,
+    InklingError,
+    ServedVersionError,
+    SeveralDigitsError,
+    UnknownVersionError,
+)
 
 ADVICE: Final[dict[type[InklingError], str]] = {
     UnknownVersionError: "`inkling versions` lists them",
     ServedVersionError: "`inkling promote V` promotes one",
     ImageSizeError: "--fit mnist normalizes it",
+    SeveralDigitsError: "`inkling read` reads numbers",
 }
 """Advice for the command line, by the class of the error; the library's messages state facts only."""
 

@@ -56,7 +56,7 @@ def predict(
     if plot is not None:
         _check_plot(plot)
     predictor = load_predictor(settings, checkpoint)
-    paths, failures = _expand(files)
+    paths, failures = expand_all(files)
     output = choose_output(as_json=as_json, as_csv=as_csv)
     plotted: list[Predictions] = []
     for path, predictions in _read(predictor, paths, fit, settings):
@@ -96,7 +96,7 @@ def explain(
 
     _check_plot(plot)
     predictor = load_predictor(settings, checkpoint)
-    predictions = predictor.predict_files([file], fit=fit, **_limits(settings))
+    predictions = predictor.predict_files([file], fit=fit, **limits_of(settings))
     (image,), (probabilities,), (best,) = predictions.images, predictions.probabilities, predictions.digits
     explanation = predictor.explain(image, best if digit is None else digit)
     for warning in warnings_of(predictions):
@@ -110,7 +110,7 @@ def explain(
     return 0
 
 
-def _limits(settings: Settings) -> dict[str, int]:
+def limits_of(settings: Settings) -> dict[str, int]:
     return settings.model_dump(include=set(LIMITS))
 
 
@@ -123,7 +123,7 @@ def _check_plot(plot: Path) -> None:
         raise CommandError(f"{plot} is a folder: --plot needs the name of a file")
 
 
-def _expand(arguments: Sequence[Path]) -> tuple[list[Path], int]:
+def expand_all(arguments: Sequence[Path]) -> tuple[list[Path], int]:
     """Return all files that the arguments mean, and how many arguments failed; these are printed."""
     paths: list[Path] = []
     failures = 0
@@ -144,7 +144,7 @@ def _read(
     for done, path in enumerate(paths):
         progress.show(done)
         try:
-            predictions = predictor.predict_files([path], fit=fit, **_limits(settings))
+            predictions = predictor.predict_files([path], fit=fit, **limits_of(settings))
         except (InputError, OSError) as error:
             progress.clear()
             print_error(f"{path}: {error.strerror or error}" if isinstance(error, OSError) else describe(error))

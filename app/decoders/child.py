@@ -26,6 +26,7 @@ from inkling.digit import Gray
 from inkling.errors import InputError, NoDigitError
 from inkling.vision.image_files import PictureLimits, decode_image, decode_picture
 from inkling.vision.normalize import normalize
+from inkling.vision.numbers.layout import find_page
 
 NICENESS = 5
 """The server itself, which answers probes and plain images, comes first when all cores are busy; trainers come last."""
@@ -56,19 +57,26 @@ def main(memory_bytes: int) -> None:
 def _run(task: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     """Return the answer to a task, or the class and message of an error.
 
-    An answer is images, and the reports on them: for each picture those of its readings, none with fit="strict".
+    An answer is images, and the reports on them: for each picture those of its readings, or its page of numbers; none
+    of strict images.
     """
     limits = PictureLimits(**task["limits"])
     images: list[bytes] = []
-    reports: list[list[dict[str, Any]]] = []
+    reports: list[Any] = []
     for item, content in zip(task["items"], contents, strict=True):
         try:
-            if task["fit"] == "strict":
+            if task["task"] == "strict":
                 images.append(_decode(decode_image, content, item["name"], limits).tobytes())
                 continue
-            normalized = normalize(_picture(content, item, limits))
+            picture = _picture(content, item, limits)
+            if task["task"] == "numbers":
+                page = find_page(picture)
+                images.append(page.images.tobytes())
+                reports.append(page.to_fields())
+                continue
+            normalized = normalize(picture)
         except NoDigitError as error:
-            return {"error": "NoDigitError", "message": f"image {item['number']}: {error}"}, []
+            return {"error": type(error).__name__, "message": f"image {item['number']}: {error}"}, []
         except InputError as error:
             return {"error": type(error).__name__, "message": str(error)}, []
         except MemoryError:

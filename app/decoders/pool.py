@@ -15,13 +15,13 @@ import numpy as np
 from app.decoders.messages import Message
 from app.decoders.process import DecoderDiedError, DecoderProcess
 from app.decoders.queue import Batch, WorkQueue
-from app.decoders.work import Decoded, Picture, PictureFile
+from app.decoders.work import Decoded, Picture, PictureFile, Task
 from app.errors import OverloadedError
 from inkling.digit import SIDE, Images
-from inkling.errors import ImageError, ImageSizeError, InputError, NoDigitError, TooLargeError
-from inkling.predictor import Fit
+from inkling.errors import ImageError, ImageSizeError, InputError, NoDigitError, SeveralDigitsError, TooLargeError
 from inkling.vision.image_files import PictureLimits
 from inkling.vision.normalize import Normalization, Normalized
+from inkling.vision.numbers.page import Page
 
 EXTRA_BYTES = 32 << 20
 """Memory of a process beyond the limit on decoding and its files."""
@@ -35,7 +35,7 @@ MAX_TURN_S = 60
 """Seconds until a request is given up that has not been done."""
 
 ERRORS: dict[str, type[InputError]] = {
-    cls.__name__: cls for cls in (ImageError, ImageSizeError, NoDigitError, TooLargeError)
+    cls.__name__: cls for cls in (ImageError, ImageSizeError, NoDigitError, SeveralDigitsError, TooLargeError)
 }
 """What a process may report; anything else is a damaged picture."""
 
@@ -96,8 +96,8 @@ class DecoderPool:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def run(self, fit: Fit, pictures: Sequence[Picture]) -> Decoded:
-        """Return the images of pictures, in their order: normalized, or decoded with fit="strict".
+    async def run(self, task: Task, pictures: Sequence[Picture]) -> Decoded:
+        """Return what a task makes of pictures, in their order.
 
         If the caller is cancelled, what waits is dropped, and what runs is ended after GRACE_S.
 
@@ -106,7 +106,7 @@ class DecoderPool:
             TooLargeError: they took more than their CPU time or memory.
             OverloadedError: too much waits already.
         """
-        batches = self._queue.put(fit, pictures, self._cpu_s)
+        batches = self._queue.put(task, pictures, self._cpu_s)
         self._wake()
         try:
             async with asyncio.timeout(MAX_TURN_S):
@@ -120,8 +120,11 @@ class DecoderPool:
                     batch.result.exception()  # retrieved: only the first counts
         if len(done) == 1:
             return done[0]
-        normalized = tuple(chain.from_iterable(decoded.normalized for decoded in done))
-        return Decoded(np.concatenate([decoded.images for decoded in done]), normalized)
+        return Decoded(
+            np.concatenate([decoded.images for decoded in done]),
+            tuple(chain.from_iterable(decoded.normalized for decoded in done)),
+            tuple(chain.from_iterable(decoded.pages for decoded in done)),
+        )
 
     def _wake(self) -> None:
         """Have the idle processes look at the queue."""
@@ -209,7 +212,7 @@ class DecoderPool:
             }
             for number, item, content in zip(batch.numbers, batch.pictures, contents, strict=True)
         ]
-        return {"fit": batch.request.fit, "cpu_s": cpu_s, "limits": asdict(self._limits), "items": items}, contents
+        return {"task": batch.request.task, "cpu_s": cpu_s, "limits": asdict(self._limits), "items": items}, contents
 
     def _set_result(self, batch: Batch, answer: Message) -> None:
         error, message = answer.header.get("error"), str(answer.header.get("message"))
@@ -219,7 +222,8 @@ class DecoderPool:
             batch.result.set_exception(ERRORS.get(str(error), ImageError)(message))
         else:
             images = np.frombuffer(answer.payload, np.uint8).reshape(-1, SIDE, SIDE)
-            batch.result.set_result(_decoded(batch, images, answer.header["reports"]))
+            decode = _decoded_pages if batch.request.task == "numbers" else _decoded
+            batch.result.set_result(decode(batch, images, answer.header["reports"]))
 
     def _explain(self, cause: str, batch: Batch, granted_s: float) -> InputError:
         """Return the error of a request whose process ended."""
@@ -248,7 +252,7 @@ def _decoded(batch: Batch, images: Images, reports: list[list[dict[str, Any]]]) 
     Raises:
         ValueError: they are not as many as they must be.
     """
-    is_strict, count = batch.request.fit == "strict", len(batch.pictures)
+    is_strict, count = batch.request.task == "strict", len(batch.pictures)
     if (len(images), len(reports)) != ((count, 0) if is_strict else (sum(map(len, reports)), count)):
         raise ValueError(f"{len(images)} images and {len(reports)} reports of {count} pictures")
     if is_strict:
@@ -259,6 +263,22 @@ def _decoded(batch: Batch, images: Images, reports: list[list[dict[str, Any]]]) 
         first, *others = (Normalized(next(remaining), Normalization.from_fields(item)) for item in fields)
         normalized.append(replace(first, alternatives=tuple(others)))
     return Decoded(images[:0], tuple(normalized))
+
+
+def _decoded_pages(batch: Batch, images: Images, reports: list[dict[str, Any]]) -> Decoded:
+    """Return a batch's result, given the images (m, 28, 28) of its pages, and the fields of each.
+
+    Raises:
+        ValueError: they are not as many as they must be, or contradict each other.
+    """
+    if len(reports) != len(batch.pictures):
+        raise ValueError(f"{len(reports)} pages of {len(batch.pictures)} pictures")
+    pages, start = [], 0
+    for fields in reports:
+        end = start + int(fields["images"])
+        pages.append(Page.from_fields(fields, images[start:end]))
+        start = end
+    return Decoded(images[:0], (), tuple(pages))
 
 
 def _name(batch: Batch) -> str:

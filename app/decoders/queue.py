@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from app.decoders.work import Decoded, Picture, PictureFile, estimate_bytes, estimate_seconds
+from app.decoders.work import Decoded, Picture, PictureFile, Task, estimate_bytes, estimate_seconds
 from app.errors import OverloadedError
-from inkling.predictor import Fit
 
 SMALL_S = 0.05
 """A request that takes less CPU time, by estimate, is small: one process is kept for such."""
@@ -27,7 +26,7 @@ MAX_WAITING_BYTES = 32 << 20
 class Request:
     """One request's share of the decoders."""
 
-    fit: Fit
+    task: Task
     cpu_s: float
     """CPU time that is left to it."""
     is_small: bool
@@ -119,14 +118,14 @@ class WorkQueue:
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
 
-    def put(self, fit: Fit, pictures: Sequence[Picture], cpu_s: float) -> list[Batch]:
+    def put(self, task: Task, pictures: Sequence[Picture], cpu_s: float) -> list[Batch]:
         """Add the pictures of a request, and return its batches.
 
         Raises:
             OverloadedError: too much waits already.
         """
-        total_s = sum(map(estimate_seconds, pictures))
-        request = Request(fit, cpu_s, is_small=total_s < SMALL_S)
+        total_s = sum(estimate_seconds(picture, task) for picture in pictures)
+        request = Request(task, cpu_s, is_small=total_s < SMALL_S)
         batches = list(_split(request, pictures))
         request.batches = len(batches)
         lane = self._lanes[request.is_small]
@@ -176,7 +175,7 @@ def _split(request: Request, pictures: Sequence[Picture]) -> Iterator[Batch]:
     """Yield a request's pictures in batches."""
     start, seconds = 0, 0.0
     for i, picture in enumerate(pictures, 1):
-        seconds += estimate_seconds(picture)
+        seconds += estimate_seconds(picture, request.task)
         if seconds > BATCH_S or i - start == BATCH_PICTURES or i == len(pictures):
             some = pictures[start:i]
             memory_bytes = max(map(estimate_bytes, some))

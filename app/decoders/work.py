@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from inkling.digit import Gray, Images
+from inkling.predictor import Fit
 from inkling.vision.formats.heif import is_heif
 from inkling.vision.formats.webp import DECODER_BYTES as WEBP_BYTES
 from inkling.vision.formats.webp import is_webp
 from inkling.vision.image_headers import claimed_pixels
 from inkling.vision.normalize import Normalized
+from inkling.vision.numbers.page import Page
 
 PICTURE_S, PIXEL_S, BYTE_S = 2e-4, 25e-9, 5e-9
 """Seconds of CPU per picture, pixel and byte of its file, roughly: measured with photos and drawings of all sizes."""
@@ -19,6 +21,8 @@ HEIF_PIXEL_S = 30e-9
 """Beyond that, in HEIC and AVIF files."""
 PIXEL_BYTES, HEIF_PIXEL_BYTES = 5.2, 11
 """Memory per pixel, at most, of decoding RGBA or of normalizing; of a HEIC or AVIF file without tiles."""
+PAGE_PIXELS = 1024 * 1024
+"""Numbers are searched for in at most so many."""
 
 
 class Decoded(NamedTuple):
@@ -28,6 +32,8 @@ class Decoded(NamedTuple):
     """With fit="strict": (n, 28, 28); else (0, 28, 28)."""
     normalized: tuple[Normalized, ...]
     """With fit="mnist": (n,); else empty."""
+    pages: tuple[Page, ...] = ()
+    """With "numbers": (n,); else empty."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,16 @@ class PictureFile:
 
 
 Picture = PictureFile | Gray
+Task = Fit | Literal["numbers"]
+"""What is made of pictures: images, by one of the two rules, or pages of numbers."""
 
 
-def estimate_seconds(picture: Picture) -> float:
+def estimate_seconds(picture: Picture, task: Task = "mnist") -> float:
     """Return roughly the CPU time that a picture takes, if it is an ordinary one."""
     file_bytes = len(picture.content) if isinstance(picture, PictureFile) else 0
     pixel_s = PIXEL_S + HEIF_PIXEL_S if isinstance(picture, PictureFile) and is_heif(picture.content) else PIXEL_S
-    return PICTURE_S + pixel_s * picture.size + WORK_PIXEL_S * min(picture.size, WORK_PIXELS) + BYTE_S * file_bytes
+    work_pixels = PAGE_PIXELS if task == "numbers" else WORK_PIXELS
+    return PICTURE_S + pixel_s * picture.size + WORK_PIXEL_S * min(picture.size, work_pixels) + BYTE_S * file_bytes
 
 
 def estimate_bytes(picture: Picture) -> int:

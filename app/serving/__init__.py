@@ -1,1 +1,1 @@
-"""The served version, the answers of /predict and /explain, the trainer process, and its pauses."""
+"""The served version, the answers of /predict, /read and /explain, the trainer process, and its pauses."""

@@ -1,4 +1,4 @@
-"""Inference over HTTP: bodies with images in, the answers of /predict and /explain out, as bytes and headers."""
+"""Inference over HTTP: bodies with images in, the answers of /predict, /read and /explain out, as bytes and headers."""
 
 import io
 import time
@@ -22,6 +22,7 @@ from app.decoders.work import Decoded, PictureFile
 from app.errors import CountError, FieldError
 from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
+from app.serving.numbers_answer import numbers_json
 from inkling.digit import SIDE, Gray, Images
 from inkling.errors import NoDigitError
 from inkling.network.attribution import Explanation
@@ -118,6 +119,20 @@ class Inference:
             return await self._in_thread(self._predict_decoded, decoded, accept, started, return_image, none)
         return self._predict_decoded(decoded, accept, started, return_image, none)
 
+    async def read(self, body: bytes, content_type: str, *, return_image: bool) -> Answer:
+        """Read the numbers on pictures of any size.
+
+        Raises:
+            InklingError: as `undecoded_pictures` and `find_page`; or no version is loaded, or the decoders are
+                overloaded.
+        """
+        started = time.perf_counter()
+        pictures = await self._parse(undecoded_pictures, body, content_type)
+        decoded = await self.decoders.run("numbers", pictures)
+        if sum(len(page.images) for page in decoded.pages) > INLINE_IMAGES:
+            return await self._in_thread(self._read_pages, decoded, started, return_image)
+        return self._read_pages(decoded, started, return_image)
+
     async def explain(self, body: bytes, content_type: str, accept: str, *, fit: Fit, digit: int | None) -> Answer:
         """Explain the reading of one image; of `digit`, or of the most probable one.
 
@@ -176,9 +191,16 @@ class Inference:
             check_digits(predictions, self.digit_threshold)
         return self._answer(predictions, accept, started, return_image=return_image)
 
+    def _read_pages(self, decoded: Decoded, started: float, return_image: bool) -> Answer:  # noqa: FBT001
+        readings = self.current_version.predictor.read_pages(decoded.pages)
+        decode_s = time.perf_counter() - started - readings.model_s
+        self.metrics.count_images(len(readings.pictures))
+        content = numbers_json(readings, self.digit_threshold, return_image=return_image)
+        return _with_headers(content, JSON, readings.version, decode_s, readings.model_s)
+
     def _explain(self, decoded: Decoded, accept: str, digit: int | None, started: float) -> Answer:
         predictor = self.current_version.predictor
-        images, normalized = decoded
+        images, normalized, _ = decoded
         predictions = predictor.predict_readings(normalized) if normalized else predictor.predict_strict(images)
         decode_s = time.perf_counter() - started - predictions.model_s
         image, probabilities = predictions.images[0], predictions.probabilities[0]

@@ -129,7 +129,7 @@ def normalize_all(pictures: Iterable[NDArray[np.uint8]]) -> list[Normalized]:
         try:
             normalized.append(normalize(picture))
         except NoDigitError as error:
-            raise NoDigitError(f"image {i}: {error}") from error
+            raise type(error)(f"image {i}: {error}") from error
     return normalized
 
 

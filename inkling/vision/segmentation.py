@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.digit import Mask
-from inkling.errors import NoDigitError
+from inkling.errors import NoDigitError, SeveralDigitsError
 from inkling.vision.connected_components import label
 from inkling.vision.foreground import box_blur
 
@@ -30,7 +30,7 @@ def select_digit(mask: Mask, *, is_noisy: bool, is_surely_one: bool = False) -> 
         raise NoDigitError("the picture shows no digit: it has no strokes")
     areas = np.bincount(labels.ravel())[1:]  # (count,)
     if is_noisy:
-        is_edge = _lies_along_an_edge(_boxes(labels, count), mask.shape)
+        is_edge = _lies_along_an_edge(component_boxes(labels, count), mask.shape)
         if is_edge.any() and not is_edge.all() and areas[~is_edge].max() > 0.02 * areas.max():
             inner = mask & ~np.concatenate([[False], is_edge])[labels]
             return select_digit(inner, is_noisy=is_noisy, is_surely_one=is_surely_one)
@@ -39,18 +39,20 @@ def select_digit(mask: Mask, *, is_noisy: bool, is_surely_one: bool = False) -> 
             f"the picture shows no single digit but {count} specks or strokes, the largest of them "
             f"{areas.max() / areas.sum():.0%} of the foreground; crop it to one digit"
         )
-    boxes = _boxes(labels, count)
+    boxes = component_boxes(labels, count)
     sizes = boxes[:, 2:] - boxes[:, :2]  # (count, 2): heights and widths
     longest = int(sizes[areas.argmax()].max())
     groups, group_count = label(dilate(mask, max(1, round(longest * GAP))))
     groups = groups * mask
     if not is_surely_one and (digits := _count_digits(groups, group_count)) > 1:
-        raise NoDigitError(f"the picture shows at least {digits} digits, expected one; crop it to one digit")
+        raise SeveralDigitsError(f"the picture shows at least {digits} digits, expected one; crop it to one digit")
     if is_noisy:
         keep = areas >= DUST * areas.max()
         return np.concatenate([[False], keep])[labels]
     group_areas = np.bincount(groups.ravel(), minlength=group_count + 1)[1:]  # (group_count,)
-    keep = (group_areas >= DUST * group_areas.max()) | _is_near(_boxes(groups, group_count), int(group_areas.argmax()))
+    keep = (group_areas >= DUST * group_areas.max()) | _is_near(
+        component_boxes(groups, group_count), int(group_areas.argmax())
+    )
     return np.concatenate([[False], keep])[groups]
 
 
@@ -60,12 +62,24 @@ def dilate(mask: Mask, radius: int) -> Mask:
     return dilated
 
 
+def component_boxes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
+    """Return top, left, bottom, right of each component (count, 4); the last two are the first pixels outside."""
+    rows, columns = np.nonzero(labels)
+    numbers = labels[rows, columns] - 1
+    boxes = np.zeros((count, 4), np.intp)
+    boxes[:, :2] = max(labels.shape)
+    for axis, positions in enumerate((rows, columns)):
+        np.minimum.at(boxes[:, axis], numbers, positions)
+        np.maximum.at(boxes[:, axis + 2], numbers, positions + 1)
+    return boxes
+
+
 def _count_digits(groups: NDArray[np.int32], count: int) -> int:
     """Return how many groups of strokes are digits, if the largest is one.
 
     Another digit is beside the largest group and of comparable size, or below or above it and about as large.
     """
-    boxes = _boxes(groups, count)
+    boxes = component_boxes(groups, count)
     areas = np.bincount(groups.ravel(), minlength=count + 1)[1:]
     sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     main = int(areas.argmax())
@@ -94,15 +108,3 @@ def _is_near(boxes: NDArray[np.intp], main: int) -> Mask:
     gaps = np.maximum(boxes[:, :2] - boxes[main, 2:], boxes[main, :2] - boxes[:, 2:]).max(axis=1)
     near: Mask = gaps <= size / 4
     return near
-
-
-def _boxes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
-    """Return top, left, bottom, right of each component (count, 4); the last two are the first pixels outside."""
-    rows, columns = np.nonzero(labels)
-    numbers = labels[rows, columns] - 1
-    boxes = np.zeros((count, 4), np.intp)
-    boxes[:, :2] = max(labels.shape)
-    for axis, positions in enumerate((rows, columns)):
-        np.minimum.at(boxes[:, axis], numbers, positions)
-        np.maximum.at(boxes[:, axis + 2], numbers, positions + 1)
-    return boxes

@@ -13,7 +13,7 @@ from tests.support.command_line import InklingHere, check_error, inkling
     [
         ([], ["missing command", "inkling --help"]),
         (["sing"], ["no such command 'sing'", "inkling --help"]),
-        (["predic"], ["no such command 'predic'", "Did you mean 'predict'?"]),
+        (["predictt"], ["no such command 'predictt'", "Did you mean 'predict'?"]),
         (["predict"], ["missing argument 'FILE'", "inkling predict --help"]),
         (["explain", "x.png"], ["missing option '--plot'"]),
         (["explain", "x.png", "--plot", "y.png", "--digit", "10"], ["'--digit'", "'10' is not an integer from 0 to 9"]),
@@ -51,7 +51,7 @@ def test_help_names_every_command_in_its_group(inkling_here: InklingHere) -> Non
     assert [command or group for command, group in found] == [
         *("Options",),
         *("Serve and train", "serve", "train", "worker"),
-        *("Read images", "predict", "explain", "evaluate"),
+        *("Read images", "predict", "read", "explain", "evaluate"),
         *("Versions", "versions", "promote", "delete", "export", "import", "verify"),
     ]
 

@@ -76,7 +76,7 @@ async def test_pictures_come_back_as_the_library_makes_them_and_in_their_order()
     few: list[Picture] = [file(drawing(4)), photo, file(photo), drawing(2, 90)]
     many = few * BATCH_PICTURES  # several batches
     async with started(processes=2) as (pool, _):
-        images, normalized = await pool.run("mnist", many)
+        images, normalized, _ = await pool.run("mnist", many)
     expected = [normalize(picture) for picture in (drawing(4), photo, photo, drawing(2, 90))]
     assert (len(images), len(normalized)) == (0, len(many))
     for i, picture in enumerate(normalized):
@@ -85,7 +85,8 @@ async def test_pictures_come_back_as_the_library_makes_them_and_in_their_order()
 
 async def test_images_are_decoded_as_they_are_with_fit_strict(digits: Gray) -> None:
     async with started() as (pool, _):
-        images, normalized = await pool.run("strict", [PictureFile(image_file(digit, "GIF"), "it") for digit in digits])
+        files = [PictureFile(image_file(digit, "GIF"), "it") for digit in digits]
+        images, normalized, _ = await pool.run("strict", files)
     np.testing.assert_array_equal(images, digits)
     assert normalized == ()
 

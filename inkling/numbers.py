@@ -1,0 +1,157 @@
+"""The numbers of a page: of every way to divide its strokes into digits, the one that the network is surest of."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from inkling.digit import Box, Floats, Gray, Images
+from inkling.network.classifier import Outputs
+from inkling.vision.numbers.page import Group, Line, Page, Piece
+
+CUT_COST = 3.0
+"""Nats: two digits made by a cut through foreground must be likelier than one digit by this."""
+JOIN_COST = 4.0
+"""Nats: one digit made of two strokes as high as digits, with a gap between them, must be likelier than two by this."""
+ORDINARY_WIDTH, WIDE_COST = 0.75, 12.0
+"""Width of a digit, of the height of the line's digits; and nats per square of what is wider."""
+ORDINARY_HEIGHT, LOW_COST = 0.6, 6.0
+"""Height of a digit, of the height of the line's digits; and nats per what is missing to it."""
+SURE = 0.9
+"""A wide digit that is read with less confidence may be several that touch."""
+WIDE = 0.9
+"""Width of such a digit, of the height of the line's digits."""
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One digit of a line."""
+
+    digit: int
+    """The most probable one."""
+    probabilities: Floats
+    """(10,), their sum is 1."""
+    box: Box
+    """In the picture's pixels."""
+    image: Gray
+    """(28, 28): what the network read."""
+    warnings: tuple[str, ...]
+    """One sentence each; mostly none."""
+    digit_score: float | None
+    """How much it looks like a digit, 0 to 1; None if the checkpoint has no digit probe."""
+
+    def score_fields(self, threshold: float) -> dict[str, bool | float]:
+        """Return `is_digit` and `digit_score`, as answers have them; none if there is no score."""
+        if self.digit_score is None:
+            return {}
+        return {"is_digit": self.digit_score >= threshold, "digit_score": self.digit_score}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A decimal point or a minus sign."""
+
+    mark: str
+    """"." or "-"."""
+    box: Box
+
+
+@dataclass(frozen=True)
+class NumberLine:
+    """Digits and marks beside each other."""
+
+    text: str
+    """From left to right, with a space where a wide gap lies between two numbers."""
+    box: Box
+    digits: tuple[Digit, ...]
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of a picture."""
+
+    lines: tuple[NumberLine, ...]
+    """From top to bottom."""
+    warnings: tuple[str, ...]
+    """One sentence each; mostly none."""
+
+    @property
+    def text(self) -> str:
+        """The text of all lines."""
+        return "\n".join(line.text for line in self.lines)
+
+
+def read_page(read: Callable[[Images], Outputs], page: Page) -> Numbers:
+    """Read the digits of a page.
+
+    Args:
+        read: classifies images (n, 28, 28).
+        page: with the image of every piece that may be a digit.
+    """
+    outputs = read(page.images)
+    lines, start = [], 0
+    for line in page.lines:
+        end = start + sum(len(group.pieces) for group in line.groups)
+        lines.append(_read_line(line, page.images[start:end], outputs.take(range(start, end))))
+        start = end
+    return Numbers(tuple(lines), page.warnings)
+
+
+def _read_line(line: Line, images: Images, outputs: Outputs) -> NumberLine:
+    height = float(np.median([group.box[3] - group.box[1] for group in line.groups if not group.mark]))
+    text, start = "", 0
+    digits: list[Digit] = []
+    marks: list[Mark] = []
+    for group in line.groups:
+        text += " " if group.is_spaced else ""
+        if group.mark:
+            text += group.mark
+            marks.append(Mark(group.mark, group.box))
+            continue
+        end = start + len(group.pieces)
+        read = list(_read_group(group, images[start:end], outputs.take(range(start, end)), height))
+        text += "".join(str(digit.digit) for digit in read)
+        digits += read
+        start = end
+    return NumberLine(text, line.box, tuple(digits), tuple(marks))
+
+
+def _read_group(group: Group, images: Images, outputs: Outputs, height: float) -> Iterator[Digit]:
+    confidences = outputs.probabilities.max(axis=1)
+    scores = [_score(piece, float(p), height, group) for piece, p in zip(group.pieces, confidences, strict=True)]
+    for i in best_division(group, scores):
+        piece, row = group.pieces[i], outputs.probabilities[i]
+        digit_score = None if outputs.digit_scores is None else float(outputs.digit_scores[i])
+        warnings = _warnings(piece, float(confidences[i]), height, group)
+        yield Digit(int(row.argmax()), row, piece.box, images[i], warnings, digit_score)
+
+
+def best_division(group: Group, scores: list[float]) -> list[int]:
+    """Return the pieces that together are the whole group, each atom once, whose scores have the highest sum."""
+    best: list[tuple[float, list[int]]] = [(0.0, []), *((-np.inf, list[int]()) for _ in range(group.atoms))]
+    for i in sorted(range(len(scores)), key=lambda i: group.pieces[i].end):
+        piece = group.pieces[i]
+        total, pieces = best[piece.first]
+        if total + scores[i] > best[piece.end][0]:
+            best[piece.end] = (total + scores[i], [*pieces, i])
+    return best[-1][1]
+
+
+def _score(piece: Piece, confidence: float, height: float, group: Group) -> float:
+    """Return the log-likelihood that a piece is a digit, up to a constant: how sure the network is, and its shape."""
+    left, top, right, bottom = piece.box
+    wide = max(0.0, (right - left) / height - ORDINARY_WIDTH)
+    low = max(0.0, ORDINARY_HEIGHT - (bottom - top) / height)
+    gaps = sum(atom not in group.cuts for atom in range(piece.first + 1, piece.end))
+    shape = WIDE_COST * wide**2 + LOW_COST * low
+    return float(np.log(max(confidence, 1e-6))) - shape - CUT_COST * (piece.first in group.cuts) - JOIN_COST * gaps
+
+
+def _warnings(piece: Piece, confidence: float, height: float, group: Group) -> tuple[str, ...]:
+    left, _, right, _ = piece.box
+    if piece.first in group.cuts or piece.end in group.cuts:
+        return ("it touches another digit and was divided from it",)
+    if confidence < SURE and right - left > WIDE * height:
+        return (f"it may be several digits that touch: it is {(right - left) / height:.1f} times as wide as high",)
+    return ()

@@ -1,0 +1,125 @@
+"""Groups of strokes that touch or nearly touch, and the pieces into which they may be divided."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from inkling.digit import Box, Gray, Mask
+from inkling.vision.numbers.cuts import cut_columns
+from inkling.vision.numbers.page import Group, Piece, union_of_boxes
+from inkling.vision.numbers.strokes import Strokes
+from inkling.vision.placement import bounding_box, place_in_frame
+
+NEAR = 0.12
+"""Of the digits' height: strokes closer than this may belong to one digit."""
+MAX_SPAN = 8
+"""Atoms of a digit, at most."""
+MAX_ASPECT_RATIO = 1.4
+"""Width of a digit of several atoms over the height of the line's digits, at most."""
+FRINGE = 0.08
+"""Of the digits' height: how far faint foreground around a stroke belongs to it."""
+
+
+@dataclass(frozen=True)
+class StrokeMap:
+    """Where the strokes of a page are, on one grid (h, w)."""
+
+    levels: Gray
+    labels: NDArray[np.int32]
+    """The components of the foreground."""
+    faint: Mask
+    """Faint foreground, which belongs to the strokes next to it, if to any."""
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """Neighbors that may be one digit, or several."""
+
+    digits: Strokes
+    """From left to right."""
+    parts: Strokes
+    """Lower components."""
+    owners: NDArray[np.intp]
+    """Of the parts: the index of the digit to which each belongs."""
+
+
+def divide_line(strokes: StrokeMap, digits: Strokes, parts: Strokes, height: float) -> list[tuple[Group, list[Gray]]]:
+    """Return the groups of a line, from left to right, each with the images of its pieces.
+
+    Args:
+        strokes: of the page.
+        digits: the line's components that are as high as digits, from left to right.
+        parts: its other components that are no marks; those near a digit belong to it.
+        height: of the line's digits, in pixels.
+    """
+    return [_divide(strokes, cluster, height) for cluster in _clusters(digits, parts, height)]
+
+
+def _clusters(digits: Strokes, parts: Strokes, height: float) -> list[_Cluster]:
+    gaps = digits.boxes[1:, 1] - np.maximum.accumulate(digits.boxes[:, 3])[:-1]
+    starts = np.concatenate([[0], np.flatnonzero(gaps > NEAR * height) + 1, [len(digits.numbers)]])
+    distances = np.maximum(
+        digits.boxes[:, np.newaxis, :2] - parts.boxes[:, 2:], parts.boxes[:, :2] - digits.boxes[:, np.newaxis, 2:]
+    ).max(axis=2)  # (digits, parts)
+    nearest = distances.argmin(axis=0)
+    is_near = distances.min(axis=0) <= NEAR * height
+    clusters = []
+    for start, end in pairwise(starts):
+        mine = is_near & (nearest >= start) & (nearest < end)
+        clusters.append(_Cluster(digits.select(np.arange(start, end)), parts.select(mine), nearest[mine] - start))
+    return clusters
+
+
+def _divide(strokes: StrokeMap, cluster: _Cluster, height: float) -> tuple[Group, list[Gray]]:
+    fringe = max(1, round(FRINGE * height))
+    boxes = np.concatenate([cluster.digits.boxes, cluster.parts.boxes])
+    top, left = np.maximum(boxes[:, :2].min(axis=0) - fringe, 0)
+    bottom, right = boxes[:, 2:].max(axis=0) + fringe
+    window = np.s_[top:bottom, left:right]
+    atoms, cuts, owners = _atoms(strokes.labels[window], cluster, height)
+    owners = _with_fringe(owners, strokes.faint[window], fringe)
+    pieces, images = [], []
+    for first in range(atoms):
+        for end in range(first + 1, min(atoms, first + MAX_SPAN) + 1):
+            mask = (owners > first) & (owners <= end)
+            box = _box(mask)
+            if end > first + 1 and box[2] - box[0] > MAX_ASPECT_RATIO * height:
+                break
+            x0, y0, x1, y1 = box
+            pieces.append(Piece(first, end, (x0 + int(left), y0 + int(top), x1 + int(left), y1 + int(top))))
+            images.append(place_in_frame(np.where(mask, strokes.levels[window], 0)[y0:y1, x0:x1]))
+    return Group(union_of_boxes([piece.box for piece in pieces]), "", atoms, cuts, tuple(pieces)), images
+
+
+def _atoms(labels: NDArray[np.int32], cluster: _Cluster, height: float) -> tuple[int, tuple[int, ...], Gray]:
+    """Return the number of atoms, those before which a stroke is cut, and each pixel's atom plus 1, or 0."""
+    owners = np.zeros(labels.shape, np.uint8)
+    columns = np.arange(labels.shape[1])
+    atoms, cut_atoms = 0, list[int]()
+    for i, number in enumerate(cluster.digits.numbers):
+        mask = labels == number + 1
+        left, top, right, bottom = _box(mask)
+        cuts = left + cut_columns(mask[top:bottom, left:right], height)
+        mask |= np.isin(labels, cluster.parts.numbers[cluster.owners == i] + 1)
+        owned = np.searchsorted(cuts, columns, side="right") + atoms + 1
+        owners[mask] = np.broadcast_to(owned, labels.shape)[mask]
+        cut_atoms += range(atoms + 1, atoms + len(cuts) + 1)
+        atoms += len(cuts) + 1
+    return atoms, tuple(cut_atoms), owners
+
+
+def _with_fringe(owners: Gray, faint: Mask, fringe: int) -> Gray:
+    """Return the owners (h, w) of all foreground: faint foreground goes to the atom next to it, step by step."""
+    for _ in range(fringe if faint.any() else 0):
+        grown = np.asarray(Image.fromarray(owners).filter(ImageFilter.MaxFilter(3)))
+        owners = np.where((owners == 0) & faint, grown, owners)
+    return owners
+
+
+def _box(mask: Mask) -> Box:
+    box = bounding_box(mask)
+    assert box is not None  # noqa: S101  components and atoms have pixels
+    return box

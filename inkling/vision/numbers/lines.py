@@ -1,0 +1,52 @@
+"""The lines of a page: digits beside each other, on baselines that may be uneven or slope."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.vision.numbers.strokes import Strokes
+
+MIN_OVERLAP = 0.4
+"""Of the lower of two digits: the share of its height by which they overlap if they are beside each other."""
+DIGIT_HEIGHT = 0.5
+"""Of the typical height: lower components are marks, dust, or parts of a digit."""
+WIDE_GAP, UNUSUAL_GAP = 1.5, 3.0
+"""A gap between numbers is as wide as this many digits are high, and this many times the line's median gap."""
+
+
+def group_into_lines(boxes: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Return the indices of the boxes (n, 4) in each line, from left to right; the lines from top to bottom.
+
+    Each box continues the line whose end it overlaps most, so that baselines may slope.
+    """
+    lines: list[list[int]] = []
+    for i in np.argsort(boxes[:, 1] + boxes[:, 3], kind="stable"):
+        overlaps = [_overlap(boxes[i], boxes[line[-2:]]) for line in lines]
+        best = int(np.argmax(overlaps)) if overlaps else -1
+        if best >= 0 and overlaps[best] >= MIN_OVERLAP:
+            lines[best].append(int(i))
+        else:
+            lines.append([int(i)])
+    arrays = [np.array(line) for line in lines]
+    return sorted(arrays, key=lambda line: float((boxes[line, 0] + boxes[line, 2]).mean()))
+
+
+def digits_of(strokes: Strokes, height: float) -> NDArray[np.bool_]:
+    """Return which components are as high as a digit of this height."""
+    tall: NDArray[np.bool_] = strokes.heights >= DIGIT_HEIGHT * height
+    return tall
+
+
+def wide_gaps(boxes: NDArray[np.intp], height: float) -> NDArray[np.bool_]:
+    """Return before which of a line's boxes (n, 4), from left to right, lies a gap as between two numbers."""
+    gaps = boxes[1:, 1] - np.maximum.accumulate(boxes[:, 3])[:-1]
+    if not len(gaps):
+        return np.zeros(len(boxes), np.bool_)
+    unusual = UNUSUAL_GAP * max(float(np.median(gaps)), height / 4)
+    return np.concatenate([[False], gaps > max(WIDE_GAP * height, unusual)])
+
+
+def _overlap(box: NDArray[np.intp], others: NDArray[np.intp]) -> float:
+    """Return by how much a box overlaps the rows of the last boxes of a line, as a share of the lower height."""
+    top, bottom = float(others[:, 0].mean()), float(others[:, 2].mean())
+    lower = min(bottom - top, float(box[2] - box[0]))
+    return (min(bottom, float(box[2])) - max(top, float(box[0]))) / lower

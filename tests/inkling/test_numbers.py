@@ -1,0 +1,122 @@
+"""Numbers as the network that ships reads them, from pictures to text."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from inkling.digit import Gray
+from inkling.errors import NoDigitError, SeveralDigitsError
+from inkling.network.classifier import Classifier
+from inkling.numbers import Numbers, read_page
+from inkling.vision.normalize import normalize
+from inkling.vision.numbers.layout import find_page
+from inkling.vision.numbers.page import MAX_DIGITS
+from tests.support.numbers import on_gray_paper, stack_lines, write
+
+Read = Callable[[Gray], Numbers]
+
+
+@pytest.fixture
+def read(classifier: Classifier) -> Read:
+    def read(picture: Gray) -> Numbers:
+        return read_page(classifier.read, find_page(picture))
+
+    return read
+
+
+@pytest.mark.parametrize("gap", [3, 12, 40])
+@pytest.mark.parametrize("height", [16, 40, 90])
+@pytest.mark.parametrize("text", ["2026", "47", "05", "1234567890"])
+def test_separate_digits_are_read(read: Read, text: str, height: int, gap: int) -> None:
+    picture = write(text, height, gap)
+    assert read(picture).text == text
+    assert read(255 - picture).text == text
+
+
+@pytest.mark.parametrize("text", ["2026", "31", "8450"])
+def test_digits_on_gray_paper_are_read(read: Read, text: str) -> None:
+    assert read(on_gray_paper(write(text))).text == text
+
+
+def test_baselines_may_be_uneven(read: Read) -> None:
+    assert read(write("20263", baselines=(0, 8, -9, 4))).text == "20263"
+
+
+def test_line_may_slope_by_more_than_its_height(read: Read) -> None:
+    assert read(write("2026354", height=20, baselines=(-18, -12, -6, 0, 6, 12, 18))).text == "2026354"
+
+
+def test_lines_are_read_from_top_to_bottom(read: Read) -> None:
+    numbers = read(stack_lines([write("120"), write("2026"), write("7")]))
+    assert numbers.text == "120\n2026\n7"
+    assert [len(line.digits) for line in numbers.lines] == [3, 4, 1]
+    tops = [line.box[1] for line in numbers.lines]
+    assert tops == sorted(tops)
+
+
+@pytest.mark.parametrize("text", ["3.14", "-7", "-20.5", "0.25", "4-2"])
+def test_decimal_points_and_minus_signs_are_read(read: Read, text: str) -> None:
+    numbers = read(write(text))
+    assert numbers.text == text
+    (line,) = numbers.lines
+    assert [mark.mark for mark in line.marks] == [character for character in text if character in ".-"]
+
+
+def test_dust_is_no_mark(read: Read) -> None:
+    picture = write("2026", height=60)
+    picture[100, 20:22] = 255  # thinner than the pen
+    picture[40:44, 300:304] = 255  # at the top of the digits
+    picture[170:175, 150:155] = 255  # below the line
+    picture[118:122, -20:-16] = 60  # faint
+    assert read(picture).text == "2026"
+
+
+def test_wide_gap_is_a_space(read: Read) -> None:
+    assert read(write("12 34")).text == "12 34"
+
+
+def test_boxes_are_in_the_pixels_of_a_large_picture(read: Read) -> None:
+    line = write("26", height=40)
+    picture = np.zeros((3000, 2500), np.uint8)
+    large = np.kron(line, np.ones((6, 6), np.uint8))
+    picture[1000 : 1000 + large.shape[0], 300 : 300 + large.shape[1]] = large
+    numbers = read(picture)
+    assert numbers.text == "26"
+    left, top, right, bottom = numbers.lines[0].box
+    rows, columns = np.nonzero(picture)
+    expected = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    assert np.abs(np.subtract((left, top, right, bottom), expected)).max() <= 12
+    assert all(digit.image.shape == (28, 28) for digit in numbers.lines[0].digits)
+
+
+def test_touching_digits_are_divided_and_flagged(read: Read) -> None:
+    numbers = read(write("33", height=40, gap=-2))
+    (line,) = numbers.lines
+    assert numbers.text == "33"
+    assert all("touches another digit" in digit.warnings[0] for digit in line.digits)
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (np.full((60, 90), 7, np.uint8), "is blank: its gray levels go from 7 to 7"),
+        (np.pad(np.full((2, 2), 255, np.uint8), 20), "no digit"),
+    ],
+)
+def test_picture_without_digits_is_refused(picture: Gray, words: str) -> None:
+    with pytest.raises(NoDigitError, match=words):
+        find_page(picture)
+
+
+def test_more_digits_than_the_limit_are_refused() -> None:
+    line = np.tile(write("1", height=16, gap=4), 20)
+    picture = np.tile(line, (14, 1))
+    with pytest.raises(NoDigitError, match=f"280 groups of strokes, more than {MAX_DIGITS} digits"):
+        find_page(picture)
+
+
+@pytest.mark.parametrize("gap", [8, 12])
+def test_one_digit_is_no_number(gap: int) -> None:
+    with pytest.raises(SeveralDigitsError, match="at least 2 digits"):
+        normalize(write("20", gap=gap))
