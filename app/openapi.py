@@ -23,6 +23,9 @@ PROBLEM = "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}
 
 _VERTICAL_STROKE = [[0] * 28] * 4 + [[0] * 13 + [255] * 3 + [0] * 12] * 20 + [[0] * 28] * 4
+_VERTICAL_STROKE_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAAG0lEQVR4nGNgoD9gROH9RxVgwqdzVHJUcuAAAOxDASipOH8uAAAAAElFTkSuQmCC"
+)
 IMAGE_BODIES: dict[str, dict[str, Any]] = {
     "multipart/form-data": {
         "schema": {
@@ -39,11 +42,17 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
                 "images": {
                     "type": "array",
                     "items": {},
-                    "description": "(28, 28), (n, 28, 28) or (n, 784), 0 to 255; with fit=mnist any (n, h, w)",
+                    "description": (
+                        "(28, 28), (n, 28, 28) or (n, 784), 0 to 255; with fit=mnist any (n, h, w); "
+                        "or image files as data: URIs in Base64, one string per image"
+                    ),
                 }
             },
         },
-        "examples": {"one image of a 1": {"value": {"images": [_VERTICAL_STROKE]}}},
+        "examples": {
+            "one image of a 1": {"value": {"images": [_VERTICAL_STROKE]}},
+            "the same as a file": {"value": {"images": [f"data:image/png;base64,{_VERTICAL_STROKE_PNG}"]}},
+        },
     },
     "application/octet-stream": {
         "schema": {**BINARY, "description": "uint8, 784 bytes per image; or an image or .npy file"}

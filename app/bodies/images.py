@@ -1,12 +1,13 @@
 """Request bodies -> images or pictures: one table of readers by Content-Type, for fit=strict and fit=mnist alike."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.bodies.arrays import as_images, as_pictures
+from app.bodies.data_uris import data_uri_files, json_texts
 from app.bodies.json_array import json_levels
 from app.bodies.limits import UploadLimits
 from app.bodies.multipart import multipart_files
@@ -113,7 +114,10 @@ def _reader_by_content(body: bytes, media_type: str) -> _Reader:
 
 
 def _read_multipart(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Iterator[Any]:
-    files = multipart_files(body, content_type, limits)
+    return _read_files(multipart_files(body, content_type, limits), fit, limits)
+
+
+def _read_files(files: Sequence[bytes], fit: _FitRules, limits: UploadLimits) -> Iterator[Any]:
     total = 0
     for i, file in enumerate(files, 1):
         name = f"image {i} of {len(files)}"
@@ -155,7 +159,10 @@ def _decode(fit: _FitRules, file: bytes, name: str, limits: UploadLimits) -> Any
     )
 
 
-def _read_json(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> NDArray[np.uint8]:
+def _read_json(body: bytes, content_type: str, fit: _FitRules, limits: UploadLimits) -> Iterable[Any]:
+    texts = json_texts(body, limits)
+    if texts is not None:
+        return _read_files(data_uri_files(texts), fit, limits)
     return fit.reshape(json_levels(body), limits, "`images`")
 
 

@@ -30,8 +30,11 @@ MAX_IRREGULAR_BYTES = 1 << 20
 MAX_IRREGULAR_ITEMS = 100_000
 """Most lists, objects and numbers in it."""
 
-EXPECTED = 'expected {"images": [...]}: nested numbers 0 to 255, (28, 28), (n, 28, 28) or (n, 784)'
-_ONLY_NUMBERS = "`images` must hold numbers 0 to 255, and nothing else"
+EXPECTED = (
+    'expected {"images": [...]}: nested numbers 0 to 255, (28, 28), (n, 28, 28) or (n, 784); '
+    "or image files, data:image/png;base64,..."
+)
+_ONLY_NUMBERS = "`images` must hold numbers 0 to 255, and nothing else; or data: URIs, and nothing else"
 _SPACE = b" \t\r\n"
 _NUMBER = b"0123456789+-.eE"
 _NUMBER_AS_0 = bytes.maketrans(_NUMBER, b"0" * len(_NUMBER))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from python_multipart.multipart import parse_options_header
 
 from app.bodies import byte_pieces
+from app.bodies.base64_text import SPACE, decode_base64
 from app.bodies.limits import UploadLimits
 from app.bodies.unknown_fields import refuse_unknown
 from app.errors import BodyError
@@ -161,22 +162,9 @@ def _decoded(content: bytes, encoding: bytes) -> bytes:
             f"a part has Content-Transfer-Encoding {_shown(encoding)}; expected binary, base64 or quoted-printable"
         )
     try:
-        return _decode_base64(byte_pieces.translate(content, None, b" \t\r\n"))
+        return decode_base64(byte_pieces.translate(content, None, SPACE))
     except binascii.Error as error:
         raise BodyError(f"a part has Content-Transfer-Encoding base64, but its content is not: {error}") from error
-
-
-def _decode_base64(text: bytes) -> bytes:
-    """Return what base64 encodes, decoded in pieces of whole groups of four letters, padding at the end only.
-
-    Raises:
-        binascii.Error: it is not base64.
-    """
-    if byte_pieces.contains(text[:-2], b"="):
-        raise binascii.Error("it goes on after its padding")
-    size = byte_pieces.PIECE_BYTES // 4 * 4
-    starts = range(0, len(text), size)
-    return b"".join([binascii.a2b_base64(text[start : start + size], strict_mode=True) for start in starts])
 
 
 def _shown(text: bytes) -> str:

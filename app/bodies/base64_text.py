@@ -1,0 +1,20 @@
+"""Base64, decoded in pieces, so that the event loop's thread may run between two of them."""
+
+import binascii
+
+from app.bodies import byte_pieces
+
+SPACE = b" \t\r\n"
+
+
+def decode_base64(text: bytes) -> bytes:
+    """Return what Base64 without white space encodes, padding at the end only.
+
+    Raises:
+        binascii.Error: it is not Base64.
+    """
+    if byte_pieces.contains(text[:-2], b"="):
+        raise binascii.Error("it goes on after its padding")
+    size = byte_pieces.PIECE_BYTES // 4 * 4  # whole groups of four letters
+    starts = range(0, len(text), size)
+    return b"".join([binascii.a2b_base64(text[start : start + size], strict_mode=True) for start in starts])
