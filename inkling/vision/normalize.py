@@ -24,7 +24,9 @@ from inkling.vision.foreground import (
     subtract_varying_background,
     threshold_foreground,
 )
+from inkling.vision.inner_picture import Uncovered, uncover
 from inkling.vision.placement import bounding_box, longer_side, looks_like_mnist, place_in_frame, stretch_contrast
+from inkling.vision.pooling import max_pool, upsample
 from inkling.vision.segmentation import dilate, select_digit
 from inkling.vision.stripes import remove_stripes
 
@@ -107,6 +109,50 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
             f"the picture is blank: its gray levels go from {low:.0f} to {high:.0f}, "
             f"but a digit must differ from its background by at least {MIN_CONTRAST}"
         )
+    uncovered = uncover(gray)
+    return _normalize_whole(gray) if uncovered is None else _normalize_uncovered(gray, uncovered)
+
+
+def _normalize_uncovered(gray: Gray | Floats, uncovered: Uncovered) -> Normalized:
+    """Normalize what borders surround; where that is doubtful, the picture with its borders is another reading."""
+    try:
+        inside = _normalize_inside(uncovered)
+    except NoDigitError:
+        if uncovered.is_sure:
+            raise
+        return _normalize_whole(gray)
+    if uncovered.is_sure:
+        return inside
+    try:
+        whole = _normalize_whole(gray)
+    except NoDigitError:
+        return inside
+    others = (*whole.alternatives, inside, *inside.alternatives)[:MAX_ALTERNATIVES]
+    return replace(whole, alternatives=tuple(replace(other, alternatives=()) for other in others))
+
+
+def _normalize_inside(uncovered: Uncovered) -> Normalized:
+    """Normalize what borders surround, with its box in the pixels of the whole picture."""
+    if looks_like_mnist(uncovered.gray):
+        box = _box_or_raise(uncovered.gray > 0)
+        report = Normalization(is_untouched=False, inverted=False, box=box, background_removed=False, warnings=())
+        inside = Normalized(uncovered.gray.astype(np.uint8), report)
+    else:
+        inside = _normalize_whole(uncovered.gray)
+    return _shift_box(_warn(inside, uncovered.warnings), uncovered.left, uncovered.top)
+
+
+def _warn(normalized: Normalized, warnings: tuple[str, ...]) -> Normalized:
+    """Return the result with warnings before those of all its readings."""
+    return replace(
+        normalized,
+        report=replace(normalized.report, warnings=warnings + normalized.report.warnings),
+        alternatives=tuple(_warn(reading, warnings) for reading in normalized.alternatives),
+    )
+
+
+def _normalize_whole(gray: Gray | Floats) -> Normalized:
+    """Normalize a picture without borders."""
     drawing = subtract_uniform_background(gray)
     is_of_mnist_size = gray.shape == (SIDE, SIDE)
     if drawing is not None and not (is_of_mnist_size and longer_side(_box_or_raise(drawing.mask)) > DIGIT_SIDE):
@@ -136,13 +182,13 @@ def normalize_all(pictures: Iterable[NDArray[np.uint8]]) -> list[Normalized]:
 def _normalize_drawing(drawing: Foreground) -> Normalized | None:
     """Normalize a drawing on a uniform background; return None if it has too many components to be one."""
     step = -(-max(drawing.mask.shape) // WORK_SIDE)
-    coarse = _max_pool(drawing.mask, step)
+    coarse = max_pool(drawing.mask, step)
     if label(coarse)[1] > MAX_DRAWING_COMPONENTS:
         return None
     # Refuse several digits; faint pixels are left out, because they might connect two of them.
-    select_digit(_max_pool(drawing.levels > 0.25 * drawing.contrast, step), is_noisy=False)
+    select_digit(max_pool(drawing.levels > 0.25 * drawing.contrast, step), is_noisy=False)
     digit = select_digit(coarse, is_noisy=False, is_surely_one=True)
-    mask = drawing.mask & _upsample(digit, step, drawing.mask.shape)
+    mask = drawing.mask & upsample(digit, step, drawing.mask.shape)
     return _place(np.where(mask, drawing.levels, 0).astype(np.uint8), mask, drawing)
 
 
@@ -276,17 +322,3 @@ def _box_or_raise(mask: Mask) -> Box:
     if box is None:
         raise NoDigitError("the picture shows no digit: it has no strokes")
     return box
-
-
-def _max_pool(mask: Mask, step: int) -> Mask:
-    """Return whether any pixel is true in each square of `step` pixels."""
-    if step == 1:
-        return mask
-    rows = np.logical_or.reduceat(mask, np.arange(0, mask.shape[0], step), axis=0)
-    pooled: Mask = np.logical_or.reduceat(rows, np.arange(0, mask.shape[1], step), axis=1)
-    return pooled
-
-
-def _upsample(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
-    """Return a mask of `_max_pool` at the size (h, w) of its picture."""
-    return np.repeat(np.repeat(mask, step, axis=0), step, axis=1)[: shape[0], : shape[1]]
