@@ -7,6 +7,7 @@ from inkling.network.checkpoint import Card, Checkpoint, save, verify
 from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
 from training.calibration import fit_temperature, fit_views
+from training.digit_probe import fit_digit_probe
 from training.predictions import predict, predict_logits, predict_mean_logits, predict_served
 from training.snapshot import Parameters
 
@@ -14,7 +15,7 @@ from training.snapshot import Parameters
 def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> Checkpoint:
     """Calibrate a trained network on the held-out images, evaluate it on the test images, and return its checkpoint.
 
-    Whether it reads unsure images in views is decided on the held-out images, too.
+    Whether it reads unsure images in views is decided on the held-out images, too, and its digit probe fitted.
 
     Raises:
         CheckpointError: a parameter is not finite.
@@ -29,6 +30,7 @@ def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -
         views = fit_views(logits, mean_logits, validation.labels, temperature)
     test = dataset.test
     single_view = predict(test.images, parameters, temperature)
+    parameters, digit_probe = fit_digit_probe(parameters, validation.images, recipe.seed)
     card = Card(
         recipe=recipe,
         dataset=dataset.name,
@@ -41,6 +43,7 @@ def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -
         ),
         temperature=temperature,
         views=views,
+        digit_probe=digit_probe,
         libraries={name: version(name) for name in ("tensorflow", "keras", "numpy")},
     )
     return save(parameters, card)

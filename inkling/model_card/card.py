@@ -66,6 +66,7 @@ def card(measured: Measurements, folder: str, charts: Collection[str]) -> str:
             out_of_distribution=_out_of_distribution(measured),
             yardstick=yardstick_values(measured.yardstick, measured.before),
             counts=COUNTS,
+            digit_probe_rows=_digit_probe_rows(measured),
             failures=_failures(measured),
             folder=folder,
             charts=charts,
@@ -175,6 +176,11 @@ def _files(measured: Measurements) -> Values:
             (score.name, f"{score.still_correct / score.correct:.4f}", str(score.refused)) for score in measured.files
         ],
     }
+
+
+def _digit_probe_rows(measured: Measurements) -> list[tuple[str, str]]:
+    fit = measured.checkpoint.card.digit_probe
+    return [] if fit is None else [(kind, f"{share:.2f}") for kind, share in fit.found.items()]
 
 
 def _out_of_distribution(measured: Measurements) -> Values:

@@ -50,6 +50,17 @@ All or none of them are there; see `inkling.network.digit_probe`.
 """
 
 
+class DigitProbeFit(BaseModel):
+    """How the digit probe of a checkpoint was fitted; the shares are of pictures that it was not fitted on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digits: int = Field(ge=0, description="pictures of digits: held-out, distorted and synthetic ones")
+    non_digits: int = Field(ge=0, description="drawn pictures without a digit")
+    lost: float = Field(ge=0, le=1, description="share of the held-out digits that score below 0.5")
+    found: dict[str, float] = Field(description="share of each kind of non-digits that scores below 0.5")
+
+
 class Card(BaseModel):
     """The metadata of a checkpoint. It holds no date: the same training makes the same file, byte for byte."""
 
@@ -62,6 +73,9 @@ class Card(BaseModel):
     evaluation: Evaluation = Field(description="on the test images")
     temperature: float = Field(1.0, gt=0, le=100, allow_inf_nan=False, description="divides the logits")
     views: Views | None = Field(None, description="how it reads images that it is not sure of; null: as all others")
+    digit_probe: DigitProbeFit | None = Field(
+        None, description="how the probe was fitted that finds pictures without a digit; null: there is none"
+    )
     libraries: dict[str, str] = Field(description="versions of the libraries that trained it")
 
 

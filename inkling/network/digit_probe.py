@@ -6,15 +6,20 @@ even where its confidence does not, so a logistic regression on their activation
 https://arxiv.org/abs/1610.01644).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inkling.digit import Floats
+from inkling.digit import NUM_PIXELS, Floats, Images
 from inkling.network.checkpoint import OPTIONAL_SHAPES, SHAPES, Checkpoint
+from inkling.network.forward import sigmoid
 
 WEIGHTS, BIAS = OPTIONAL_SHAPES
 LAYER_1, LAYER_2 = SHAPES["biases/b1"][0], SHAPES["biases/b2"][0]
+FEATURE_CHUNK = 1024
+"""Images whose features are computed at a time."""
 HALF = np.float32(0.5)
 DIGIT_THRESHOLD = 0.5
 """Below this score, a picture is no digit. Every probe is shifted so that 1 % of real digits score less."""
@@ -58,3 +63,20 @@ class DigitProbe:
         inputs = inputs + largest_logits * self.largest_logit + self.bias
         scores: Floats = HALF + HALF * np.tanh(inputs)
         return scores
+
+
+def probe_features(images: Images, p: Mapping[str, Floats]) -> NDArray[np.float64]:
+    """Return what a probe's weights are of (n, 385): the activations of both hidden layers, and the largest logit.
+
+    Args:
+        images: (n, 28, 28), 0 background to 255 foreground.
+        p: the parameters by their names in a checkpoint.
+    """
+    chunks = []
+    for start in range(0, len(images), FEATURE_CHUNK):
+        x = images[start : start + FEATURE_CHUNK].reshape(-1, NUM_PIXELS).astype(np.float32) / 255
+        layer_1 = sigmoid(x @ p["weights/h1"] + p["biases/b1"])  # (n, 128)
+        layer_2 = sigmoid(layer_1 @ p["weights/h2"] + p["biases/b2"])  # (n, 256)
+        logits = layer_2 @ p["weights/out"] + p["biases/out"]  # (n, 10)
+        chunks.append(np.concatenate([layer_1, layer_2, logits.max(axis=1, keepdims=True)], axis=1))
+    return np.concatenate(chunks).astype(np.float64)

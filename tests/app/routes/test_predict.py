@@ -119,7 +119,9 @@ async def test_fit_strict_is_the_default(client: httpx.AsyncClient, digits: Gray
     default = await client.post("/predict", content=digits.tobytes(), headers=headers)
     strict = await client.post("/predict?fit=strict", content=digits.tobytes(), headers=headers)
     assert default.content == strict.content
-    assert set(strict.json()["predictions"][0]) == {"digit", "confidence", "probabilities"}
+    assert set(strict.json()["predictions"][0]) == {
+        *("digit", "confidence", "probabilities", "is_digit", "digit_score")
+    }
 
 
 async def test_wrong_size_names_the_image_and_the_way_out(client: httpx.AsyncClient, digits: Gray) -> None:
