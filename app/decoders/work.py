@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from inkling.digit import Gray, Images
 from inkling.predictor import Fit
-from inkling.vision.formats.heif import is_heif
+from inkling.vision.formats.heif import is_heif, seems_tiled
 from inkling.vision.formats.webp import DECODER_BYTES as WEBP_BYTES
 from inkling.vision.formats.webp import is_webp
 from inkling.vision.image_headers import claimed_pixels
@@ -19,8 +19,8 @@ WORK_PIXELS, WORK_PIXEL_S = 256 * 256, 80e-9
 """The digit is searched for in at most so many pixels, which take longer."""
 HEIF_PIXEL_S = 30e-9
 """Beyond that, in HEIC and AVIF files."""
-PIXEL_BYTES, HEIF_PIXEL_BYTES = 5.2, 11
-"""Memory per pixel, at most, of decoding RGBA or of normalizing; of a HEIC or AVIF file without tiles."""
+PIXEL_BYTES, HEIF_PIXEL_BYTES, TILED_PIXEL_BYTES = 5.2, 11, 3
+"""Memory per pixel, at most, of decoding RGBA or of normalizing; of a HEIC or AVIF file, whole or in tiles."""
 PAGE_PIXELS = 1024 * 1024
 """Numbers are searched for in at most so many."""
 
@@ -68,5 +68,6 @@ def estimate_bytes(picture: Picture) -> int:
     pixel_bytes = PIXEL_BYTES
     if isinstance(picture, PictureFile):
         pixel_bytes = WEBP_BYTES + 1 if is_webp(picture.content) else pixel_bytes
-        pixel_bytes = HEIF_PIXEL_BYTES if is_heif(picture.content) else pixel_bytes
+        if is_heif(picture.content):
+            pixel_bytes = TILED_PIXEL_BYTES if seems_tiled(picture.content) else HEIF_PIXEL_BYTES
     return int(picture.size * pixel_bytes)

@@ -50,6 +50,11 @@ def heif_size(content: bytes) -> tuple[int, int]:
     return max(sizes, key=lambda size: size[0] * size[1])
 
 
+def seems_tiled(content: bytes) -> bool:
+    """Return whether a file seems to hold its picture in tiles, for an estimate of its memory."""
+    return content.find(b"grid", 0, _SIZE_BYTES) >= 0
+
+
 def read_heif(content: bytes) -> ImageHeader:
     """Return the header, and the file of its primary picture alone, or its tiles.
 

@@ -15,7 +15,7 @@ from PIL import Image
 from app.decoders.pool import DecoderPool
 from app.decoders.process import DecoderProcess
 from app.decoders.queue import BATCH_PICTURES
-from app.decoders.work import Picture, PictureFile
+from app.decoders.work import Picture, PictureFile, estimate_bytes, estimate_seconds
 from app.errors import OverloadedError
 from inkling.digit import Gray
 from inkling.errors import ImageError, ImageSizeError, InputError, NoDigitError, TooLargeError
@@ -89,6 +89,27 @@ async def test_images_are_decoded_as_they_are_with_fit_strict(digits: Gray) -> N
         images, normalized, _ = await pool.run("strict", files)
     np.testing.assert_array_equal(images, digits)
     assert normalized == ()
+
+
+@pytest.mark.parametrize("options", [("AVIF", {}), ("HEIC", {}), ("HEIC", {"tile_size": 64})])
+async def test_photos_of_phones_are_decoded_within_the_memory_of_a_process(
+    options: tuple[str, dict[str, int]], digits: Gray
+) -> None:
+    file_format, more = options
+    picture = drawing(5, 200)
+    async with started() as (pool, causes):
+        _, (normalized,), _ = await pool.run("mnist", [PictureFile(image_file(picture, file_format, **more), "it")])
+        (image,), _, _ = await pool.run("strict", [PictureFile(image_file(digits[1], file_format), "it")])
+        assert causes == []
+    assert_same_readings(normalized, normalize(picture))
+    np.testing.assert_array_equal(image, digits[1])
+
+
+def test_photo_in_tiles_is_estimated_by_its_tiles() -> None:
+    picture = Image.new("L", (1000, 800), 200)
+    whole, tiled = (PictureFile(image_file(picture, "HEIC", tile_size=side), "it") for side in (0, 256))
+    assert estimate_bytes(tiled) < estimate_bytes(whole) / 3
+    assert estimate_seconds(whole) > estimate_seconds(PictureFile(image_file(picture), "it"))
 
 
 @pytest.mark.parametrize(

@@ -60,12 +60,44 @@ async def test_every_type_answers_the_networks_probabilities_in_order(
     np.testing.assert_allclose(probabilities, classifier.probabilities(digits), atol=1e-6)
 
 
-@pytest.mark.parametrize(("content_type", "file_format"), [(PNG, "PNG"), ("image/bmp", "BMP"), ("image/gif", "GIF")])
+@pytest.mark.parametrize(
+    ("content_type", "file_format"),
+    [
+        *((PNG, "PNG"), ("image/bmp", "BMP"), ("image/gif", "GIF")),
+        *(("image/avif", "AVIF"), ("image/heic", "HEIC"), ("image/heif", "HEIC"), (RAW, "HEIC"), ("", "AVIF")),
+    ],
+)
 async def test_one_image_file_answers_one_prediction(
     client: httpx.AsyncClient, classifier: Classifier, digits: Gray, content_type: str, file_format: str
 ) -> None:
     probabilities = await read(client, image_file(digits[4], file_format), content_type)
     np.testing.assert_allclose(probabilities, classifier.probabilities(digits[4:5]), atol=1e-6)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "AVIF", "HEIC"])
+async def test_file_in_json_is_read_as_the_file_is(client: httpx.AsyncClient, digits: Gray, file_format: str) -> None:
+    file = image_file(255 - np.pad(digits[2], 30), file_format)
+    text = f"data:image/{file_format.lower()};base64,{base64.b64encode(file).decode()}"
+    answers = [
+        await client.post("/predict?fit=mnist", content=body, headers={"Content-Type": content_type})
+        for body, content_type in ((file, f"image/{file_format.lower()}"), (images_json([text]), JSON))
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "advice"),
+    [(b"%PDF-1.7\n", "a PDF file", "save its page as PNG"), (b"\x1aE\xdf\xa3", "a WebM", "send one of its frames")],
+)
+@pytest.mark.parametrize("query", ["", "?fit=mnist"])
+async def test_file_of_another_kind_is_named(
+    client: httpx.AsyncClient, content: bytes, kind: str, advice: str, query: str
+) -> None:
+    answer = await client.post(f"/predict{query}", files={"file": ("photo.heic", content)})
+    assert answer.status_code == 422
+    assert f"image 1 of 1 is {kind}" in answer.json()["detail"]
+    assert advice in answer.json()["detail"]
 
 
 async def test_form_of_httpx_is_read(client: httpx.AsyncClient, digits: Gray) -> None:
