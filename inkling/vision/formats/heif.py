@@ -29,8 +29,10 @@ Measured with 8 and 10 bits, 4:0:0 to 4:4:4, with and without opacity, in libhei
 _FORMATS = {b"hvc1": "HEIF", b"av01": "AVIF"}
 _CONFIGURATIONS = {b"hvc1": b"hvcC", b"av01": b"av1C"}
 _CODECS = {b"hvc1": hevc, b"av01": av1}
-_KEPT = frozenset({b"hvcC", b"av1C", b"ispe", b"pixi", b"auxC"})
+_KEPT = frozenset({b"hvcC", b"av1C", b"ispe", b"pixi"})
 _OPACITY = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
+_IS_OPACITY = Property(b"auxC", bytes(4) + _OPACITY[0], is_essential=True)
+"""Of the plane of opacity as a whole, and so of each of its tiles."""
 _EXPECTED = "it is coded as '{}', expected HEVC ('hvc1') or AV1 ('av01'); save it as PNG or JPEG"
 _SIZE_BYTES = 64 << 10
 _MAX_SIZES = 256
@@ -192,7 +194,8 @@ def _write_tiles(items: HeifItems, picture: _Picture) -> Iterator[bytes]:
     shared = [prop for prop in items.properties(items.primary) if _is_code_points(prop)]
     for tile in picture.tiles:
         color = _coded(items, tile.color, picture.tile_size, shared)
-        yield write_file(color, None if tile.opacity is None else _coded(items, tile.opacity, picture.tile_size))
+        opacity = None if tile.opacity is None else _coded(items, tile.opacity, picture.tile_size)
+        yield write_file(color, opacity and opacity._replace(properties=[*opacity.properties, _IS_OPACITY]))
 
 
 def _coded(items: HeifItems, item: int, size: tuple[int, int], shared: Sequence[Property] = ()) -> Coded:

@@ -91,6 +91,111 @@ def test_opacity_counts(picture: Image.Image, file_format: str) -> None:
     assert np.ptp(gray) == 255
 
 
+SIDE = 64
+
+
+class Tiles:
+    """A file of pictures in 2x2 tiles, of which the first is its primary one."""
+
+    def __init__(self) -> None:
+        self.kinds: list[tuple[int, bytes]] = []
+        self.extents: list[tuple[int, list[tuple[int, int]]]] = []
+        self.known: list[bytes] = []
+        self.associations: list[bytes] = []
+        self.references: list[bytes] = []
+        self.data = b""
+
+    def add(self, kind: bytes, data: bytes, properties: Sequence[tuple[bytes, bytes]]) -> int:
+        number = len(self.kinds) + 1
+        self.kinds.append((number, kind))
+        self.extents.append((number, [(len(self.data), len(data))]))
+        self.data += data
+        indices = bytes(len(self.known) + i for i in range(1, len(properties) + 1))
+        self.known += [box(name, payload) for name, payload in properties]
+        self.associations.append(struct.pack(">HB", number, len(indices)) + indices)
+        return number
+
+    def refer(self, kind: bytes, source: int, *targets: int) -> None:
+        self.references.append(box(kind, struct.pack(f">HH{len(targets)}H", source, len(targets), *targets)))
+
+    def add_grid(self, picture: Image.Image, file_format: str, *properties: tuple[bytes, bytes]) -> list[int]:
+        """Add a picture; return the numbers of its grid and its tiles."""
+        width, height = picture.size
+        size = (b"ispe", struct.pack(">III", 0, width, height))
+        grid = self.add(b"grid", b"\0\0\1\1" + struct.pack(">HH", width, height), [size, *properties])
+        tiles = []
+        for top in (0, SIDE):
+            for left in (0, SIDE):
+                content = image_file(picture.crop((left, top, left + SIDE, top + SIDE)), file_format)
+                coded = [(prop.kind, prop.payload) for prop in item(content)]
+                tiles.append(self.add(HeifItems(content).kind(1), HeifItems(content).data(1), coded))
+        self.refer(b"dimg", grid, *tiles)
+        return [grid, *tiles]
+
+    def file(self) -> bytes:
+        count = struct.pack(">I", len(self.associations))
+        return index_of(
+            entries(*self.kinds),
+            locations(*self.extents),
+            full_box(b"iref", *self.references),
+            box(b"iprp", box(b"ipco", *self.known), full_box(b"ipma", count, *self.associations)),
+            box(b"idat", self.data),
+        )
+
+
+ALPHA = (b"auxC", bytes(4) + b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_opacity_of_tiles_counts(file_format: str, is_whole: bool) -> None:
+    color = Image.new("L", (120, 100), 0)
+    opacity = Image.linear_gradient("L").resize((120, 100))
+    tiles = Tiles()
+    grid, *colors = tiles.add_grid(color.convert("RGB"), file_format)
+    if is_whole:
+        tiles.refer(b"auxl", tiles.add_grid(opacity, file_format, ALPHA)[0], grid)
+    else:
+        for number, left, top in zip(colors, (0, SIDE, 0, SIDE), (0, 0, SIDE, SIDE), strict=True):
+            content = image_file(opacity.crop((left, top, left + SIDE, top + SIDE)), file_format)
+            coded = [(prop.kind, prop.payload) for prop in item(content)]
+            alpha = tiles.add(HeifItems(content).kind(1), HeifItems(content).data(1), [*coded, ALPHA])
+            tiles.refer(b"auxl", alpha, number)
+    color.putalpha(opacity)
+    np.testing.assert_array_equal(decode_picture(tiles.file()), decode_picture(image_file(color)))
+
+
+def test_tiles_that_are_unlike_each_other_are_refused(picture: Image.Image) -> None:
+    def refused(message: str, change: Callable[[Tiles, list[int]], object], content: Callable[[bytes], bytes]) -> None:
+        tiles = Tiles()
+        change(tiles, tiles.add_grid(picture.crop((0, 0, 120, 100)), "AVIF"))
+        with pytest.raises(ImageError, match=message):
+            decode_picture(content(tiles.file()))
+
+    def add_whole_opacity(tiles: Tiles, numbers: list[int]) -> None:
+        alpha = image_file(picture, "AVIF")
+        coded = [(prop.kind, prop.payload) for prop in item(alpha)]
+        tiles.refer(b"auxl", tiles.add(b"av01", HeifItems(alpha).data(1), [*coded, ALPHA]), numbers[0])
+
+    def turn_a_tile(tiles: Tiles, numbers: list[int]) -> None:
+        tiles.known.append(box(b"irot", b"\1"))
+        tiles.associations.append(struct.pack(">HBB", numbers[2], 1, len(tiles.known)))
+
+    size = struct.pack(">III", 0, SIDE, SIDE)
+    refused("its opacity has other tiles than its colors", add_whole_opacity, lambda content: content)
+    refused("its tiles are turned", turn_a_tile, lambda content: content)
+    refused(
+        "its tiles differ in size or coding",
+        lambda tiles, numbers: None,
+        lambda content: content.replace(size, struct.pack(">III", 0, SIDE, SIDE + 1), 1),
+    )
+    refused(
+        "it claims 120x300 pixels, its tiles 128x128",
+        lambda tiles, numbers: None,
+        lambda content: content.replace(b"\0\0\1\1" + struct.pack(">HH", 120, 100), b"\0\0\1\1\0\x78\1\x2c"),
+    )
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("options", [{"subsampling": "4:2:0"}, {"subsampling": "4:4:4"}, {"tile_rows": 1}])
 def test_planes_of_avif_are_measured(picture: Image.Image, mode: str, options: dict[str, object]) -> None:
