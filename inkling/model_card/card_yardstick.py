@@ -5,7 +5,7 @@ from typing import Any
 
 from inkling.model_card.markdown import bold
 from inkling.model_card.yardstick.mnist_c import MNIST_C
-from inkling.model_card.yardstick.non_digits import NON_DIGITS
+from inkling.model_card.yardstick.non_digits import NON_DIGITS, RELATED
 from inkling.model_card.yardstick.pages import PAGE_KINDS, STRENGTHS
 from inkling.model_card.yardstick.scores import (
     LOST,
@@ -126,5 +126,7 @@ def _non_digits(
             cells.append(share(sum(score.by_confidence for score in former), sum(score.total for score in former)))
         return cells
 
-    rows = [row(s.kind, [s], [f for f in before or () if f.kind == s.kind]) for s in scores]
-    return header, [*rows, bold(row("all", scores, before or ()))]
+    rows = {s.kind: row(s.kind, [s], [f for f in before or () if f.kind == s.kind]) for s in scores}
+    all_kinds = [[score for score in part or () if score.kind in NON_DIGITS] for part in (scores, before)]
+    own = [rows[kind] for kind in NON_DIGITS]
+    return header, [*own, bold(row("all", *all_kinds)), *([f"({rows[kind][0]})", *rows[kind][1:]] for kind in RELATED)]

@@ -164,6 +164,7 @@ def measure(
             log=log,
             pages_each=amounts.pages_each,
             in_mnist_c=amounts.in_mnist_c,
+            numbers_each=amounts.numbers_each,
             non_digits_each=amounts.non_digits_each,
         ),
         before=before,

@@ -1,4 +1,8 @@
-"""Pictures of one thing that is no digit, in twelve kinds, drawn by rules of their own: no font, no scan."""
+"""Pictures of one thing that is no digit, drawn by rules of their own: no font, no scan.
+
+The twelve kinds of NON_DIGITS are none that the digit probe learns from (`training/data/non_digits.py`). Those of
+RELATED are, in shapes of their own.
+"""
 
 import zlib
 from collections.abc import Callable
@@ -9,7 +13,15 @@ from inkling.digit import Gray
 from inkling.model_card.drawings import render
 from inkling.model_card.image_ops import smooth_noise, to_bytes
 from inkling.model_card.stroke_templates import Points, parse_strokes, smooth
-from inkling.model_card.yardstick.symbol_templates import HAN_PARTS, HAND_LETTERS, MUSIC, PUNCTUATION
+from inkling.model_card.yardstick.symbol_templates import (
+    ANIMALS,
+    HAN_PARTS,
+    HAND_LETTERS,
+    HOUSES,
+    MUSIC,
+    PLANTS,
+    PUNCTUATION,
+)
 
 SIDE = 200
 Draw = Callable[[np.random.Generator], Gray]
@@ -20,7 +32,7 @@ def non_digits(kind: str, count: int, seed: int = 0) -> list[Gray]:
     pictures = []
     for i in range(count):
         random = np.random.default_rng([seed, zlib.crc32(kind.encode()), i])
-        picture = NON_DIGITS[kind](random)
+        picture = (NON_DIGITS | RELATED)[kind](random)
         pictures.append(picture if i % 2 else 255 - picture)
     return pictures
 
@@ -171,21 +183,42 @@ def _signature(random: np.random.Generator) -> Gray:
     return _strokes(paths, random, brush=random.uniform(0.03, 0.07))
 
 
+def _house(random: np.random.Generator) -> Gray:
+    """Return a house, a hut or a castle."""
+    return _template(str(random.choice(HOUSES)), random)
+
+
+def _animal(random: np.random.Generator) -> Gray:
+    """Return a fish, a cat, a snail, a butterfly, a dog or a bird."""
+    return _template(str(random.choice(ANIMALS)), random)
+
+
+def _plant(random: np.random.Generator) -> Gray:
+    """Return a tree, a flower or a twig."""
+    return _template(str(random.choice(PLANTS)), random)
+
+
 NON_DIGITS: dict[str, Draw] = {
-    "hand letters": _hand_letter,
     "smileys": _smiley,
-    "Chinese-like characters": _han_character,
+    "houses": _house,
+    "animals": _animal,
+    "plants": _plant,
     "musical signs": _note,
     "arrows": _arrow,
     "hearts": _heart,
     "flags": _flag,
-    "textures": _texture,
     "blobs, as photographs": _blobs,
     "barcodes": _barcode,
     "punctuation": _punctuation,
     "signatures": _signature,
 }
 """Every kind by its name in the model card."""
+RELATED: dict[str, Draw] = {
+    "hand letters": _hand_letter,
+    "Chinese-like characters": _han_character,
+    "textures": _texture,
+}
+"""Kinds that the digit probe learns from in other shapes; the card counts them apart."""
 
 
 def _parse(template: str) -> list[Points]:

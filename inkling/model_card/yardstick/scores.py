@@ -18,9 +18,12 @@ from inkling.model_card.predictions import (
 )
 from inkling.model_card.yardstick.handwriting import mixed_digits
 from inkling.model_card.yardstick.mnist_c import MNIST_C, mnist_c
-from inkling.model_card.yardstick.non_digits import NON_DIGITS, non_digits
+from inkling.model_card.yardstick.non_digits import NON_DIGITS, RELATED, non_digits
+from inkling.model_card.yardstick.number_pages import BACKGROUNDS, LENGTHS, number_pages
 from inkling.model_card.yardstick.pages import PAGE_KINDS, STRENGTHS, pages, plain_pages
 from inkling.network.classifier import Classifier
+from inkling.numbers import read_page
+from inkling.vision.numbers.layout import find_page
 
 Log = Callable[[str], None]
 PAGES_SEED = 15
@@ -114,7 +117,14 @@ def read_yardstick(file: Path) -> Yardstick:
 
 
 def measure_yardstick(
-    classifier: Classifier, test: Split, *, log: Log, pages_each: int, in_mnist_c: int, non_digits_each: int
+    classifier: Classifier,
+    test: Split,
+    *,
+    log: Log,
+    pages_each: int,
+    in_mnist_c: int,
+    numbers_each: int,
+    non_digits_each: int,
 ) -> Yardstick:
     """Score a classifier on the yardstick's pictures.
 
@@ -124,6 +134,7 @@ def measure_yardstick(
         log: is called with a line before each row.
         pages_each: number of digits, half of them scanned, on each kind of page in each strength.
         in_mnist_c: number of test images under each of MNIST-C's corruptions.
+        numbers_each: number of numbers of each length on each background.
         non_digits_each: number of pictures of each kind of non-digits.
     """
     digits = mixed_digits(test, pages_each, PAGES_SEED)
@@ -142,6 +153,7 @@ def measure_yardstick(
     return Yardstick(
         pages=page_scores,
         mnist_c=_score_mnist_c(classifier, test[:in_mnist_c], log),
+        numbers=_score_numbers(classifier, test, numbers_each, log),
         non_digits=_score_non_digits(classifier, real, non_digits_each, log),
         real_digits=sum(len(predictions.digits) for predictions in real),
     )
@@ -201,15 +213,42 @@ def _score_mnist_c(classifier: Classifier, test: Split, log: Log) -> list[MnistC
     return scores
 
 
+def _score_numbers(classifier: Classifier, test: Split, each: int, log: Log) -> list[NumberScore]:
+    scores = []
+    for background in BACKGROUNDS:
+        log(f"{len(LENGTHS) * each} numbers of {LENGTHS[0]} to {LENGTHS[-1]} digits: {background}")
+        for length in LENGTHS:
+            drawn = number_pages(background, length, each, test)
+            texts = [_read_text(classifier, page.picture) for page in drawn]
+            scores.append(
+                NumberScore(
+                    background=background,
+                    length=length,
+                    total=each,
+                    exact=sum(text == page.digits for text, page in zip(texts, drawn, strict=True)),
+                    counted=sum(sum(map(str.isdigit, text)) == length for text in texts),
+                )
+            )
+    return scores
+
+
+def _read_text(classifier: Classifier, picture: Gray) -> str:
+    """Return the text that `inkling read` gives; none where it refuses the picture."""
+    try:
+        return read_page(classifier.read, find_page(picture)).text
+    except InputError:
+        return ""
+
+
 def _score_non_digits(
     classifier: Classifier, real: Sequence[TopPredictions], each: int, log: Log
 ) -> list[NonDigitScore]:
-    log(f"drawing {each} pictures of each of {len(NON_DIGITS)} kinds that hold no digit")
+    log(f"drawing {each} pictures of each of {len(NON_DIGITS | RELATED)} kinds that hold no digit")
     confidence = float(np.quantile(np.concatenate([predictions.confidences for predictions in real]), LOST))
     digit_scores = [predictions.digit_scores for predictions in real if predictions.digit_scores is not None]
     score = float(np.quantile(np.concatenate(digit_scores), LOST)) if digit_scores else None
     scores = []
-    for kind in NON_DIGITS:
+    for kind in (*NON_DIGITS, *RELATED):
         predictions = _read(classifier, non_digits(kind, each))
         found = predictions.digit_scores
         if found is None:  # without a probe, or because all are refused

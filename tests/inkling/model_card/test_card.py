@@ -48,6 +48,7 @@ SECTIONS = [
     "Digits that people draw",
     "Pages that people send",
     "MNIST-C",
+    "Numbers",
     "Pictures of other things",
     "Pictures that hold no digit",
     "Known failures",
@@ -97,7 +98,7 @@ def test_card_and_its_charts_are_written_beside_each_other(measured: Measurement
     text = (tmp_path / "docs" / "card.md").read_text()
     linked = [tmp_path / "docs" / link for link in re.findall(r"\]\((card/[^)]*)\)", text)]
     assert set(files) == {tmp_path / "docs" / "card.md", *linked}
-    assert len(linked) == len(set(linked)) == 11
+    assert len(linked) == len(set(linked)) == 12
     pictures = [file for file in linked if file.suffix == ".png"]
     assert [file.name for file in linked if file not in pictures] == ["yardstick.json"]
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in pictures)
@@ -209,7 +210,7 @@ def test_card_without_failures_has_no_sheets_of_failures(measured: Measurements)
         drawings=replace(measured.drawings, predictions=correct, causes=Counter()),
         out_of_distribution=replace(measured.out_of_distribution, predictions=refused),
     )
-    generated = {"corruptions", "drawings", "pages", "mnist_c", "non_digits"}
+    generated = {"corruptions", "drawings", "pages", "mnist_c", "numbers", "non_digits"}
     assert set(card_charts(perfect)) == {"confusion", "reliability"} | generated
     text = card(perfect, "x", ["confusion"])
     assert "misreads 0 of 40 test images" in text
@@ -241,7 +242,7 @@ def test_each_phase_is_logged_as_it_begins(measured: Measurements, log: list[str
     assert log[0] == "scoring 40 test images"
     assert [line.split(": ")[1] for line in log if line.startswith("corruption")] == ["none", *CORRUPTIONS]
     assert "drawing pictures that hold no digit" in log
-    assert log[-1] == "drawing 2 pictures of each of 12 kinds that hold no digit"
+    assert log[-1] == "drawing 2 pictures of each of 15 kinds that hold no digit"
 
 
 def test_refused_picture_is_no_digit_and_not_correct(measured: Measurements) -> None:

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from inkling.model_card.yardstick.non_digits import NON_DIGITS, non_digits
+from inkling.model_card.yardstick.non_digits import NON_DIGITS, RELATED, non_digits
 
 
 def test_there_are_twelve_kinds() -> None:
     assert len(NON_DIGITS) == 12
 
 
-@pytest.mark.parametrize("kind", NON_DIGITS)
+@pytest.mark.parametrize("kind", [*NON_DIGITS, *RELATED])
 def test_pictures_are_gray_and_the_same_for_the_same_seed_only(kind: str) -> None:
     pictures = non_digits(kind, 8)
     assert all(picture.dtype == np.uint8 and picture.shape == (200, 200) for picture in pictures)

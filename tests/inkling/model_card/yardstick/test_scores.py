@@ -1,3 +1,4 @@
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,8 @@ from inkling.errors import InputError
 from inkling.mnist import Split
 from inkling.model_card.card_yardstick import share, yardstick_values
 from inkling.model_card.yardstick.mnist_c import MNIST_C
-from inkling.model_card.yardstick.non_digits import NON_DIGITS
+from inkling.model_card.yardstick.non_digits import NON_DIGITS, RELATED
+from inkling.model_card.yardstick.number_pages import BACKGROUNDS, LENGTHS
 from inkling.model_card.yardstick.pages import PAGE_KINDS, STRENGTHS
 from inkling.model_card.yardstick.scores import Yardstick, measure_yardstick, read_yardstick
 from inkling.network.checkpoint import Checkpoint
@@ -18,7 +20,7 @@ from tests.support.digits import make_digits
 def measured(shipped: Checkpoint) -> Yardstick:
     test = Split(*make_digits(10, seed=7))
     return measure_yardstick(
-        Classifier(shipped, version=0), test, log=print, pages_each=2, in_mnist_c=5, non_digits_each=2
+        Classifier(shipped, version=0), test, log=print, pages_each=2, in_mnist_c=5, numbers_each=1, non_digits_each=2
     )
 
 
@@ -26,7 +28,8 @@ def test_every_kind_has_its_row(measured: Yardstick) -> None:
     rows = [(score.kind, score.strength) for score in measured.pages]
     assert rows == [(kind, strength) for kind in PAGE_KINDS for strength in STRENGTHS]
     assert [score.name for score in measured.mnist_c] == list(MNIST_C)
-    assert [score.kind for score in measured.non_digits] == list(NON_DIGITS)
+    assert [(score.background, score.length) for score in measured.numbers] == list(product(BACKGROUNDS, LENGTHS))
+    assert [score.kind for score in measured.non_digits] == [*NON_DIGITS, *RELATED]
 
 
 def test_counts_agree(measured: Yardstick) -> None:
@@ -35,6 +38,8 @@ def test_counts_agree(measured: Yardstick) -> None:
         assert page.correct + page.refused + page.sure_but_wrong <= page.total
     for corruption in measured.mnist_c:
         assert corruption.normalized + corruption.refused <= corruption.total == 5
+    for number in measured.numbers:
+        assert number.exact <= number.counted <= number.total == 1
     for kind in measured.non_digits:
         assert kind.refused <= kind.by_confidence <= kind.total == 2
 
@@ -53,10 +58,10 @@ def test_file_of_other_content_is_refused(tmp_path: Path) -> None:
 def test_tables_have_a_cell_for_every_column(measured: Yardstick) -> None:
     for before in (None, measured):
         values = yardstick_values(measured, before)
-        for name in ("pages", "mnist_c", "non_digits"):
+        for name in ("pages", "mnist_c", "numbers", "non_digits"):
             header, rows = values[name]
             assert {len(row) for row in rows} == {len(header)}
-            assert any("before" in title for title in header) == (before is not None)
+            assert name == "numbers" or any("before" in title for title in header) == (before is not None)
 
 
 def test_earlier_counts_are_shown_beside_the_new_ones(measured: Yardstick) -> None:
