@@ -1,7 +1,7 @@
 """The foreground of a gray picture, separated from its background: polarity, uneven paper, noise."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ class Foreground:
     """Standard deviation of the background, in gray levels; 0 on a uniform background."""
     contrast: float
     """Gray levels between background and foreground."""
+    removed: tuple[str, ...] = ()
+    """Marks on the paper, and shadows, that were removed: one sentence each."""
 
 
 def subtract_uniform_background(gray: Gray | Floats) -> Foreground | None:
@@ -61,14 +63,29 @@ def subtract_uniform_background(gray: Gray | Floats) -> Foreground | None:
     )
 
 
+class Strokes(NamedTuple):
+    """The levels of a picture minus those of its background."""
+
+    levels: Floats
+    """(h, w), about 0 where the background is, more where the foreground is."""
+    noise: float
+    """Standard deviation of the background, in gray levels."""
+    is_darker: bool
+    """Whether the foreground is darker than its background in the picture."""
+
+
 def subtract_varying_background(gray: Floats) -> Foreground:
     """Return the foreground of a picture whose background varies: light, shadows, grain, noise of a camera or JPEG."""
-    noise = estimate_noise(gray)
-    difference = gray - _fit_surface(gray)
+    strokes = subtract_surface(gray)
+    return threshold_foreground(strokes.levels, strokes.noise, inverted=strokes.is_darker)
+
+
+def subtract_surface(gray: Floats) -> Strokes:
+    """Return the strokes of a picture (h, w) on a background that varies smoothly."""
+    difference = gray - fit_surface(gray)
     is_darker = _is_dark_on_varying_background(difference)
-    foreground = -difference if is_darker else difference
-    foreground = foreground - _local_background(foreground)
-    return threshold_foreground(foreground, noise, inverted=is_darker)
+    levels = -difference if is_darker else difference
+    return Strokes(levels - _local_background(levels), estimate_noise(gray), is_darker)
 
 
 def threshold_foreground(foreground: Floats, noise: float, *, inverted: bool) -> Foreground:
@@ -145,9 +162,9 @@ def _smooth_until_noise_is_low(foreground: Floats, noise: float) -> Floats:
     return smooth
 
 
-def _fit_surface(gray: Floats) -> Floats:
+def fit_surface(gray: Floats) -> Floats:
     """Return the quadratic surface (h, w) that fits most pixels: least absolute deviations, by reweighting."""
-    small = _downscale(gray, SIDE)
+    small = downscale(gray, SIDE)
     values = small.ravel().astype(np.float64)
     terms = _quadratic_terms(*small.shape)
     fitted: NDArray[Any] = np.full(len(values), np.median(values))
@@ -173,7 +190,7 @@ def _pixel_centers(count: int) -> NDArray[np.float64]:
 
 def _local_background(foreground: Floats) -> Floats:
     """Return the background that is left (h, w): the 40th percentile of windows of half the picture, smoothed."""
-    small = _downscale(foreground, SIDE)
+    small = downscale(foreground, SIDE)
     size = 13
     # Extrapolated beyond the edges: a window that is cut off there would be wrong on a slope.
     margin = min(size // 2, *(side - 1 for side in small.shape))
@@ -190,7 +207,7 @@ def _local_background(foreground: Floats) -> Floats:
     return np.asarray(Image.fromarray(ranked).resize(foreground.shape[::-1], Image.Resampling.BILINEAR))
 
 
-def _downscale(gray: Floats, side: int) -> Floats:
+def downscale(gray: Floats, side: int) -> Floats:
     """Return the picture with a longer side of about `side` pixels, if it is larger."""
     height, width = gray.shape
     if max(height, width) <= side:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from inkling.digit import SIDE, Floats, Gray
+from inkling.digit import SIDE, Box, Floats, Gray
 from inkling.vision.page_borders import find_inner_picture
 
 MAX_BORDERS = 8
@@ -24,6 +24,12 @@ class Uncovered:
     warnings: tuple[str, ...]
     is_sure: bool
     """Whether nothing removed may have been a stroke."""
+
+    @property
+    def box(self) -> Box:
+        """Return its box in the whole picture's pixels."""
+        height, width = self.gray.shape
+        return self.left, self.top, self.left + width, self.top + height
 
 
 def uncover(gray: Gray | Floats) -> Uncovered | None:

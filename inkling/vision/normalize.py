@@ -7,6 +7,7 @@ it is centered. Everything else is treated as a photograph.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 from inkling.digit import DIGIT_SIDE, SIDE, Box, Floats, Gray, Mask
 from inkling.errors import NoDigitError
 from inkling.vision.connected_components import label
+from inkling.vision.crossing_strokes import is_crossed
 from inkling.vision.foreground import (
     Foreground,
     estimate_noise,
@@ -25,8 +27,10 @@ from inkling.vision.foreground import (
     threshold_foreground,
 )
 from inkling.vision.inner_picture import Uncovered, uncover
+from inkling.vision.paper import foregrounds_on_paper
 from inkling.vision.placement import bounding_box, longer_side, looks_like_mnist, place_in_frame, stretch_contrast
 from inkling.vision.pooling import max_pool, upsample
+from inkling.vision.ruled_lines import Unruled, remove_ruled_lines
 from inkling.vision.segmentation import dilate, select_digit
 from inkling.vision.stripes import remove_stripes
 
@@ -110,6 +114,8 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
             f"but a digit must differ from its background by at least {MIN_CONTRAST}"
         )
     uncovered = uncover(gray)
+    if uncovered is not None and is_crossed(gray, uncovered.box):
+        uncovered = replace(uncovered, is_sure=False)
     return _normalize_whole(gray) if uncovered is None else _normalize_uncovered(gray, uncovered)
 
 
@@ -156,7 +162,10 @@ def _normalize_whole(gray: Gray | Floats) -> Normalized:
     drawing = subtract_uniform_background(gray)
     is_of_mnist_size = gray.shape == (SIDE, SIDE)
     if drawing is not None and not (is_of_mnist_size and longer_side(_box_or_raise(drawing.mask)) > DIGIT_SIDE):
-        normalized = _normalize_drawing(drawing)
+        lines = None if is_of_mnist_size else _find_lines(drawing)
+        if lines is not None and not lines.is_sure:
+            return _read_in_all_ways([lambda: _normalize_drawing(drawing), lambda: _normalize_photo(gray)])
+        normalized = None if lines is not None else _normalize_drawing(drawing)
         if normalized is not None:
             return normalized
     if is_of_mnist_size:
@@ -192,6 +201,15 @@ def _normalize_drawing(drawing: Foreground) -> Normalized | None:
     return _place(np.where(mask, drawing.levels, 0).astype(np.uint8), mask, drawing)
 
 
+def _find_lines(drawing: Foreground) -> Unruled | None:
+    """Return a reduced drawing without the lines of its paper, None if it has none; they reach two opposite edges."""
+    mask = drawing.mask
+    if not ((mask[:, 0].any() and mask[:, -1].any()) or (mask[0].any() and mask[-1].any())):
+        return None
+    step = -(-max(mask.shape) // WORK_SIDE)
+    return remove_ruled_lines(np.asarray(Image.fromarray(drawing.levels).reduce(step), np.float32))
+
+
 def _normalize_mnist_size(gray: Floats, drawing: Foreground | None) -> Normalized:
     """Normalize a picture of 28x28 pixels with noise or lines; a centered digit is not moved."""
     noise = estimate_noise(gray)
@@ -215,10 +233,40 @@ def _normalize_mnist_size(gray: Floats, drawing: Foreground | None) -> Normalize
     return Normalized(stretch_contrast(foreground.levels), _report(foreground, box, warnings))
 
 
-def _normalize_photo(gray: Gray | Floats) -> Normalized:
+def _normalize_photo(gray: Gray | Floats, *, only_first: bool = False) -> Normalized:
+    """Normalize a photograph, with what else its foreground may be as alternatives."""
     step = -(-max(gray.shape) // WORK_SIDE)
     small = np.asarray(Image.fromarray(gray).reduce(step), np.float32)
-    foreground = subtract_varying_background(small)
+    foregrounds = foregrounds_on_paper(small)[: 1 if only_first else None]
+    return _read_in_all_ways(
+        partial(_read_photo, gray, foreground, step, only_first=only_first or i > 0)
+        for i, foreground in enumerate(foregrounds)
+    )
+
+
+def _read_in_all_ways(ways: Iterable[Callable[[], Normalized | None]]) -> Normalized:
+    """Return the first reading that finds a digit, with the other ones as alternatives.
+
+    Raises:
+        NoDigitError: no way finds one; the first refusal.
+    """
+    readings: list[Normalized] = []
+    refusals: list[NoDigitError] = []
+    for read in ways:
+        try:
+            reading = read()
+        except NoDigitError as error:
+            refusals.append(error)
+        else:
+            readings += () if reading is None else (reading, *reading.alternatives)
+    if not readings:
+        raise refusals[0]
+    others = tuple(replace(other, alternatives=()) for other in readings[1 : MAX_ALTERNATIVES + 1])
+    return replace(readings[0], alternatives=others)
+
+
+def _read_photo(gray: Gray | Floats, foreground: Foreground, step: int, *, only_first: bool) -> Normalized:
+    """Normalize a photograph, given its foreground in the picture reduced `step` times."""
     _check_contrast(foreground)
     digit = select_digit(foreground.mask, is_noisy=True)
     left, top, right, bottom = box = _box_or_raise(digit)
@@ -226,10 +274,10 @@ def _normalize_photo(gray: Gray | Floats) -> Normalized:
         margin = longer_side(box) // 2 + 2
         left, top = max(0, left - margin) * step, max(0, top - margin) * step
         right, bottom = (right + margin) * step, (bottom + margin) * step
-        return _shift_box(_normalize_photo(gray[top:bottom, left:right]), left, top)
+        return _shift_box(_normalize_photo(gray[top:bottom, left:right], only_first=only_first), left, top)
     floor = min(0.5, max(1.5 * foreground.noise / foreground.contrast, 0.1)) * 255  # grain and JPEG artifacts
     levels = np.where(digit, np.clip((foreground.levels - floor) * (255 / (255 - floor)), 0, 255), 0)
-    return _enlarge_box(_place(levels.astype(np.uint8), digit, foreground), step, gray.shape)
+    return _enlarge_box(_place(levels.astype(np.uint8), digit, foreground, foreground.removed), step, gray.shape)
 
 
 def _enlarge_box(normalized: Normalized, step: int, shape: tuple[int, ...]) -> Normalized:
@@ -261,6 +309,8 @@ def _place(levels: Gray, mask: Mask, foreground: Foreground, warnings: tuple[str
     """Crop the digit, check that it can be one, and place it."""
     left, top, right, bottom = box = _box_or_raise(mask)
     digit = levels[top:bottom, left:right]
+    if not digit.any():
+        raise NoDigitError("the picture shows no digit: its strokes are as faint as its noise")
     height, width = digit.shape
     _check_size(width, height)
     placed = place_in_frame(digit)

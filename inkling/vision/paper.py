@@ -1,0 +1,114 @@
+"""The paper under and around the strokes of a photograph: its light, its shadows, folds, edges and lines.
+
+Evenly lit paper is a smooth surface. Other paper is found by a closing, a sliding maximum, then a sliding minimum. It
+fills whatever is darker and narrower than its window: the strokes. Whatever is wider stays, with its edges: a shadow.
+Light strokes on dark paper are the same picture, negated.
+Source: J. Serra, Image Analysis and Mathematical Morphology, 1982.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from inkling.digit import SIDE, Floats
+from inkling.vision.foreground import (
+    Foreground,
+    Strokes,
+    box_blur,
+    downscale,
+    estimate_noise,
+    fit_surface,
+    subtract_surface,
+    threshold_foreground,
+)
+from inkling.vision.ruled_lines import remove_ruled_lines
+
+WINDOW = 0.3
+"""Side of the window, as a share of the picture's shorter side: wider than any stroke of a digit that fills it."""
+NARROW_WINDOW = 0.18
+"""Side of a second window, which follows the corners of a shadow better, but fills thin strokes only."""
+COARSE_SIDE = 96
+"""Pixels of the longer side of the copy in which shadows are looked for."""
+UNEVEN = 0.06
+"""Paper is uneven if 10 % of it are that far from a smooth surface, as a share of its level."""
+DARKEST = 16.0
+"""Gray levels: paper darker than this counts as this dark, so that noise in it is not divided by nearly nothing."""
+SHADOW_REMOVED = "a shadow was removed"
+LINES_REMOVED = "ruled lines were removed"
+
+
+def foregrounds_on_paper(gray: Floats) -> list[Foreground]:
+    """Return the foreground of a photo (h, w), 0 black to 255 white, in all plausible ways, the best one first."""
+    if not _is_uneven(gray):
+        return _remove_lines(subtract_surface(gray))
+    smooth = box_blur(gray, 1)
+    papers = (_find_paper(smooth, share) for share in (WINDOW, NARROW_WINDOW))
+    pictures = [_subtract(gray, paper, is_darker=is_darker) for paper, is_darker in papers]
+    return [found for strokes in pictures for found in _remove_lines(strokes, SHADOW_REMOVED)]
+
+
+def _remove_lines(strokes: Strokes, *removed: str) -> list[Foreground]:
+    """Return the foreground of strokes without lines, and, where it is doubtful, with them."""
+    unruled = remove_ruled_lines(strokes.levels)
+    pictures = [] if unruled is None else [(unruled.strokes, (*removed, LINES_REMOVED))]
+    if unruled is None or not unruled.is_sure:
+        pictures.append((strokes.levels, removed))
+    return [
+        replace(threshold_foreground(levels, strokes.noise, inverted=strokes.is_darker), removed=warnings)
+        for levels, warnings in pictures
+    ]
+
+
+def _is_uneven(gray: Floats) -> bool:
+    """Return whether the paper's level departs from a smooth surface, so that only a closing follows it."""
+    paper, is_darker = _find_paper(box_blur(downscale(gray, COARSE_SIDE), 1), WINDOW)
+    small = downscale(paper, SIDE)
+    share = np.abs(small - fit_surface(small)) / (np.maximum(small, 2 * DARKEST) if is_darker else 255)
+    return bool(np.percentile(share, 90) > UNEVEN)
+
+
+def _find_paper(smooth: Floats, share: float) -> tuple[Floats, bool]:
+    """Return the paper (h, w) in a picture with little noise, and whether it is lighter than the strokes on it.
+
+    Args:
+        smooth: the picture (h, w).
+        share: side of the window, as a share of the picture's shorter side.
+    """
+    window = max(3, round(share * min(smooth.shape)))
+    lighter, darker = close_gray(smooth, window), -close_gray(-smooth, window)
+    is_darker = _variation(lighter) <= _variation(darker)  # the other one follows the strokes
+    return (lighter if is_darker else darker), is_darker
+
+
+def close_gray(gray: Floats, window: int) -> Floats:
+    """Return the closing of a picture (h, w) by a square of `window` pixels; its outermost pixels go on beyond it."""
+    height, width = gray.shape
+    closed = np.pad(gray, window, mode="edge")
+    for axis in (0, 1):
+        closed = _sliding_max(closed, window, axis)
+    for axis in (0, 1):
+        closed = -_sliding_max(-closed, window, axis)
+    return closed[1 : 1 + height, 1 : 1 + width]  # each pass takes window - 1 off
+
+
+def _subtract(gray: Floats, paper: Floats, *, is_darker: bool) -> Strokes:
+    """Return the strokes of a picture (h, w), given its paper: dark ones as shares of it, light ones by difference."""
+    levels = 255 * (1 - gray / np.maximum(paper, DARKEST)) if is_darker else gray - paper
+    levels = (levels - np.median(levels)).astype(np.float32)  # a maximum of noise lies above the paper
+    return Strokes(levels, estimate_noise(levels), is_darker)
+
+
+def _sliding_max(array: Floats, window: int, axis: int) -> Floats:
+    """Return the maxima of `window` neighbors along an axis, which becomes `window` - 1 shorter."""
+    array = np.moveaxis(array, axis, 0)
+    count, size = len(array) - window + 1, 1
+    while 2 * size <= window:
+        array = np.maximum(array[:-size], array[size:])
+        size *= 2
+    array = np.maximum(array[:count], array[window - size :][:count])
+    return np.moveaxis(array, 0, axis)
+
+
+def _variation(paper: Floats) -> float:
+    """Return the sum of the differences between neighbors, in gray levels."""
+    return float(np.abs(np.diff(paper, axis=0)).sum() + np.abs(np.diff(paper, axis=1)).sum())

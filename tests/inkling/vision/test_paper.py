@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inkling.digit import Gray
+from inkling.network.classifier import Classifier
+from inkling.readings import read_each
+from inkling.vision.normalize import normalize
+from inkling.vision.paper import close_gray, foregrounds_on_paper
+from tests.support.pictures import draw_strokes, put, to_gray_levels
+
+SHADOW = "a shadow was removed"
+Y, X = np.mgrid[:240, :200] / np.array([240, 200]).reshape(2, 1, 1)
+LIGHTS = {
+    "hard": np.where(X + 0.4 * Y > 0.75, 0.4, 1.0),
+    "curved": np.where(X + Y**2 > 0.8, 0.5, 1.0),
+    "phone": np.where((abs(X - 0.7) < 0.28) & (abs(Y - 0.4) < 0.3), 0.5, 1.0),
+    "padded": np.where((X > 0.1) & (X < 0.9) & (Y > 0.15), 0.6, 1.1),
+    "fold": np.where(X < 0.45, 0.65 + 0.5 * X, 1.0),
+}
+
+
+def photo(digit: int, light: NDArray[np.float64], seed: int = 0) -> Gray:
+    strokes = put(draw_strokes(digit, 120, 11.0), (240, 200), (60, 50))
+    noise = np.random.default_rng([seed, digit]).normal(0, 3, strokes.shape)
+    return to_gray_levels(220 * light * (1 - 0.7 * strokes) + noise)
+
+
+@pytest.mark.parametrize("name", LIGHTS)
+def test_digits_under_shadows_are_read(classifier: Classifier, name: str) -> None:
+    plain = read_each(classifier.read, [normalize(photo(digit, np.ones_like(X))) for digit in range(10)])
+    chosen = read_each(classifier.read, [normalize(photo(digit, LIGHTS[name])) for digit in range(10)])
+    assert (chosen.outputs.probabilities.argmax(axis=1) == plain.outputs.probabilities.argmax(axis=1)).mean() >= 0.9
+    assert all(reading.report.inverted for reading in chosen.readings)
+    if name not in {"fold", "padded"}:  # a fold may be faint; white around a sheet is a border
+        assert all(SHADOW in reading.report.warnings for reading in chosen.readings)
+
+
+def test_light_strokes_under_a_shadow_are_read(classifier: Classifier) -> None:
+    strokes = put(draw_strokes(7, 120, 11.0), (240, 200), (60, 50))
+    board = to_gray_levels((140 * strokes + 40) + 60 * (LIGHTS["hard"] == 1))
+    normalized = normalize(board)
+    assert not normalized.report.inverted
+    assert read_each(classifier.read, [normalized]).outputs.probabilities.argmax() == 7
+
+
+def test_evenly_lit_paper_has_one_foreground_and_no_warning() -> None:
+    (found,) = foregrounds_on_paper(photo(3, 0.7 + 0.3 * X).astype(np.float32))
+    assert not found.removed
+    assert not normalize(photo(3, 0.7 + 0.3 * X)).report.warnings
+
+
+@pytest.mark.parametrize("window", [3, 8, 25])
+def test_closing_is_the_smallest_of_the_largest_neighbors(window: int) -> None:
+    gray = np.random.default_rng(window).uniform(0, 255, (30, 41)).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(gray, window, mode="edge"), (window, window))
+    largest = windows.max(axis=(2, 3))
+    smallest = np.lib.stride_tricks.sliding_window_view(largest, (window, window)).min(axis=(2, 3))
+    np.testing.assert_array_equal(close_gray(gray, window), smallest[1 : 1 + 30, 1 : 1 + 41])
+    assert (close_gray(gray, window) >= gray).all()
