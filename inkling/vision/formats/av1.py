@@ -11,26 +11,34 @@ MAX_UNITS = 1_000
 """Units of a picture: its sequence header, messages, and its frame, in tiles."""
 MAX_SEQUENCE_BYTES = 1 << 10
 """The size of a picture stands behind at most 32 operating points (section 5.5.1): some 500 bytes."""
-_SEQUENCE = 1
+MAX_FRAMES = 4
+"""Of one picture, in up to four layers of rising quality (section 6.4.1)."""
+_SEQUENCE, _FRAMES = 1, (3, 6)
+"""Types of units (6.2.2): a sequence header; a frame's header, alone and with the frame."""
 _CONFIGURATION_BYTES = 4
 
 
 def largest_size(configuration: bytes, data: bytes) -> tuple[int, int]:
-    """Return the largest width and height that a decoder makes room for; (0, 0) if there is no sequence header.
+    """Return the largest width and height that a decoder makes room for.
 
     Args:
         configuration: the payload of the box av1C (https://aomediacodec.github.io/av1-isobmff/#av1codecconfigurationbox).
         data: of the picture: open bitstream units.
 
     Raises:
-        ValueError: there are more units than any encoder writes.
+        ValueError: there are more units or frames than any encoder writes, or no sequence header.
         IndexError: they end early.
     """
-    width = height = 0
+    width = height = frames = 0
     for kind, unit in (*_units(configuration[_CONFIGURATION_BYTES:]), *_units(data)):
         if kind == _SEQUENCE:
             w, h = _sequence_size(Bits(unit))
             width, height = max(width, w), max(height, h)
+        frames += kind in _FRAMES
+    if frames > MAX_FRAMES:
+        raise ValueError(f"one of its items holds {frames} frames; the limit is {MAX_FRAMES}")
+    if not width:
+        raise ValueError("it lacks the header of its picture")
     return width, height
 
 

@@ -9,29 +9,38 @@ MAX_UNITS = 1_000
 """Units of a picture: parameter sets, messages, and slices, of which 4K pictures have some 10."""
 MAX_PARAMETER_BYTES = 1 << 10
 """The size of a picture stands in the first bytes of its parameters: 88 bytes at most (section 7.3.2.2)."""
-_PARAMETERS = 33
+_PARAMETERS, _FIRST_OTHER = 33, 32
+"""Types of units (7.4.2.2): the parameters of a sequence; below 32 are slices."""
+_BEGINS_PICTURE = 0x80
+"""In the first byte of a slice (7.3.6.1)."""
 _PROFILE_BITS, _LEVEL_BITS = 88, 8
 _SEPARATE_PLANES = 3
 
 
 def largest_size(configuration: bytes, data: bytes) -> tuple[int, int]:
-    """Return the largest width and height that a decoder makes room for; (0, 0) if there are no parameters.
+    """Return the largest width and height that a decoder makes room for.
 
     Args:
         configuration: the payload of the box hvcC (ISO/IEC 14496-15, 8.3.3.1).
         data: of the picture: units, each behind its length.
 
     Raises:
-        ValueError: there are more units than any encoder writes.
+        ValueError: there are more units than any encoder writes, several pictures, or no parameters.
         struct.error, IndexError: they end early.
     """
-    width = height = 0
+    width = height = pictures = 0
     length_bytes = (configuration[21] & 3) + 1
     for unit in (*_configured(configuration), *_units(data, length_bytes)):
         kind, layer = unit[0] >> 1 & 0x3F, (unit[0] & 1) << 5 | unit[1] >> 3
         if kind == _PARAMETERS and layer == 0:
             w, h = _parameters_size(unit)
             width, height = max(width, w), max(height, h)
+        elif kind < _FIRST_OTHER and unit[2] & _BEGINS_PICTURE:
+            pictures += 1
+    if pictures > 1:  # a decoder would do them all
+        raise ValueError(f"one of its items holds {pictures} pictures, expected 1")
+    if not width:
+        raise ValueError("it lacks the parameters of its picture")
     return width, height
 
 

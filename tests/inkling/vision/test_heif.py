@@ -413,7 +413,22 @@ def test_hevc_that_ends_early_or_has_too_many_units_is_refused(picture: Image.Im
     with pytest.raises(IndexError):
         hevc.largest_size(configuration, b"\0\0\0\3\x42\1\1")
     with pytest.raises(ValueError, match=f"more than {hevc.MAX_UNITS} units"):
-        hevc.largest_size(configuration, b"\0\0\0\2\2\1" * (hevc.MAX_UNITS + 1))
+        hevc.largest_size(configuration, b"\0\0\0\3\2\1\0" * (hevc.MAX_UNITS + 1))
+    with pytest.raises(ValueError, match="lacks the parameters of its picture"):
+        hevc.largest_size(bytes(23), b"")
+
+
+@pytest.mark.parametrize(("file_format", "limit"), [("HEIC", 1), ("AVIF", av1.MAX_FRAMES)])
+def test_more_pictures_in_one_than_encoders_write_are_refused(
+    picture: Image.Image, file_format: str, limit: int
+) -> None:
+    content = image_file(picture, file_format)
+    data = HeifItems(content).data(1)
+    size = hevc.largest_size if file_format == "HEIC" else av1.largest_size
+    configuration = next(prop.payload for prop in item(content) if prop.kind in (b"hvcC", b"av1C"))
+    assert size(configuration, data * limit) >= SIZE
+    with pytest.raises(ValueError, match=rf"one of its items holds {limit + 1} (pictures|frames)"):
+        size(configuration, data * (limit + 1))
 
 
 def bits(text: str) -> bytes:
@@ -451,6 +466,8 @@ def test_av1_that_ends_early_or_has_too_many_units_is_refused() -> None:
     for data in (b"\x0a\xff", b"\x0a" + b"\xff" * 9, b"\x0a\1\0"):
         with pytest.raises(IndexError):
             av1.largest_size(bytes(4), data)
+    with pytest.raises(ValueError, match="lacks the header of its picture"):
+        av1.largest_size(bytes(4), b"\x12\0")
     with pytest.raises(ValueError, match=f"more than {av1.MAX_UNITS} units"):
         av1.largest_size(bytes(4), b"\x12\0" * (av1.MAX_UNITS + 1))
 
