@@ -8,15 +8,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from inkling.digit import Box, Gray, Mask
+from inkling.errors import NoDigitError
 from inkling.vision.numbers.cuts import cut_columns
 from inkling.vision.numbers.page import Group, Piece, union_of_boxes
 from inkling.vision.numbers.strokes import Strokes
+from inkling.vision.segmentation import component_boxes
 from inkling.vision.placement import bounding_box, place_in_frame
 
 NEAR = 0.12
 """Of the digits' height: strokes closer than this may belong to one digit."""
 MAX_SPAN = 8
 """Atoms of a digit, at most."""
+MAX_ATOMS = 255
+"""Atoms of a group, at most."""
 MAX_ASPECT_RATIO = 1.4
 """Width of a digit of several atoms over the height of the line's digits, at most."""
 FRINGE = 0.08
@@ -81,16 +85,16 @@ def _divide(strokes: StrokeMap, cluster: _Cluster, height: float) -> tuple[Group
     window = np.s_[top:bottom, left:right]
     atoms, cuts, owners = _atoms(strokes.labels[window], cluster, height)
     owners = _with_fringe(owners, strokes.faint[window], fringe)
+    atom_boxes = component_boxes(owners, atoms)
     pieces, images = [], []
     for first in range(atoms):
         for end in range(first + 1, min(atoms, first + MAX_SPAN) + 1):
-            mask = (owners > first) & (owners <= end)
-            box = _box(mask)
-            if end > first + 1 and box[2] - box[0] > MAX_ASPECT_RATIO * height:
+            y0, x0, y1, x1 = _union(atom_boxes[first:end])
+            if end > first + 1 and x1 - x0 > MAX_ASPECT_RATIO * height:
                 break
-            x0, y0, x1, y1 = box
+            owned, levels = owners[y0:y1, x0:x1], strokes.levels[window][y0:y1, x0:x1]
             pieces.append(Piece(first, end, (x0 + int(left), y0 + int(top), x1 + int(left), y1 + int(top))))
-            images.append(place_in_frame(np.where(mask, strokes.levels[window], 0)[y0:y1, x0:x1]))
+            images.append(place_in_frame(np.where((owned > first) & (owned <= end), levels, 0)))
     return Group(union_of_boxes([piece.box for piece in pieces]), "", atoms, cuts, tuple(pieces)), images
 
 
@@ -99,13 +103,18 @@ def _atoms(labels: NDArray[np.int32], cluster: _Cluster, height: float) -> tuple
     owners = np.zeros(labels.shape, np.uint8)
     columns = np.arange(labels.shape[1])
     atoms, cut_atoms = 0, list[int]()
+    digit_of = np.full(int(labels.max()) + 1, -1)
+    digit_of[cluster.digits.numbers + 1] = np.arange(len(cluster.digits.numbers))
+    digit_of[cluster.parts.numbers + 1] = cluster.owners
+    members = digit_of[labels]  # (h, w)
     for i, number in enumerate(cluster.digits.numbers):
         mask = labels == number + 1
         left, top, right, bottom = _box(mask)
         cuts = left + cut_columns(mask[top:bottom, left:right], height)
-        mask |= np.isin(labels, cluster.parts.numbers[cluster.owners == i] + 1)
         owned = np.searchsorted(cuts, columns, side="right") + atoms + 1
-        owners[mask] = np.broadcast_to(owned, labels.shape)[mask]
+        if owned[-1] > MAX_ATOMS:
+            raise NoDigitError(f"the picture shows strokes that touch, or nearly touch, in more than {MAX_ATOMS} places")
+        owners = np.where(members == i, owned.astype(np.uint8), owners)
         cut_atoms += range(atoms + 1, atoms + len(cuts) + 1)
         atoms += len(cuts) + 1
     return atoms, tuple(cut_atoms), owners
@@ -117,6 +126,13 @@ def _with_fringe(owners: Gray, faint: Mask, fringe: int) -> Gray:
         grown = np.asarray(Image.fromarray(owners).filter(ImageFilter.MaxFilter(3)))
         owners = np.where((owners == 0) & faint, grown, owners)
     return owners
+
+
+def _union(boxes: NDArray[np.intp]) -> tuple[int, int, int, int]:
+    """Return top, left, bottom and right of the box around boxes (n, 4)."""
+    top, left = boxes[:, :2].min(axis=0)
+    bottom, right = boxes[:, 2:].max(axis=0)
+    return int(top), int(left), int(bottom), int(right)
 
 
 def _box(mask: Mask) -> Box:

@@ -15,7 +15,7 @@ from inkling.vision.numbers.groups import StrokeMap, divide_line
 from inkling.vision.numbers.lines import digits_of, group_into_lines, wide_gaps
 from inkling.vision.numbers.marks import find_marks
 from inkling.vision.numbers.page import MAX_DIGITS, MAX_PIECES, Group, Line, Page, union_of_boxes
-from inkling.vision.numbers.strokes import Strokes, find_strokes, stroke_width, typical_height
+from inkling.vision.numbers.strokes import Strokes, find_strokes, stroke_width, strokes_in, typical_height
 
 WORK_SIDE = 1024
 """A larger picture is downscaled to this many pixels on its longer side."""
@@ -47,10 +47,12 @@ def find_page(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Page:
         )
     is_digit = digits_of(strokes, height)
     digits, others = strokes.select(is_digit), strokes.select(~is_digit)
-    found = [_find_line(page, digits.select(line), others) for line in group_into_lines(digits.boxes)]
+    _check_count(len(digits.numbers))
+    pen = stroke_width(strokes_in(page.labels, digits))
+    found = [_find_line(page, digits.select(line), others, pen) for line in group_into_lines(digits.boxes)]
     lines = [_enlarge(line, step, gray.shape) for line, _ in found]
     images = list(chain.from_iterable(images for _, images in found))
-    _check_count(lines, len(images))
+    _check_count(sum(not group.mark for line in lines for group in line.groups), len(images))
     return Page(np.stack(images), tuple(lines), ())
 
 
@@ -78,12 +80,12 @@ def _without_grain(foreground: Foreground) -> Gray:
     return levels
 
 
-def _find_line(page: StrokeMap, digits: Strokes, others: Strokes) -> tuple[Line, list[Gray]]:
+def _find_line(page: StrokeMap, digits: Strokes, others: Strokes, pen: float) -> tuple[Line, list[Gray]]:
     """Return a line, given its digits from left to right, and the images of its pieces."""
     height = float(np.median(digits.heights))
     top, bottom = digits.boxes[:, 0].min() - BAND * height, digits.boxes[:, 2].max() + BAND * height
     near = others.select((others.boxes[:, 0] >= top) & (others.boxes[:, 2] <= bottom))
-    kinds = np.array(find_marks(near, digits, stroke_width(np.isin(page.labels, digits.numbers + 1))), np.str_)
+    kinds = np.array(find_marks(near, digits, pen), np.str_)
     divided = divide_line(page, digits, near.select(kinds == ""), height)
     marks = [Group(_xyxy(box), str(kind)) for box, kind in zip(near.boxes, kinds, strict=True) if kind]
     groups = sorted([*(group for group, _ in divided), *marks], key=lambda group: group.box[0] + group.box[2])
@@ -121,9 +123,8 @@ def _enlarge(line: Line, step: int, shape: tuple[int, ...]) -> Line:
     return Line(enlarge(line.box), groups)
 
 
-def _check_count(lines: Sequence[Line], images: int) -> None:
-    groups = sum(not group.mark for line in lines for group in line.groups)
+def _check_count(groups: int, images: int = 0) -> None:
     if groups > MAX_DIGITS or images > MAX_PIECES:
         raise NoDigitError(
-            f"the picture shows {groups} groups of strokes, more than {MAX_DIGITS} digits: crop it to fewer"
+            f"the picture shows {groups} groups of strokes, which may be more than {MAX_DIGITS} digits; crop it to fewer"
         )

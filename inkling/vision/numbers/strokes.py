@@ -53,6 +53,14 @@ def find_strokes(mask: Mask, levels: Gray) -> Strokes:
     return strokes
 
 
+def strokes_in(labels: NDArray[np.int32], strokes: Strokes) -> Mask:
+    """Return where labels (h, w) of components are those of these strokes."""
+    is_chosen = np.zeros(int(labels.max()) + 1, np.bool_)
+    is_chosen[strokes.numbers + 1] = True
+    mask: Mask = is_chosen[labels]
+    return mask
+
+
 def typical_height(strokes: Strokes) -> float:
     """Return the height of most foreground: the median of the components' heights, weighted by their areas."""
     order = np.argsort(strokes.heights)
