@@ -31,7 +31,7 @@ from inkling.vision.paper import foregrounds_on_paper
 from inkling.vision.placement import bounding_box, longer_side, looks_like_mnist, place_in_frame, stretch_contrast
 from inkling.vision.pooling import max_pool, upsample
 from inkling.vision.ruled_lines import Unruled, remove_ruled_lines
-from inkling.vision.segmentation import dilate, select_digit
+from inkling.vision.segmentation import check_single, dilate, select_digit
 from inkling.vision.stripes import remove_stripes
 
 MAX_SIDE = 4096
@@ -103,6 +103,7 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
     if step > 1:
         return _enlarge_box(normalize(np.asarray(Image.fromarray(gray).reduce(step))), step, gray.shape)
     if looks_like_mnist(gray):
+        check_single(gray > 0)
         return Normalized(
             gray.astype(np.uint8),
             Normalization(is_untouched=True, inverted=False, box=None, background_removed=False, warnings=()),
@@ -140,6 +141,7 @@ def _normalize_uncovered(gray: Gray | Floats, uncovered: Uncovered) -> Normalize
 def _normalize_inside(uncovered: Uncovered) -> Normalized:
     """Normalize what borders surround, with its box in the pixels of the whole picture."""
     if looks_like_mnist(uncovered.gray):
+        check_single(uncovered.gray > 0)
         box = _box_or_raise(uncovered.gray > 0)
         report = Normalization(is_untouched=False, inverted=False, box=box, background_removed=False, warnings=())
         inside = Normalized(uncovered.gray.astype(np.uint8), report)
@@ -222,6 +224,8 @@ def _normalize_mnist_size(gray: Floats, drawing: Foreground | None) -> Normalize
     else:
         foreground = subtract_varying_background(gray)
     _check_contrast(foreground)
+    if unstriped is None:
+        check_single(foreground.mask)
     digit = select_digit(foreground.mask, is_noisy=True, is_surely_one=True)
     box = _box_or_raise(digit)
     warnings: tuple[str, ...] = ("stripes were removed",) if unstriped is not None else ()

@@ -10,6 +10,8 @@ from inkling.vision.foreground import box_blur
 
 DUST = 0.06
 """A component smaller than this share of the largest is dust, if it is away from the digit or the picture is noisy."""
+FREE_COLUMNS, PAIR_WIDTH = 0.04, 0.5
+"""Of the height of two digits side by side: the columns between them, and the columns of both, at least."""
 GAP = 1 / 20
 """Strokes closer than 2 x GAP x the digit's longer side are merged; at this value no MNIST digit splits."""
 
@@ -40,6 +42,8 @@ def select_digit(mask: Mask, *, is_noisy: bool, is_surely_one: bool = False) -> 
             f"{areas.max() / areas.sum():.0%} of the foreground; crop it to one digit"
         )
     boxes = component_boxes(labels, count)
+    if not is_surely_one and _are_side_by_side(boxes, areas):
+        raise SeveralDigitsError("the picture shows two digits side by side, expected one; crop it to one digit")
     sizes = boxes[:, 2:] - boxes[:, :2]  # (count, 2): heights and widths
     longest = int(sizes[areas.argmax()].max())
     groups, group_count = label(dilate(mask, max(1, round(longest * GAP))))
@@ -72,6 +76,44 @@ def component_boxes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
         np.minimum.at(boxes[:, axis], numbers, positions)
         np.maximum.at(boxes[:, axis + 2], numbers, positions + 1)
     return boxes
+
+
+def check_single(mask: Mask) -> None:
+    """Check that a foreground (h, w) does not show two digits with free columns between them.
+
+    Raises:
+        SeveralDigitsError: it does.
+    """
+    columns = np.flatnonzero(mask.any(axis=0))
+    if len(columns) == 0 or columns[-1] - columns[0] + 1 == len(
+        columns
+    ):  # no free column: one digit, or several that touch
+        return
+    labels, count = label(mask)
+    if count > 1 and _are_side_by_side(component_boxes(labels, count), np.bincount(labels.ravel())[1:]):
+        raise SeveralDigitsError("the picture shows two digits side by side, expected one; crop it to one digit")
+
+
+def _are_side_by_side(boxes: NDArray[np.intp], areas: NDArray[np.intp]) -> bool:
+    """Return whether the largest components (count, 4) are two digits, each in columns of its own.
+
+    None of MNIST's 60,000 training images is taken for two digits.
+    """
+    if len(areas) < 2:
+        return False
+    first, second = np.argsort(-areas, kind="stable")[:2]
+    top, left, bottom, right = boxes[[first, second]].T  # (2,) each
+    heights = bottom - top
+    tall, wide = bottom.max() - top.min(), right.max() - left.min()
+    gap = left.max() - right.min()
+    shared = bottom.min() - top.max()
+    return bool(
+        gap >= max(1, FREE_COLUMNS * tall)
+        and shared >= 0.75 * heights.min()
+        and heights.min() >= 0.7 * heights.max()
+        and areas[second] >= 0.3 * areas[first]
+        and wide >= PAIR_WIDTH * tall
+    )
 
 
 def _count_digits(groups: NDArray[np.int32], count: int) -> int:

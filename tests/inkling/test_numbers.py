@@ -39,6 +39,17 @@ def test_digits_on_gray_paper_are_read(read: Read, text: str) -> None:
     assert read(on_gray_paper(write(text))).text == text
 
 
+@pytest.mark.parametrize("is_photo", [False, True])
+def test_digits_on_ruled_paper_are_read(read: Read, is_photo: bool) -> None:
+    page = np.pad(write("2026", height=48), 40)
+    ruled = np.zeros_like(page)
+    ruled[13::40] = ruled[14::40] = 130
+    page = np.maximum(page, ruled)
+    numbers = read(on_gray_paper(page) if is_photo else 255 - page)
+    assert numbers.text == "2026"
+    assert "ruled lines were removed" in numbers.warnings
+
+
 def test_baselines_may_be_uneven(read: Read) -> None:
     assert read(write("20263", baselines=(0, 8, -9, 4))).text == "20263"
 
@@ -90,6 +101,18 @@ def test_boxes_are_in_the_pixels_of_a_large_picture(read: Read) -> None:
     assert all(digit.image.shape == (28, 28) for digit in numbers.lines[0].digits)
 
 
+def test_number_in_a_screenshot_with_bars_is_read(read: Read) -> None:
+    number = 255 - write("2026", height=60)
+    picture = np.pad(np.pad(number, 20, constant_values=255), ((200, 200), (0, 0)))
+    numbers = read(picture)
+    assert numbers.text == "2026"
+    assert numbers.warnings
+    left, top, right, bottom = numbers.lines[0].box
+    rows, columns = np.nonzero(number < 128)
+    expected = columns.min() + 20, rows.min() + 220, columns.max() + 21, rows.max() + 221
+    assert np.abs(np.subtract((left, top, right, bottom), expected)).max() <= 3
+
+
 def test_touching_digits_are_divided_and_flagged(read: Read) -> None:
     numbers = read(write("33", height=40, gap=-2))
     (line,) = numbers.lines
@@ -118,5 +141,5 @@ def test_more_digits_than_the_limit_are_refused() -> None:
 
 @pytest.mark.parametrize("gap", [8, 12])
 def test_one_digit_is_no_number(gap: int) -> None:
-    with pytest.raises(SeveralDigitsError, match="at least 2 digits"):
+    with pytest.raises(SeveralDigitsError, match="two digits side by side"):
         normalize(write("20", gap=gap))

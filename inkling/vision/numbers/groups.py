@@ -12,8 +12,8 @@ from inkling.errors import NoDigitError
 from inkling.vision.numbers.cuts import cut_columns
 from inkling.vision.numbers.page import Group, Piece, union_of_boxes
 from inkling.vision.numbers.strokes import Strokes
-from inkling.vision.segmentation import component_boxes
 from inkling.vision.placement import bounding_box, place_in_frame
+from inkling.vision.segmentation import component_boxes
 
 NEAR = 0.12
 """Of the digits' height: strokes closer than this may belong to one digit."""
@@ -85,7 +85,7 @@ def _divide(strokes: StrokeMap, cluster: _Cluster, height: float) -> tuple[Group
     window = np.s_[top:bottom, left:right]
     atoms, cuts, owners = _atoms(strokes.labels[window], cluster, height)
     owners = _with_fringe(owners, strokes.faint[window], fringe)
-    atom_boxes = component_boxes(owners, atoms)
+    atom_boxes = component_boxes(owners.astype(np.int32), atoms)
     pieces, images = [], []
     for first in range(atoms):
         for end in range(first + 1, min(atoms, first + MAX_SPAN) + 1):
@@ -113,7 +113,9 @@ def _atoms(labels: NDArray[np.int32], cluster: _Cluster, height: float) -> tuple
         cuts = left + cut_columns(mask[top:bottom, left:right], height)
         owned = np.searchsorted(cuts, columns, side="right") + atoms + 1
         if owned[-1] > MAX_ATOMS:
-            raise NoDigitError(f"the picture shows strokes that touch, or nearly touch, in more than {MAX_ATOMS} places")
+            raise NoDigitError(
+                f"the picture shows strokes that touch, or nearly touch, in more than {MAX_ATOMS} places"
+            )
         owners = np.where(members == i, owned.astype(np.uint8), owners)
         cut_atoms += range(atoms + 1, atoms + len(cuts) + 1)
         atoms += len(cuts) + 1

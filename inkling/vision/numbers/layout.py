@@ -1,6 +1,6 @@
 """From a gray picture to its page: the lines, the marks, and every image that may be one of its digits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -10,12 +10,15 @@ from PIL import Image
 
 from inkling.digit import Box, Floats, Gray
 from inkling.errors import NoDigitError
-from inkling.vision.foreground import Foreground, subtract_uniform_background, subtract_varying_background
+from inkling.vision.foreground import Foreground, subtract_uniform_background
+from inkling.vision.inner_picture import uncover
 from inkling.vision.numbers.groups import StrokeMap, divide_line
 from inkling.vision.numbers.lines import digits_of, group_into_lines, wide_gaps
 from inkling.vision.numbers.marks import find_marks
 from inkling.vision.numbers.page import MAX_DIGITS, MAX_PIECES, Group, Line, Page, union_of_boxes
-from inkling.vision.numbers.strokes import Strokes, find_strokes, stroke_width, strokes_in, typical_height
+from inkling.vision.numbers.strokes import Strokes, find_strokes, merge_broken, stroke_width, strokes_in, typical_height
+from inkling.vision.paper import foregrounds_on_paper
+from inkling.vision.ruled_lines import remove_ruled_lines
 
 WORK_SIDE = 1024
 """A larger picture is downscaled to this many pixels on its longer side."""
@@ -35,9 +38,22 @@ def find_page(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Page:
     Raises:
         NoDigitError: the picture is blank, shows no strokes as of digits, or more than MAX_DIGITS of them.
     """
+    uncovered = uncover(gray)
+    if uncovered is None or not uncovered.is_sure:
+        return _find_page(gray)
+    page = _find_page(uncovered.gray)
+    left, top = uncovered.left, uncovered.top
+    lines = tuple(
+        _with_boxes(line, lambda box: (box[0] + left, box[1] + top, box[2] + left, box[3] + top)) for line in page.lines
+    )
+    return Page(page.images, lines, (*uncovered.warnings, *page.warnings))
+
+
+def _find_page(gray: Gray | Floats) -> Page:
+    """Return the numbers of a picture without borders."""
     step = -(-max(gray.shape) // WORK_SIDE)
     small = gray if step == 1 else np.asarray(Image.fromarray(gray).reduce(step))
-    page, strokes = _find_strokes(small)
+    page, strokes, warnings = _find_strokes(small)
     if not len(strokes.numbers):
         raise NoDigitError("the picture shows no digit: it has no strokes")
     height = typical_height(strokes)
@@ -45,6 +61,8 @@ def find_page(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Page:
         raise NoDigitError(
             f"the picture shows no digit: its strokes are {height:.0f} pixels high, expected {MIN_HEIGHT}"
         )
+    strokes = merge_broken(strokes, height)
+    page = replace(page, labels=strokes.labels)
     is_digit = digits_of(strokes, height)
     digits, others = strokes.select(is_digit), strokes.select(~is_digit)
     _check_count(len(digits.numbers))
@@ -53,10 +71,10 @@ def find_page(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Page:
     lines = [_enlarge(line, step, gray.shape) for line, _ in found]
     images = list(chain.from_iterable(images for _, images in found))
     _check_count(sum(not group.mark for line in lines for group in line.groups), len(images))
-    return Page(np.stack(images), tuple(lines), ())
+    return Page(np.stack(images), tuple(lines), warnings)
 
 
-def _find_strokes(gray: Gray | Floats) -> tuple[StrokeMap, Strokes]:
+def _find_strokes(gray: Gray | Floats) -> tuple[StrokeMap, Strokes, tuple[str, ...]]:
     low, high = float(gray.min()), float(gray.max())
     if high - low < MIN_CONTRAST:
         raise NoDigitError(
@@ -64,13 +82,13 @@ def _find_strokes(gray: Gray | Floats) -> tuple[StrokeMap, Strokes]:
             f"but digits must differ from their background by at least {MIN_CONTRAST}"
         )
     foreground = subtract_uniform_background(gray)
-    if foreground is None:
-        foreground = subtract_varying_background(gray.astype(np.float32))
+    if foreground is None or remove_ruled_lines(foreground.levels.astype(np.float32)) is not None:
+        foreground = foregrounds_on_paper(gray.astype(np.float32))[0]
         strong, levels = foreground.mask, _without_grain(foreground)
     else:
         strong, levels = foreground.levels > STRONG * foreground.contrast, foreground.levels
     strokes = find_strokes(strong, foreground.levels)
-    return StrokeMap(levels, strokes.labels, foreground.mask & ~strong), strokes
+    return StrokeMap(levels, strokes.labels, foreground.mask & ~strong), strokes, foreground.removed
 
 
 def _without_grain(foreground: Foreground) -> Gray:
@@ -112,19 +130,24 @@ def _enlarge(line: Line, step: int, shape: tuple[int, ...]) -> Line:
         left, top, right, bottom = (side * step for side in box)
         return left, top, min(right, shape[1]), min(bottom, shape[0])
 
+    return _with_boxes(line, enlarge)
+
+
+def _with_boxes(line: Line, change: Callable[[Box], Box]) -> Line:
+    """Return the line with each of its boxes changed."""
     groups = tuple(
         replace(
             group,
-            box=enlarge(group.box),
-            pieces=tuple(replace(piece, box=enlarge(piece.box)) for piece in group.pieces),
+            box=change(group.box),
+            pieces=tuple(replace(piece, box=change(piece.box)) for piece in group.pieces),
         )
         for group in line.groups
     )
-    return Line(enlarge(line.box), groups)
+    return Line(change(line.box), groups)
 
 
 def _check_count(groups: int, images: int = 0) -> None:
     if groups > MAX_DIGITS or images > MAX_PIECES:
         raise NoDigitError(
-            f"the picture shows {groups} groups of strokes, which may be more than {MAX_DIGITS} digits; crop it to fewer"
+            f"the picture shows {groups} groups of strokes, more than {MAX_DIGITS} digits; crop it to fewer"
         )

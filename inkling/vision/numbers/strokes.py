@@ -17,6 +17,14 @@ RULE = 5
 """A component this many times as long as thick, and as long as half of the picture, is a line of the paper."""
 
 
+BROKEN_HEIGHT, BROKEN_GAP = 0.5, 0.12
+"""Of the digits' height: pieces of a broken digit are lower, and nearer to each other."""
+BROKEN_OVERLAP, BROKEN_SHARE = 0.25, 0.15
+"""Share of the narrower piece's columns that both have; area of the smaller piece over that of the larger one."""
+MAX_BROKEN = 256
+"""Pieces looked at, the largest first."""
+
+
 class Strokes(NamedTuple):
     """Components (n,), each measured."""
 
@@ -51,6 +59,45 @@ def find_strokes(mask: Mask, levels: Gray) -> Strokes:
     if len(strokes.numbers) > MAX_COMPONENTS:
         strokes = strokes.select(np.sort(np.argsort(strokes.areas)[-MAX_COMPONENTS:]))
     return strokes
+
+
+def merge_broken(strokes: Strokes, height: float) -> Strokes:
+    """Return the components with those merged that lie closely above each other: the pieces of a broken digit.
+
+    Args:
+        strokes: the components.
+        height: of a digit, in pixels. One of the pieces is lower than half of it; together they are about as high.
+    """
+    boxes = strokes.boxes
+    small = np.flatnonzero(strokes.heights < BROKEN_HEIGHT * height)
+    roots = np.arange(len(strokes.numbers))
+    for i in small[np.argsort(-strokes.areas[small])][:MAX_BROKEN]:
+        overlap = np.minimum(boxes[:, 2:], boxes[i, 2:]) - np.maximum(
+            boxes[:, :2], boxes[i, :2]
+        )  # (n, 2): rows, columns
+        narrower = np.minimum(strokes.widths, strokes.widths[i])
+        tall = np.maximum(boxes[:, 2], boxes[i, 2]) - np.minimum(boxes[:, 0], boxes[i, 0])
+        near = (-overlap[:, 0] <= BROKEN_GAP * height) & (overlap[:, 1] >= BROKEN_OVERLAP * narrower)
+        near &= (tall <= 1.3 * height) & (strokes.areas >= BROKEN_SHARE * strokes.areas[i])
+        near &= strokes.areas <= strokes.areas[i] / BROKEN_SHARE
+        roots[np.isin(roots, roots[near])] = roots[near].min() if near.any() else roots[i]
+    return _merged(strokes, roots)
+
+
+def _merged(strokes: Strokes, roots: NDArray[np.intp]) -> Strokes:
+    """Return components merged with their roots (n,), which are indices of components; the labels are changed, too."""
+    kept = np.unique(roots)
+    if len(kept) == len(roots):
+        return strokes
+    table = np.arange(int(strokes.labels.max()) + 1, dtype=np.int32)
+    table[strokes.numbers + 1] = strokes.numbers[roots] + 1
+    boxes, areas = strokes.boxes.copy(), np.zeros_like(strokes.areas)
+    np.minimum.at(boxes[:, 0], roots, strokes.boxes[:, 0])
+    np.minimum.at(boxes[:, 1], roots, strokes.boxes[:, 1])
+    np.maximum.at(boxes[:, 2], roots, strokes.boxes[:, 2])
+    np.maximum.at(boxes[:, 3], roots, strokes.boxes[:, 3])
+    np.add.at(areas, roots, strokes.areas)
+    return Strokes(table[strokes.labels], strokes.numbers, boxes, areas, strokes.levels).select(kept)
 
 
 def strokes_in(labels: NDArray[np.int32], strokes: Strokes) -> Mask:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from inkling import mnist
 from inkling.digit import Gray
-from inkling.errors import NoDigitError
+from inkling.errors import NoDigitError, SeveralDigitsError
 from inkling.network.classifier import Classifier
 from inkling.vision.normalize import normalize
+from inkling.vision.placement import looks_like_mnist, place_in_frame
+from inkling.vision.segmentation import check_single
 from tests.support.digits import make_digits
+from tests.support.numbers import strokes_of
 
 DIGITS, LABELS = make_digits(20, seed=3)
 
@@ -186,8 +191,43 @@ def test_dash_is_refused_with_its_size() -> None:
 def test_several_digits_are_refused(count: int, gap: int, is_on_paper: bool) -> None:
     for first in range(10):
         row = enlarged(beside([cropped(DIGITS[(first + i) % 20]) for i in range(count)], gap), 4)
-        with pytest.raises(NoDigitError, match=r"at least \d digits|more than 2\.5 times|specks or strokes"):
+        with pytest.raises(
+            NoDigitError, match=r"at least \d digits|two digits side by side|more than 2\.5 times|specks or strokes"
+        ):
             normalize(on_paper(row, first) if is_on_paper else row)
+
+
+@pytest.mark.parametrize("side", [28, 56, 90])
+@pytest.mark.parametrize("pair", [(2, 0), (1, 1), (7, 5), (4, 3), (8, 6)])
+@pytest.mark.parametrize("levels", ["plain", "inverted", "gray"])
+def test_two_digits_in_a_small_picture_are_refused(side: int, pair: tuple[int, int], levels: str) -> None:
+    height = side * 3 // 7
+    digits = [strokes_of(digit, height) for digit in pair]
+    gap = max(1, side // 28)
+    width = sum(digit.shape[1] for digit in digits) + gap
+    picture = np.zeros((side, side), np.uint8)
+    left, top = (side - width) // 2, (side - height) // 2
+    for digit in digits:
+        picture[top : top + height, left : left + digit.shape[1]] = digit
+        left += digit.shape[1] + gap
+    if levels != "plain":
+        picture = 255 - picture if levels == "inverted" else (200 - picture * 0.6).astype(np.uint8)
+    with pytest.raises(SeveralDigitsError, match="expected one; crop it to one digit"):
+        normalize(picture)
+
+
+def test_two_digits_placed_as_one_are_refused() -> None:
+    digits = [np.asarray(Image.fromarray(strokes_of(digit, 14)).resize((9, 14))) for digit in (2, 6)]
+    placed = place_in_frame(np.hstack([digits[0], np.zeros((14, 2), np.uint8), digits[1]]))
+    assert looks_like_mnist(placed)
+    with pytest.raises(SeveralDigitsError, match="two digits side by side"):
+        normalize(placed)
+
+
+@pytest.mark.mnist
+def test_no_training_digit_is_taken_for_two(real_mnist_dir: Path) -> None:
+    for image in mnist.read_folder(real_mnist_dir).train.images[::10]:
+        check_single(image > 0)
 
 
 def test_grid_of_digits_is_refused() -> None:
