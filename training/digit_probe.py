@@ -15,7 +15,7 @@ from training.snapshot import Parameters
 
 MIN_HELD_OUT = 200
 """Held-out images; of fewer nobody can say which 1 % of them looks the least like digits."""
-DISTORTED, SYNTHETIC, NON_DIGITS = 0.5, 0.3, 2.0
+DISTORTED, SYNTHETIC, NON_DIGITS = 1.0, 0.3, 2.0
 """Pictures that are made for the fit, as shares of the number of held-out images."""
 LOST = 0.01
 """Share of real digits that score below 0.5."""

@@ -32,6 +32,7 @@ export const chinese = {
   "bars": "概率；选择一个数字，查看为什么是它，或为什么不是它",
   "blank": "手写、拖入或粘贴一个数字，也可以点选示例。",
   "sure": "把握 {p}",
+  "doubtful": "把握 {p}，但可能不是数字",
   "spoken": "识别为 {best}。其次 {second}。再次 {third}。",
   "seen": "网络看到的图像",
   "seen.alt": "网络从中识别出 {digit} 的 28×28 像素图像",

@@ -119,7 +119,8 @@ class DrawView {
     }
     this.#problem.replaceChildren();
     this.#digit.textContent = prediction.digit;
-    this.#sure.textContent = t("sure", { p: probability(prediction.confidence) });
+    const isDoubtful = isFinal && prediction.is_digit === false; // half a drawing often looks like no digit
+    this.#sure.textContent = t(isDoubtful ? "doubtful" : "sure", { p: probability(prediction.confidence) });
     this.#bars.show(prediction.probabilities);
     this.#insight.showSeen(prediction);
     this.#root.dataset.state = isFinal ? "read" : "reading";

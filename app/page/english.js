@@ -32,6 +32,7 @@ export const english = {
   "bars": "Probabilities; choose a digit to see why it was read, or why not",
   "blank": "Draw, drop or paste a digit, or choose a sample.",
   "sure": "{p} sure",
+  "doubtful": "{p} sure, but it may be no digit",
   "spoken": "Read as {best}. Then {second}. Then {third}.",
   "seen": "Network input",
   "seen.alt": "The image of 28 by 28 pixels in which the network read {digit}",

@@ -42,7 +42,7 @@ def test_card_says_how_the_probe_was_fitted(probed: Checkpoint) -> None:
 
     fit = load(probed.content).card.digit_probe
     assert fit is not None
-    assert (fit.digits, fit.non_digits) == (600 + 300 + 180, 1200)
+    assert (fit.digits, fit.non_digits) == (600 + 600 + 180, 1200)
     assert fit.lost <= 0.02
     assert fit.found.keys() == KINDS.keys()
     assert np.mean(list(fit.found.values())) >= 0.8
