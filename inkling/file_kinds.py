@@ -94,9 +94,11 @@ _SIGNATURES: tuple[tuple[bytes, FileKind], ...] = (
     (b"\x00\x00\x08\x01", FileKind("an IDX file of labels")),
     (b"\x00\x00\x08\x03", FileKind("an IDX file of images")),
 )
-_STARTS = frozenset(
-    {signature[:2] for signature, _ in _SIGNATURES} | {b"RI", b"BM", b"\x80\x03", b"\x80\x04", b"\x80\x05"}
-)
+_BY_START = {
+    start: tuple((signature, kind) for signature, kind in _SIGNATURES if signature.startswith(start))
+    for start in {signature[:2] for signature, _ in _SIGNATURES} | {b"RI", b"BM", b"\x80\x03", b"\x80\x04", b"\x80\x05"}
+}
+"""First two bytes -> the signatures that begin so: few, because raw pixels are looked up too."""
 _ZIP_MEMBERS: tuple[tuple[bytes, FileKind], ...] = (
     (b"data.pkl", _PYTORCH),
     (b"model.weights.h5", FileKind("a Keras file (.keras)")),
@@ -164,9 +166,10 @@ def file_brands(content: bytes) -> list[bytes]:
 
 
 def _by_signature(content: bytes) -> FileKind | None:
-    if content[:2] not in _STARTS and content[4:8] not in (b"ftyp", b"TFL3"):
+    signatures = _BY_START.get(content[:2])
+    if signatures is None and content[4:8] not in (b"ftyp", b"TFL3"):
         return None
-    kind = next((kind for signature, kind in _SIGNATURES if content.startswith(signature)), None)
+    kind = next((kind for signature, kind in signatures or () if content.startswith(signature)), None)
     if kind is _ZIP:
         return next((kind for member, kind in _ZIP_MEMBERS if member in content), kind)
     return kind or _by_fields(content)
