@@ -78,6 +78,7 @@ def _run() -> RunDetail:
         decision=_promotion().reason,
         version=2,
         trouble=None,
+        preparing=None,
         progress=[progress],
     )
 

@@ -185,6 +185,9 @@ class RunSummary(_FromRecord):
     decision: str | None = Field(description="the reason why its version was promoted or not")
     version: int | None = Field(description="the version it made")
     trouble: str | None = Field(description="what last went wrong with its trainer, in words; null while it trains")
+    preparing: str | None = Field(
+        description="what its trainer does before the first step, in words; null once it trains"
+    )
 
 
 class RunDetail(RunSummary):

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from inkling.registry.records import Progress
 
 
+PARTS = 5
+"""Lines about the drawing of synthetic digits, after the first one."""
+
+
 class Lines:
     """Prints the tutorial's lines on standard output, and everything else on standard error."""
 
     def on_drawn(self, drawn: int, total: int) -> None:
-        if not drawn:
-            typer.echo(f"drawing {total} synthetic digits", err=True)
+        if drawn % max(1, total // PARTS) == 0 or drawn == total:
+            typer.echo(f"drawing synthetic digits: {drawn} of {total}", err=True)
 
     def on_progress(self, progress: "Progress") -> None:
         typer.echo(f"step: {progress.step}, loss: {progress.loss:f}, accuracy: {progress.accuracy:f}")

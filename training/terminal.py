@@ -81,7 +81,7 @@ def train_and_publish(recipe: Recipe, settings: StoreSettings, out: Path | None,
             return 0
         try:
             with open_display(recipe) as display:
-                run = worker.train(lease, display.on_progress)
+                run = worker.train(lease, display.on_progress, display.on_drawn)
         except BaseException:
             with suppress(RegistryError):  # the run may have ended in the meantime
                 registry.runs.cancel(run.id)  # otherwise another trainer would continue the run

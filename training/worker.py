@@ -117,8 +117,15 @@ class Worker:
         """Claim the oldest queued run, or the one with this id; None if there is none or a run is being trained."""
         return self._registry.runs.claim(self._timings.lease_s, owner, run_id)
 
-    def train(self, lease: Lease, on_progress: Callable[[Progress], None] = lambda progress: None) -> Run:
+    def train(
+        self,
+        lease: Lease,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_drawn: Callable[[int, int], None] = lambda drawn, total: None,
+    ) -> Run:
         """Train a claimed run and return it as it ended. Failures are recorded in the registry, not raised.
+
+        The callbacks are called as those of `training.loop.train`.
 
         Raises:
             StopRequested, KeyboardInterrupt: the process was asked to stop; the run is in the queue again.
@@ -128,7 +135,7 @@ class Worker:
         try:
             self._alive_at = time.monotonic()
             with heartbeat(self._registry, lease, self._timings.lease_s, self._has_stalled):
-                self._train_and_publish(lease, on_progress)
+                self._train_and_publish(lease, on_progress, on_drawn)
         except (StopRequested, KeyboardInterrupt):
             self._registry.runs.release(lease)
             raise
@@ -143,17 +150,26 @@ class Worker:
     def _has_stalled(self) -> bool:
         return time.monotonic() - self._alive_at > self._timings.stall_s
 
-    def _train_and_publish(self, lease: Lease, on_progress: Callable[[Progress], None]) -> None:
+    def _train_and_publish(
+        self, lease: Lease, on_progress: Callable[[Progress], None], on_drawn: Callable[[int, int], None]
+    ) -> None:
         settings = self._settings
         data = load_or_download(settings.mnist_dir, settings.data_dir)
         prepare_tensorflow(settings.trainer_threads)
-        parameters = self._train(lease, data, on_progress)
+        self._report_preparation(lease, "loading TensorFlow")
+        parameters = self._train(lease, data, on_progress, on_drawn)
         self._publish(lease, data, parameters)
 
-    def _train(self, lease: Lease, data: Dataset, on_progress: Callable[[Progress], None]) -> Parameters:
+    def _train(
+        self,
+        lease: Lease,
+        data: Dataset,
+        on_progress: Callable[[Progress], None],
+        on_drawn: Callable[[int, int], None],
+    ) -> Parameters:
         from training import loop  # noqa: PLC0415  TensorFlow: 5 s and 500 MB, only when there is a run
 
-        saved_at = time.monotonic()
+        saved_at = reported_at = time.monotonic()
         pause_lock = PauseLock(self._settings.data_dir)
 
         def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
@@ -166,16 +182,24 @@ class Worker:
                 saved_at = time.monotonic()
             self._pause_while_serving_lags(pause_lock, lease)
 
-        def log_drawing(drawn: int, total: int) -> None:
+        def record_drawn(drawn: int, total: int) -> None:
+            nonlocal reported_at
             self._stop.check()
             self._alive_at = time.monotonic()
+            on_drawn(drawn, total)
             if not drawn:
                 logger.info("run %d: drawing %d synthetic digits", lease.run.id, total)
+            if self._alive_at - reported_at >= self._timings.poll_s or drawn in (0, total):
+                reported_at = self._alive_at
+                self._report_preparation(lease, f"drawing synthetic digits: {drawn:,} of {total:,}")
 
         try:
-            return loop.train(lease.run.recipe, data, record, self._restored_state(lease), log_drawing)
+            return loop.train(lease.run.recipe, data, record, self._restored_state(lease), record_drawn)
         finally:
             pause_lock.close()
+
+    def _report_preparation(self, lease: Lease, preparing: str) -> None:
+        self._retry(lease, lambda: self._registry.runs.report_preparation(lease, preparing))
 
     def _publish(self, lease: Lease, data: Dataset, parameters: Parameters) -> None:
         from training import promotion  # noqa: PLC0415  TensorFlow, as above

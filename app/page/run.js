@@ -62,7 +62,10 @@ export class RunView {
     source.addEventListener("progress", (event) => {
       const line = JSON.parse(event.data);
       this.#progress.set(line.step, line);
-      this.#show({ ...this.#run, state: "running", waits_for: null });
+      this.#show({ ...this.#run, state: "running", waits_for: null, preparing: null });
+    });
+    source.addEventListener("preparing", (event) => {
+      this.#show({ ...this.#run, state: "running", waits_for: null, ...JSON.parse(event.data) });
     });
     source.addEventListener("end", (event) => {
       source.close();
@@ -107,7 +110,8 @@ export class RunView {
     const done = t("run.steps", { step: number(step), total: number(run.total_steps) });
     const left = last && isOpen(run) ? duration((last.elapsed_s / last.step) * (run.total_steps - last.step)) : null;
     const took = last && !isOpen(run) ? t("run.took", { time: duration(last.elapsed_s) }) : "";
-    this.#state.textContent = run.state === "queued" ? (run.waits_for ?? t("state.queued")) : `${done} ${left ? t("run.left", { time: left }) : took}`;
+    const trained = `${done} ${left ? t("run.left", { time: left }) : took}`;
+    this.#state.textContent = run.state === "queued" ? (run.waits_for ?? t("state.queued")) : (run.preparing ?? trained);
     this.#end.replaceChildren(...outcome(run));
   }
 

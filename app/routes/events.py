@@ -19,7 +19,8 @@ router = APIRouter(route_class=ApiRoute, tags=["train"])
 
 _STREAM = {
     "schema": {
-        "description": "server-sent events; `data` of `progress` is a RunProgress, of `end` a RunSummary, both in JSON",
+        "description": "server-sent events; `data` of `progress` is a RunProgress, of `end` a RunSummary, of "
+        "`preparing` an object of that field, all in JSON",
     },
     "example": event_stream_example(),
 }
@@ -53,10 +54,16 @@ async def watch_run(
 ) -> AsyncIterator[ServerSentEvent]:
     """Send a `progress` event for each recorded step, with the step as its id, then one `end` event with the run.
 
+    Before the first step, a `preparing` event says what the trainer does, in words, whenever that changes.
+
     When the server stops, the stream ends without `end`: connect again with Last-Event-ID, as browsers do.
     """
-    step = _step(last_event_id)
+    step, sent = _step(last_event_id), None
     while True:
+        if feed.preparing not in (None, sent):
+            sent = feed.preparing
+            yield ServerSentEvent(event="preparing", data={"preparing": sent})
+            continue  # it may have changed while the client read
         events = feed.after(step)
         for later, event in events:
             step = later

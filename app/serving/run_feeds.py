@@ -29,6 +29,8 @@ class RunFeed:
         """The event after the last progress; None while the run goes on."""
         self.is_closed = False
         """No more events come, although the run goes on: the server stops, or the run has left the registry."""
+        self.preparing: str | None = None
+        """What the trainer does before the first step, in words."""
         self._steps: list[int] = []
         self._events: list[ServerSentEvent] = []
         self._changed = asyncio.Event()
@@ -54,7 +56,9 @@ class RunFeed:
                 self._events.append(ServerSentEvent(event="progress", id=str(item.step), raw_data=data))
         if run.state not in ("queued", "running"):
             self.end = ServerSentEvent(event="end", raw_data=RunSummary.model_validate(run).model_dump_json())
-        if progress or self.end:
+        is_news = run.preparing not in (None, self.preparing)
+        self.preparing = run.preparing
+        if progress or self.end or is_news:
             self._wake()
 
     def close(self) -> None:

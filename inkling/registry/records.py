@@ -53,6 +53,8 @@ class Run:
     """The version that it made."""
     trouble: str | None
     """What last went wrong with its trainer, in words; None while it trains."""
+    preparing: str | None
+    """What its trainer does before the first step, in words; None unless it does."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ MAX_ATTEMPTS = 2
 """A run whose trainer dies is queued again until it was started this often; then it fails."""
 MAX_LEASE_S = 60.0
 """Leases are at most this long, or twice as long as the one that is claimed: a longer one was made by another clock."""
-NO_LEASE = {"lease_token": None, "lease_expires_at": None}
+NO_LEASE = {"lease_token": None, "lease_expires_at": None, "preparing": None}
 
 
 def read_run(connection: Connection, run_id: int) -> Run:

@@ -206,6 +206,15 @@ class Runs:
                 connection, lease, {"trouble": trouble, "lease_expires_at": now() + timedelta(seconds=lease_s)}
             )
 
+    def report_preparation(self, lease: Lease, preparing: str) -> None:
+        """Record what a trainer does before the first step, in words, until its next progress.
+
+        Raises:
+            LeaseLostError: the lease was lost.
+        """
+        with self._database.write() as connection:
+            update_leased(connection, lease, {"preparing": preparing})
+
     def renew_lease(self, lease: Lease, lease_s: float) -> None:
         """Extend a lease: its trainer is alive.
 
@@ -222,7 +231,7 @@ class Runs:
             LeaseLostError: the lease was lost.
         """
         with self._database.write() as connection:
-            update_leased(connection, lease, {"step": progress.step, "trouble": None})
+            update_leased(connection, lease, {"step": progress.step, "trouble": None, "preparing": None})
             same = (run_progress.c.run_id == lease.run.id) & (run_progress.c.step == progress.step)
             connection.execute(delete(run_progress).where(same))
             connection.execute(insert(run_progress).values(run_id=lease.run.id, **asdict(progress)))

@@ -57,6 +57,7 @@ runs = Table(
     Column("decision", Text),
     Column("version", Integer, ForeignKey("versions.version")),
     Column("trouble", Text),
+    Column("preparing", Text),
     sqlite_autoincrement=True,
 )
 

@@ -107,7 +107,7 @@ def test_training_in_a_terminal_shows_a_bar(store: StoreSettings) -> None:
 
 
 @pytest.mark.train
-def test_drawing_of_synthetic_digits_is_shown_as_a_bar_in_a_terminal_and_as_a_line_elsewhere(
+def test_drawing_of_synthetic_digits_is_shown_as_a_bar_in_a_terminal_and_as_lines_elsewhere(
     store: StoreSettings,
 ) -> None:
     words = [*set_flags({**SMALL, "synthetic": 0.1}), *store_flags(store)]
@@ -117,7 +117,8 @@ def test_drawing_of_synthetic_digits_is_shown_as_a_bar_in_a_terminal_and_as_a_li
     assert shown.index("150/150") < shown.index("50/50 ")
     ended = run_training(*words)
     assert ended.returncode == 0, ended.stderr
-    assert "drawing 150 synthetic digits\n" in ended.stderr
+    drawn = re.findall(r"drawing synthetic digits: (\d+) of 150\n", ended.stderr)
+    assert drawn == ["0", "30", "60", "90", "120", "150"]
     assert "synthetic" not in ended.stdout
 
 

@@ -164,12 +164,24 @@ def test_failure_of_a_run_that_was_cancelled_leaves_it_cancelled(
 
 
 @pytest.mark.train
-def test_run_with_synthetic_digits_logs_that_it_draws_them(
+def test_run_with_synthetic_digits_logs_and_records_that_it_draws_them(
     registry: Registry, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # given
+    seen: dict[int, str | None] = {}
+
+    def look(drawn: int, total: int) -> None:
+        seen[drawn] = registry.runs.get(1).preparing if drawn < 2 else None
+
     queue(registry, SMALL.with_overrides({"synthetic": 0.1, "training_steps": 1}))
     lease = registry.runs.claim(LONG_S, OWNER)
     assert lease is not None
+    # when
     with caplog.at_level("INFO"):
-        assert worker.train(lease).state == "succeeded"
+        run = worker.train(lease, on_drawn=look)
+    # then: the record names it while it lasts
+    assert run.state == "succeeded"
+    assert run.preparing is None
     assert [message for message in caplog.messages if "drawing" in message] == ["run 1: drawing 150 synthetic digits"]
+    assert list(seen) == list(range(151))
+    assert (seen[0], seen[1]) == ("loading TensorFlow", "drawing synthetic digits: 0 of 150")

@@ -1,7 +1,10 @@
 import anyio
 import httpx
 import pytest
+from fastapi.sse import ServerSentEvent
 
+from app.routes.events import watch_run
+from app.serving.run_feeds import RunFeed
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL
@@ -154,3 +157,30 @@ async def test_stream_ends_without_end_when_the_server_stops(
                 await anyio.sleep(0.01)
         assert streams == []  # the server stops at the end of this block, with the stream open
     assert [event.id for event in events_of(streams[0])] == ["100"]
+
+
+async def test_preparation_is_sent_whenever_it_changes_until_the_first_step(registry: Registry) -> None:
+    # given
+    run, feed = claim(registry), RunFeed()
+
+    def publish() -> None:
+        feed.publish(registry.runs.get(1), registry.runs.progress(1, after=feed.step))
+
+    stream = watch_run(feed, "")
+    # when
+    sent: list[ServerSentEvent] = []
+    for preparing in ("loading", "drawing: 0 of 10", "drawing: 10 of 10"):
+        registry.runs.report_preparation(run, preparing)
+        publish()
+        sent.append(await anext(stream))
+    record(registry, run, 100)
+    registry.runs.cancel(1)
+    publish()
+    sent += [event async for event in stream]
+    # then
+    assert [event.event for event in sent] == ["preparing"] * 3 + ["progress", "end"]
+    assert [event.data for event in sent[:3]] == [
+        {"preparing": "loading"},
+        {"preparing": "drawing: 0 of 10"},
+        {"preparing": "drawing: 10 of 10"},
+    ]

@@ -116,6 +116,20 @@ def test_trouble_is_told_until_the_next_progress(registry: Registry) -> None:
     assert registry.runs.get(again.run.id).trouble is None
 
 
+def test_preparation_is_told_until_the_next_progress_or_the_end_of_the_lease(registry: Registry) -> None:
+    queue(registry)
+    leased = lease_for(registry, "dead")
+    registry.runs.report_preparation(leased, "drawing")
+    assert registry.runs.get(leased.run.id).preparing == "drawing"
+    registry.runs.record_progress(leased, progress_at(100))
+    assert registry.runs.get(leased.run.id).preparing is None
+    registry.runs.report_preparation(leased, "drawing")
+    registry.runs.release(leased)
+    assert registry.runs.get(leased.run.id).preparing is None
+    with pytest.raises(LeaseLostError):
+        registry.runs.report_preparation(leased, "drawing")
+
+
 # owners that are known to be dead
 
 
