@@ -82,7 +82,7 @@ def test_python_example_runs_beside_a_server(server: Server, tmp_path: Path) -> 
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("[7] ")
-    assert result.stdout.endswith("\n1 0.9939\n")
+    assert result.stdout.endswith("\n1 0.9953\n")
 
 
 def test_settings_table_is_the_settings() -> None:

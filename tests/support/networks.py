@@ -66,8 +66,9 @@ def with_digit_probe(
 
 
 def with_temperature(checkpoint: Checkpoint, temperature: float) -> Checkpoint:
-    """Return the checkpoint with another temperature on its card."""
-    return save(checkpoint.parameters, checkpoint.card.model_copy(update={"temperature": temperature}))
+    """Return the checkpoint with another temperature on its card, and without views."""
+    card = checkpoint.card.model_copy(update={"temperature": temperature, "views": None})
+    return save(checkpoint.parameters, card)
 
 
 def with_views(checkpoint: Checkpoint, temperature: float = 1.0, below: float = 0.97) -> Checkpoint:

@@ -14,12 +14,13 @@ from tests.support.processes import without_module
 def test_evaluate_prints_the_tutorials_line(small_mnist_dir: Path) -> None:
     result = inkling("evaluate", INKLING_MNIST_DIR=str(small_mnist_dir))
     assert (result.returncode, result.stderr) == (0, "")
-    first, interval, loss, *scores = result.stdout.splitlines()
+    first, interval, loss, single_view, *scores = result.stdout.splitlines()
     match = re.fullmatch(r"Test Accuracy: (0\.\d{6}) \((\d+) of 500\)", first)
     assert match
     assert float(match[1]) == int(match[2]) / 500
     assert interval.startswith("95 % interval: ")
     assert loss.startswith("loss: ")
+    assert single_view.startswith("without the views of unsure images: ")
     assert len(scores) == 10
 
 

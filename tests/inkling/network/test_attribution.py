@@ -15,6 +15,12 @@ from tests.support.reference import layers
 Array = NDArray[np.float64]
 
 
+@pytest.fixture(scope="module")
+def classifier(shipped: Checkpoint) -> Classifier:
+    """The network that ships, without views: `test_views.py` has them."""
+    return Classifier(shipped, version=1).single_view()
+
+
 def logits(x: Array, shipped: Checkpoint) -> Array:
     """Return the centered logits (n, 10) of images (n, 784), 0 to 1, after the temperature.
 

@@ -18,10 +18,10 @@ def noise() -> NDArray[np.uint8]:
 def test_probabilities_equal_those_of_training(
     classifier: Classifier, shipped: Checkpoint, digits: NDArray[np.uint8], noise: NDArray[np.uint8]
 ) -> None:
-    from training.predictions import predict
+    from training.predictions import predict_served
 
     images = np.concatenate([digits, noise])
-    expected = predict(images, shipped.parameters, shipped.card.temperature)
+    expected = predict_served(images, shipped.parameters, shipped.card.temperature, shipped.card.views)
     np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-4)
 
 
