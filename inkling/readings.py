@@ -1,4 +1,4 @@
-"""The choice among the readings of a picture: of several plausible normalizations, the one the network is surest of."""
+"""The choice among the readings of a picture: several plausible normalizations, weighted by how sure the network is."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -9,17 +9,19 @@ from inkling.digit import Floats, Images
 from inkling.network.classifier import Outputs
 from inkling.vision.normalize import Normalized
 
-MARGIN = 0.02
-"""By so much the confidence of an alternative must exceed that of the picture's first reading to replace it."""
+FIRST = 3
+"""The weight of a picture's first reading, beside that of an equally sure alternative."""
+MAX_CONFIDENCE = 1 - 1e-6
+"""Higher ones weigh no more: beyond it, float32 has few steps left."""
 
 
 class Chosen(NamedTuple):
-    """Of each picture, the reading that answers for it."""
+    """The answer to each picture."""
 
     readings: tuple[Normalized, ...]
-    """(n,)"""
+    """(n,): the readings that answer."""
     outputs: Outputs
-    """(n, 10) and (n,)"""
+    """Their digit scores (n,), and the probabilities (n, 10), in which all readings of a picture have a share."""
 
 
 def read_each(read: Callable[[Images], Outputs], pictures: Sequence[Normalized]) -> Chosen:
@@ -35,16 +37,29 @@ def read_each(read: Callable[[Images], Outputs], pictures: Sequence[Normalized])
         return Chosen(tuple(pictures), read(np.stack([picture.pixels for picture in pictures])))
     readings = [reading for picture in pictures for reading in (picture, *picture.alternatives)]
     outputs = read(np.stack([reading.pixels for reading in readings]))  # (m, 10) and (m,)
-    chosen, start = [], 0
+    chosen, answers, start = [], [], 0
     for picture in pictures:
         end = start + 1 + len(picture.alternatives)
-        chosen.append(start + _choose(outputs.probabilities[start:end]))
+        best, probabilities = _combine(outputs.probabilities[start:end])
+        chosen.append(start + best)
+        answers.append(probabilities)
         start = end
-    return Chosen(tuple(readings[i] for i in chosen), outputs.take(chosen))
+    return Chosen(tuple(readings[i] for i in chosen), outputs.take(chosen)._replace(probabilities=np.stack(answers)))
 
 
-def _choose(probabilities: Floats) -> int:
-    """Return which of a picture's readings answers, given their probabilities (k, 10); the first one is preferred."""
-    confidences = probabilities.max(axis=1)
-    confidences[0] += MARGIN
-    return int(confidences.argmax())
+def _combine(probabilities: Floats) -> tuple[int, Floats]:
+    """Return the reading that answers for a picture and the picture's probabilities (10,), given its readings' (k, 10).
+
+    The mean, weighted by the odds of each reading's confidence, c / (1 - c): one that is sure outweighs ten that are
+    not, and sure ones that disagree leave doubt. The reading that answers is the one with the largest weight among
+    those that read the resulting digit. In float64 and picture by picture, so that a batch changes no bit.
+    """
+    if len(probabilities) == 1:
+        return 0, probabilities[0]
+    confidences = np.minimum(probabilities.max(axis=1).astype(np.float64), MAX_CONFIDENCE)  # (k,)
+    weights = confidences / (1 - confidences)
+    weights[0] *= FIRST
+    mean = weights @ probabilities / weights.sum()  # (10,)
+    is_same = probabilities.argmax(axis=1) == mean.argmax()
+    best = np.where(is_same, weights, -1).argmax() if is_same.any() else probabilities[:, mean.argmax()].argmax()
+    return int(best), mean.astype(np.float32)

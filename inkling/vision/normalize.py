@@ -5,6 +5,7 @@ every gray level of its digit. A picture of MNIST's own size, with noise or line
 it is centered. Everything else is treated as a photograph.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,10 +29,18 @@ from inkling.vision.foreground import (
 )
 from inkling.vision.inner_picture import Uncovered, uncover
 from inkling.vision.paper import foregrounds_on_paper
-from inkling.vision.placement import bounding_box, longer_side, looks_like_mnist, place_in_frame, stretch_contrast
+from inkling.vision.placement import (
+    bounding_box,
+    center_of_mass,
+    longer_side,
+    looks_like_mnist,
+    place_in_frame,
+    stretch_contrast,
+)
 from inkling.vision.pooling import max_pool, upsample
 from inkling.vision.ruled_lines import Unruled, remove_ruled_lines
 from inkling.vision.segmentation import check_single, dilate, select_digit
+from inkling.vision.small_alternatives import FILLED, MAX_SOLID_OF_EDGES, changed, filled, stretched, without_clouds
 from inkling.vision.stripes import remove_stripes
 
 MAX_SIDE = 4096
@@ -53,6 +62,9 @@ MAX_ASPECT_RATIO = 2.5
 """Width / height of a digit; in MNIST it is at most 1.8."""
 MAX_ALTERNATIVES = 7
 """Readings of a picture beside its first one: each takes the network 3 us, and a kilobyte between processes."""
+MOVED = "marks beside the digit were removed, and it was moved"
+MAX_OFFSET = 2
+"""Pixels of the center of mass of MNIST's digits from the center of the frame, with marks on them: half without."""
 SOLID_BLOCKS = ((12, 12), (8, 18))
 """Rows and columns, all foreground, that are too large for a stroke; none of MNIST's 70,000 digits has them."""
 
@@ -104,9 +116,11 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
         return _enlarge_box(normalize(np.asarray(Image.fromarray(gray).reduce(step))), step, gray.shape)
     if looks_like_mnist(gray):
         check_single(gray > 0)
-        return Normalized(
-            gray.astype(np.uint8),
-            Normalization(is_untouched=True, inverted=False, box=None, background_removed=False, warnings=()),
+        report = Normalization(is_untouched=True, inverted=False, box=None, background_removed=False, warnings=())
+        return _with_alternatives(
+            Normalized(gray.astype(np.uint8), report),
+            {FILLED: filled(gray.astype(np.uint8), MAX_SOLID_OF_EDGES)},
+            replace(report, is_untouched=False, box=bounding_box(gray > 0)),
         )
     low, high = float(gray.min()), float(gray.max())
     if high - low < MIN_CONTRAST:
@@ -134,7 +148,7 @@ def _normalize_uncovered(gray: Gray | Floats, uncovered: Uncovered) -> Normalize
         whole = _normalize_whole(gray)
     except NoDigitError:
         return inside
-    others = (*whole.alternatives, inside, *inside.alternatives)[:MAX_ALTERNATIVES]
+    others = (inside, *whole.alternatives, *inside.alternatives)[:MAX_ALTERNATIVES]
     return replace(whole, alternatives=tuple(replace(other, alternatives=()) for other in others))
 
 
@@ -162,16 +176,15 @@ def _warn(normalized: Normalized, warnings: tuple[str, ...]) -> Normalized:
 def _normalize_whole(gray: Gray | Floats) -> Normalized:
     """Normalize a picture without borders."""
     drawing = subtract_uniform_background(gray)
-    is_of_mnist_size = gray.shape == (SIDE, SIDE)
-    if drawing is not None and not (is_of_mnist_size and longer_side(_box_or_raise(drawing.mask)) > DIGIT_SIDE):
-        lines = None if is_of_mnist_size else _find_lines(drawing)
+    if gray.shape == (SIDE, SIDE):
+        return _normalize_mnist_size(gray.astype(np.float32), drawing)
+    if drawing is not None:
+        lines = _find_lines(drawing)
         if lines is not None and not lines.is_sure:
             return _read_in_all_ways([lambda: _normalize_drawing(drawing), lambda: _normalize_photo(gray)])
         normalized = None if lines is not None else _normalize_drawing(drawing)
         if normalized is not None:
             return normalized
-    if is_of_mnist_size:
-        return _normalize_mnist_size(gray.astype(np.float32), drawing)
     return _normalize_photo(gray)
 
 
@@ -213,7 +226,14 @@ def _find_lines(drawing: Foreground) -> Unruled | None:
 
 
 def _normalize_mnist_size(gray: Floats, drawing: Foreground | None) -> Normalized:
-    """Normalize a picture of 28x28 pixels with noise or lines; a centered digit is not moved."""
+    """Normalize a picture of 28x28 pixels, with alternatives: what is not sure at this size, the network decides."""
+    if drawing is not None and longer_side(_box_or_raise(drawing.mask)) <= DIGIT_SIDE:
+        first = _normalize_drawing(drawing)
+        if first is not None:
+            images = changed(first.pixels)
+            if _is_balanced(drawing.levels):
+                images = {"": stretched(drawing.levels), **images}
+            return _with_alternatives(first, images, first.report)
     noise = estimate_noise(gray)
     unstriped = remove_stripes(gray, noise)
     if unstriped is not None:
@@ -226,15 +246,47 @@ def _normalize_mnist_size(gray: Floats, drawing: Foreground | None) -> Normalize
     _check_contrast(foreground)
     if unstriped is None:
         check_single(foreground.mask)
-    digit = select_digit(foreground.mask, is_noisy=True, is_surely_one=True)
-    box = _box_or_raise(digit)
     warnings: tuple[str, ...] = ("stripes were removed",) if unstriped is not None else ()
+    digit = select_digit(foreground.mask, is_noisy=True, is_surely_one=True)
+    first = _unmoved_or_placed(foreground, digit, warnings)
+    images = {"": stretched(foreground.levels), **_without_marks(foreground, digit), **changed(foreground.levels)}
+    if drawing is None:
+        images["clouds were removed"] = without_clouds(gray, inverted=foreground.inverted)
+    return _with_alternatives(first, images, _report(foreground, _box_or_raise(foreground.mask), warnings))
+
+
+def _without_marks(foreground: Foreground, digit: Mask) -> dict[str, Gray]:
+    """Return the digit of a picture of 28x28 pixels without other marks, by a warning; unless it is centered, moved."""
+    levels = np.where(dilate(digit, 1), foreground.levels, 0).astype(np.uint8)
+    images = {"marks beside the digit were removed": levels}
+    if not _is_balanced(levels):
+        with contextlib.suppress(NoDigitError):
+            images[MOVED] = _place(levels, digit, foreground).pixels
+    return images
+
+
+def _unmoved_or_placed(foreground: Foreground, digit: Mask, warnings: tuple[str, ...]) -> Normalized:
+    """Normalize the foreground of a picture of 28x28 pixels; a centered digit is not moved."""
+    box = _box_or_raise(digit)
+    levels = np.where(dilate(digit, 1), foreground.levels, 0).astype(np.uint8)
     if _touches_opposite_edges(box):
         warnings += ("a line crosses the picture from edge to edge: the digit was not moved",)
-    elif not _is_centered(box):
-        levels = np.where(dilate(digit, 1), foreground.levels, 0).astype(np.uint8)
+    elif not (_is_centered(box) or _is_balanced(levels)):
         return _place(levels, digit, foreground, warnings)
     return Normalized(stretch_contrast(foreground.levels), _report(foreground, box, warnings))
+
+
+def _with_alternatives(first: Normalized, images: Mapping[str, Gray | None], report: Normalization) -> Normalized:
+    """Return a reading with alternative images, each by a warning that says what was done; twins are left out."""
+    seen = {first.pixels.tobytes()}
+    alternatives = []
+    for warning, image in images.items():
+        if image is not None and image.any() and image.tobytes() not in seen:
+            seen.add(image.tobytes())
+            alternatives.append(
+                Normalized(image, replace(report, warnings=(*report.warnings, *filter(None, [warning]))))
+            )
+    return replace(first, alternatives=tuple(alternatives))
 
 
 def _normalize_photo(gray: Gray | Floats, *, only_first: bool = False) -> Normalized:
@@ -369,6 +421,11 @@ def _touches_opposite_edges(box: Box) -> bool:
 def _is_centered(box: Box) -> bool:
     left, top, right, bottom = box
     return 17 <= longer_side(box) <= 23 and abs(left + right - SIDE) <= 6 and abs(top + bottom - SIDE) <= 6
+
+
+def _is_balanced(levels: Gray) -> bool:
+    """Return whether the center of mass of a frame (28, 28) is near its center, as of a digit with marks on it."""
+    return all(abs(center - SIDE / 2) <= MAX_OFFSET for center in center_of_mass(levels))
 
 
 def _box_or_raise(mask: Mask) -> Box:

@@ -12,6 +12,8 @@ MARGIN = 3
 """Outer rows and columns examined; MNIST's digits mostly leave 4 free."""
 MIN_STEP = 40
 """Gray levels between a stripe and its neighbor."""
+MIN_EVENNESS = 0.4
+"""Share of a stripe's pixels that have its level: strokes cover fewer of the others. Two blots are no stripe."""
 MIN_HEADROOM = 40
 """Gray levels that a stripe must leave between itself and black or white for a stroke to be visible on it."""
 
@@ -61,6 +63,10 @@ def _remove_vertical_stripes(gray: Floats, noise: float) -> Floats | None:
         return None
     columns = np.arange(gray.shape[1])
     background = (top + bottom) / 2
+    is_even = (np.abs(gray - background) < limit / 2).mean(axis=0) > MIN_EVENNESS
+    is_sure &= is_even | (np.abs(background - np.median(background)) < limit)
+    if is_sure.sum() < len(is_sure) / 2:
+        return None
     if np.abs(np.diff(background[is_sure])).max() < limit:
         return None
     for column in columns[~is_sure]:  # where a stroke reaches one margin, the other margin shows the background

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inkling.digit import Gray
-from inkling.network.classifier import Classifier
+from inkling.digit import Gray, Images
+from inkling.network.classifier import Classifier, Outputs
 from inkling.predictor import Predictor
 from inkling.readings import read_each
 from inkling.vision.normalize import Normalized, normalize
@@ -37,7 +37,29 @@ def test_surest_reading_answers_wherever_it_stands(
     expected = [sure[0], pictures[1], sure[2], sure[2]]
     assert all(reading is item for reading, item in zip(readings, expected, strict=True))
     images = np.stack([item.pixels for item in expected])
-    np.testing.assert_array_equal(outputs.probabilities, classifier.probabilities(images))
+    alone = classifier.probabilities(images)
+    np.testing.assert_array_equal(outputs.probabilities.argmax(axis=1), alone.argmax(axis=1))
+    np.testing.assert_array_equal(outputs.probabilities[2], alone[2])  # it has no alternatives
+    np.testing.assert_allclose(outputs.probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_sure_readings_that_disagree_leave_doubt(classifier: Classifier, sure: list[Normalized]) -> None:
+    picture = replace(sure[0], alternatives=(sure[2],))
+    _, outputs = read_each(classifier.read, [picture])
+    assert 0.5 < outputs.probabilities.max() < 0.9
+
+
+def test_digit_that_no_reading_reads_first_is_answered_by_the_one_that_reads_it_most(
+    classifier: Classifier, sure: list[Normalized]
+) -> None:
+    rows = np.array([[0.5, 0, 0.49, 0.01], [0, 0.5, 0.48, 0.02]], np.float32)
+
+    def read(images: Images) -> Outputs:
+        return Outputs(np.pad(rows, ((0, 0), (0, 6))), None)
+
+    (reading,), outputs = read_each(read, [replace(sure[0], alternatives=(sure[1],))])
+    assert outputs.probabilities.argmax() == 2
+    assert reading.pixels is sure[0].pixels
 
 
 def test_first_reading_answers_unless_another_is_clearly_surer(classifier: Classifier, sure: list[Normalized]) -> None:

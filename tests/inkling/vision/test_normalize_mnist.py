@@ -65,10 +65,13 @@ def test_changed_digits_are_mostly_read(classifier: Classifier, mnist: Split, na
 
 
 def test_every_test_image_passes_untouched(mnist: Split) -> None:
+    ambiguous = 0
     for image in mnist.images:
         normalized = normalize(image)
+        ambiguous += bool(normalized.alternatives)
         assert normalized.report.is_untouched
         np.testing.assert_array_equal(normalized.pixels, image)
+    assert ambiguous <= 1  # with lines of one pixel, as of a hollow digit
 
 
 @pytest.mark.parametrize("is_inverted", [False, True])
