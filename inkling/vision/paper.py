@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from inkling.digit import SIDE, Floats
+from inkling.vision.connected_components import label
 from inkling.vision.foreground import (
     Foreground,
     Strokes,
@@ -22,6 +23,7 @@ from inkling.vision.foreground import (
     threshold_foreground,
 )
 from inkling.vision.ruled_lines import remove_ruled_lines
+from inkling.vision.segmentation import DUST
 
 WINDOW = 0.3
 """Side of the window, as a share of the picture's shorter side: wider than any stroke of a digit that fills it."""
@@ -33,6 +35,8 @@ UNEVEN = 0.06
 """Paper is uneven if 10 % of it are that far from a smooth surface, as a share of its level."""
 DARKEST = 16.0
 """Gray levels: paper darker than this counts as this dark, so that noise in it is not divided by nearly nothing."""
+FAINT = 0.75
+"""Share of the darkest component's mean level; what is left of a shadow is fainter than strokes."""
 SHADOW_REMOVED = "a shadow was removed"
 LINES_REMOVED = "ruled lines were removed"
 
@@ -44,7 +48,18 @@ def foregrounds_on_paper(gray: Floats) -> list[Foreground]:
     smooth = box_blur(gray, 1)
     papers = (_find_paper(smooth, share) for share in (WINDOW, NARROW_WINDOW))
     pictures = [_subtract(gray, paper, is_darker=is_darker) for paper, is_darker in papers]
-    return [found for strokes in pictures for found in _remove_lines(strokes, SHADOW_REMOVED)]
+    return [_drop_faint(found) for strokes in pictures for found in _remove_lines(strokes, SHADOW_REMOVED)]
+
+
+def _drop_faint(foreground: Foreground) -> Foreground:
+    """Return the foreground without components that are much fainter than its strokes: the corners of shadows."""
+    labels, count = label(foreground.mask)
+    if count < 2:
+        return foreground
+    areas = np.bincount(labels.ravel())[1:]  # (count,)
+    means = np.bincount(labels.ravel(), weights=foreground.levels.ravel())[1:] / areas
+    keep = means >= FAINT * means[areas >= DUST * areas.max()].max()
+    return replace(foreground, mask=np.concatenate([[False], keep])[labels])
 
 
 def _remove_lines(strokes: Strokes, *removed: str) -> list[Foreground]:

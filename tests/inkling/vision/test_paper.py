@@ -58,3 +58,13 @@ def test_closing_is_the_smallest_of_the_largest_neighbors(window: int) -> None:
     smallest = np.lib.stride_tricks.sliding_window_view(largest, (window, window)).min(axis=(2, 3))
     np.testing.assert_array_equal(close_gray(gray, window), smallest[1 : 1 + 30, 1 : 1 + 41])
     assert (close_gray(gray, window) >= gray).all()
+
+
+def test_corners_of_a_shadow_are_no_strokes() -> None:
+    shadow = np.where(X + 2 * np.abs(Y - 0.3) < 0.8, 0.65, 1.0)  # its corner is cut off by the window
+    strokes = put(draw_strokes(3, 90, 9.0), (240, 200), (140, 120))
+    noise = np.random.default_rng(0).normal(0, 3, strokes.shape)
+    for found in foregrounds_on_paper((220 * shadow * (1 - 0.8 * strokes) + noise).astype(np.float32)):
+        assert SHADOW in found.removed
+        assert found.mask[strokes == 0].mean() < 0.001
+        assert found.mask[strokes == 1].mean() > 0.9
