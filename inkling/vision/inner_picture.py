@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from inkling.digit import SIDE, Box, Floats, Gray
+from inkling.vision.frames import find_cell
 from inkling.vision.page_borders import find_inner_picture
 
 MAX_BORDERS = 8
@@ -44,13 +45,18 @@ def uncover(gray: Gray | Floats) -> Uncovered | None:
     for _ in range(MAX_BORDERS):
         if max(inner.shape) <= SIDE:
             break
-        found = find_inner_picture(inner)
-        if found is None:
-            break
-        x, y, right, bottom = found.box
-        inner = inner[y:bottom, x:right]
+        border = find_inner_picture(inner)
+        if border is not None:
+            x, y, right, bottom = border.box
+            inner = inner[y:bottom, x:right]
+            is_sure &= border.is_sure
+            warning = BOX_WARNING if border.is_frame else BORDER_WARNING
+        else:
+            cell = find_cell(inner)
+            if cell is None:
+                break
+            inner, (x, y, _, _), warning = cell.gray, cell.box, BOX_WARNING
+            is_sure &= cell.is_sure
         left, top = left + x, top + y
-        is_sure &= found.is_sure
-        warning = BOX_WARNING if found.is_frame else BORDER_WARNING
         warnings += () if warning in warnings else (warning,)
     return Uncovered(inner, left, top, warnings, is_sure) if warnings else None

@@ -27,7 +27,7 @@ from inkling.vision.foreground import (
     subtract_varying_background,
     threshold_foreground,
 )
-from inkling.vision.inner_picture import Uncovered, uncover
+from inkling.vision.inner_picture import BOX_WARNING, Uncovered, uncover
 from inkling.vision.paper import foregrounds_on_paper
 from inkling.vision.placement import (
     bounding_box,
@@ -129,7 +129,7 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
             f"but a digit must differ from its background by at least {MIN_CONTRAST}"
         )
     uncovered = uncover(gray)
-    if uncovered is not None and is_crossed(gray, uncovered.box):
+    if uncovered is not None and BOX_WARNING not in uncovered.warnings and is_crossed(gray, uncovered.box):
         uncovered = replace(uncovered, is_sure=False)
     return _normalize_whole(gray) if uncovered is None else _normalize_uncovered(gray, uncovered)
 

@@ -1,8 +1,8 @@
-"""The reduction of a mask or a picture by whole squares of pixels, in which thin lines survive."""
+"""The reduction of a mask or a picture by whole squares of pixels, in which thin lines survive; dilation."""
 
 import numpy as np
 
-from inkling.digit import Mask
+from inkling.digit import Gray, Mask
 
 
 def max_pool(mask: Mask, step: int) -> Mask:
@@ -17,3 +17,36 @@ def max_pool(mask: Mask, step: int) -> Mask:
 def upsample(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
     """Return a mask of `max_pool` at the size (h, w) of its picture."""
     return np.repeat(np.repeat(mask, step, axis=0), step, axis=1)[: shape[0], : shape[1]]
+
+
+def min_pool(gray: Gray, step: int) -> Gray:
+    """Return the darkest pixel of each square of `step` pixels."""
+    height, width = gray.shape
+    padded = np.pad(gray, ((0, -height % step), (0, -width % step)), mode="edge") if step > 1 else gray
+    rows = padded[::step].copy()
+    for i in range(1, step):
+        np.minimum(rows, padded[i::step], out=rows)
+    pooled: Gray = rows[:, ::step].copy()
+    for i in range(1, step):
+        np.minimum(pooled, rows[:, i::step], out=pooled)
+    return pooled
+
+
+def max_filter(gray: Gray, width: int) -> Gray:
+    """Return the lightest pixel of the window around each pixel; the time grows with the logarithm of its width."""
+    for _ in range(2):
+        before = width // 2
+        row = np.pad(gray, ((before, width - 1 - before), (0, 0)), mode="edge")
+        size = 1
+        while size < width:
+            shift = min(size, width - size)
+            row = np.maximum(row[:-shift], row[shift:])
+            size += shift
+        gray = row.T
+    return gray
+
+
+def dilate(mask: Mask, radius: int) -> Mask:
+    """Return where a true pixel lies within `radius` pixels: dilation by a square."""
+    dilated: Mask = max_filter(mask.view(np.uint8), 2 * radius + 1).view(np.bool_)
+    return dilated
