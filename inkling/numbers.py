@@ -119,7 +119,8 @@ def _read_line(line: Line, images: Images, outputs: Outputs) -> NumberLine:
 
 def _read_group(group: Group, images: Images, outputs: Outputs, height: float) -> Iterator[Digit]:
     confidences = outputs.probabilities.max(axis=1)
-    scores = [_score(piece, float(p), height, group) for piece, p in zip(group.pieces, confidences, strict=True)]
+    likelihoods = confidences if outputs.digit_scores is None else confidences * outputs.digit_scores
+    scores = [_score(piece, float(p), height, group) for piece, p in zip(group.pieces, likelihoods, strict=True)]
     for i in best_division(group, scores):
         piece, row = group.pieces[i], outputs.probabilities[i]
         digit_score = None if outputs.digit_scores is None else float(outputs.digit_scores[i])
@@ -138,14 +139,14 @@ def best_division(group: Group, scores: list[float]) -> list[int]:
     return best[-1][1]
 
 
-def _score(piece: Piece, confidence: float, height: float, group: Group) -> float:
-    """Return the log-likelihood that a piece is a digit, up to a constant: how sure the network is, and its shape."""
+def _score(piece: Piece, likelihood: float, height: float, group: Group) -> float:
+    """Return the log-likelihood that a piece is a digit, up to a constant: from the network, and from its shape."""
     left, top, right, bottom = piece.box
     wide = max(0.0, (right - left) / height - ORDINARY_WIDTH)
     low = max(0.0, ORDINARY_HEIGHT - (bottom - top) / height)
     gaps = sum(atom not in group.cuts for atom in range(piece.first + 1, piece.end))
     shape = WIDE_COST * wide**2 + LOW_COST * low
-    return float(np.log(max(confidence, 1e-6))) - shape - CUT_COST * (piece.first in group.cuts) - JOIN_COST * gaps
+    return float(np.log(max(likelihood, 1e-6))) - shape - CUT_COST * (piece.first in group.cuts) - JOIN_COST * gaps
 
 
 def _warnings(piece: Piece, confidence: float, height: float, group: Group) -> tuple[str, ...]:

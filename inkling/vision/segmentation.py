@@ -42,14 +42,14 @@ def select_digit(mask: Mask, *, is_noisy: bool, is_surely_one: bool = False) -> 
             f"{areas.max() / areas.sum():.0%} of the foreground; crop it to one digit"
         )
     boxes = component_boxes(labels, count)
-    if not is_surely_one and _are_side_by_side(boxes, areas):
-        raise SeveralDigitsError("the picture shows two digits side by side, expected one; crop it to one digit")
     sizes = boxes[:, 2:] - boxes[:, :2]  # (count, 2): heights and widths
     longest = int(sizes[areas.argmax()].max())
     groups, group_count = label(dilate(mask, max(1, round(longest * GAP))))
     groups = groups * mask
     if not is_surely_one and (digits := _count_digits(groups, group_count)) > 1:
         raise SeveralDigitsError(f"the picture shows at least {digits} digits, expected one; crop it to one digit")
+    if not is_surely_one and _are_side_by_side(boxes, areas):
+        raise SeveralDigitsError("the picture shows at least 2 digits side by side, expected one; crop it to one digit")
     if is_noisy:
         keep = areas >= DUST * areas.max()
         return np.concatenate([[False], keep])[labels]
@@ -91,7 +91,7 @@ def check_single(mask: Mask) -> None:
         return
     labels, count = label(mask)
     if count > 1 and _are_side_by_side(component_boxes(labels, count), np.bincount(labels.ravel())[1:]):
-        raise SeveralDigitsError("the picture shows two digits side by side, expected one; crop it to one digit")
+        raise SeveralDigitsError("the picture shows at least 2 digits side by side, expected one; crop it to one digit")
 
 
 def _are_side_by_side(boxes: NDArray[np.intp], areas: NDArray[np.intp]) -> bool:

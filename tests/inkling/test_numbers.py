@@ -141,5 +141,5 @@ def test_more_digits_than_the_limit_are_refused() -> None:
 
 @pytest.mark.parametrize("gap", [8, 12])
 def test_one_digit_is_no_number(gap: int) -> None:
-    with pytest.raises(SeveralDigitsError, match="two digits side by side"):
+    with pytest.raises(SeveralDigitsError, match="at least 2 digits"):
         normalize(write("20", gap=gap))
