@@ -46,7 +46,7 @@ class Amounts:
     non_digits_each: int  # pictures of each kind of non-digits
 
 
-SAMPLE = Amounts(1000, 300, 1200, 20, 50, 500, 10, 40)
+SAMPLE = Amounts(500, 200, 600, 20, 50, 500, 15, 40)
 ALL = Amounts(10_000, 1000, 3000, 20, 200, 3000, 50, 100)
 
 
