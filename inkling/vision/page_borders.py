@@ -30,6 +30,8 @@ HALF_FILLED = 0.5
 """Share at which the inner picture may have begun: the next rows must be filled."""
 RING_DEPTHS = (0.1, 0.18, 0.25)
 """Of the inner picture's sides: it is looked at that far behind its outline. No outline of a box or 0 is so thick."""
+MAX_CONTACT = 0.12
+"""Share of a side's pixels that may have the border's level at all: with more, it is a side of a thick stroke."""
 MOST = 0.7
 """Share of a connected component that the inner picture must be; the rest is text that touches it."""
 CORNER_FILLED = 0.6
@@ -111,7 +113,7 @@ def _inner_picture(gray: Gray | Floats, is_inner: Mask, level: float) -> InnerPi
     if not _is_rectangle(is_inner[top:bottom, left:right]) or float(inner.max()) - float(inner.min()) < MIN_CONTRAST:
         return None
     widths = np.array([left, top, width - right, height - bottom])
-    if contact > CONTACT and (widths > 0).sum() == 1:
+    if contact > MAX_CONTACT or (contact > CONTACT and (widths > 0).sum() == 1):
         return None  # a stroke along an edge of a picture cropped to its digit, as the bar of a 7
     return InnerPicture(
         box,
