@@ -7,6 +7,8 @@ from app.cli.commands import COMMANDS
 from app.settings import Settings
 from tests.support.command_line import InklingHere, check_error, inkling
 
+READING = {"data_dir", "database_url", "max_pixels", "max_side", "max_decoder_bytes", "digit_threshold"}
+
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
@@ -87,8 +89,9 @@ def test_help_of_serve_names_every_setting_with_its_default(inkling_here: Inklin
     ("command", "names"),
     [
         ("serve", set(Settings.model_fields)),
-        ("predict", {"data_dir", "database_url", "max_pixels", "max_side", "max_decoder_bytes"}),
-        ("explain", {"data_dir", "database_url", "max_pixels", "max_side", "max_decoder_bytes"}),
+        ("predict", READING),
+        ("explain", READING),
+        ("read", READING),
         ("evaluate", {"data_dir", "database_url", "mnist_dir"}),
         ("versions", {"data_dir", "database_url"}),
         ("promote", {"data_dir", "database_url"}),
