@@ -21,7 +21,8 @@ from inkling.numbers import Numbers, read_page
 from inkling.readings import read_each
 from inkling.vision.image_files import MAX_DECODER_BYTES, MAX_PIXELS, MAX_SIDE, decode_image, decode_picture
 from inkling.vision.image_warnings import Warnings, image_warnings
-from inkling.vision.normalize import Normalization, Normalized, normalize, normalize_all
+from inkling.vision.normalization import Normalization, Normalized
+from inkling.vision.normalize import normalize, normalize_all
 from inkling.vision.numbers.layout import find_page
 from inkling.vision.numbers.page import Page
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from inkling.digit import Floats, Images
 from inkling.network.classifier import Outputs
-from inkling.vision.normalize import Normalized
+from inkling.vision.normalization import Normalized
 
 FIRST = 3
 """The weight of a picture's first reading, beside that of an equally sure alternative."""

@@ -20,7 +20,7 @@ from app.errors import OverloadedError
 from inkling.digit import SIDE, Images
 from inkling.errors import ImageError, ImageSizeError, InputError, NoDigitError, SeveralDigitsError, TooLargeError
 from inkling.vision.image_files import PictureLimits
-from inkling.vision.normalize import Normalization, Normalized
+from inkling.vision.normalization import Normalization, Normalized
 from inkling.vision.numbers.page import Page
 
 EXTRA_BYTES = 32 << 20

@@ -10,7 +10,7 @@ from inkling.vision.formats.heif import is_heif, seems_tiled
 from inkling.vision.formats.webp import DECODER_BYTES as WEBP_BYTES
 from inkling.vision.formats.webp import is_webp
 from inkling.vision.image_headers import claimed_pixels
-from inkling.vision.normalize import Normalized
+from inkling.vision.normalization import Normalized
 from inkling.vision.numbers.page import Page
 
 PICTURE_S, PIXEL_S, BYTE_S = 2e-4, 25e-9, 5e-9

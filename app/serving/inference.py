@@ -30,7 +30,7 @@ from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.predictor import Fit, Predictions
 from inkling.vision.fast_png import plain_png_pixels
 from inkling.vision.image_files import decode_image, png_bytes
-from inkling.vision.normalize import Normalization
+from inkling.vision.normalization import Normalization
 
 NPY = "application/x-npy"
 PNG = "image/png"

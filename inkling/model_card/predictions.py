@@ -10,7 +10,8 @@ from inkling.digit import SIDE, Floats, Gray, Images, Mask
 from inkling.errors import InputError
 from inkling.network.classifier import Classifier
 from inkling.readings import read_each
-from inkling.vision.normalize import Normalized, normalize
+from inkling.vision.normalization import Normalized
+from inkling.vision.normalize import normalize
 
 REFUSED = -1
 

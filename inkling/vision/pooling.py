@@ -4,6 +4,9 @@ import numpy as np
 
 from inkling.digit import Gray, Mask
 
+WORK_SIDE = 256
+"""A large picture is downscaled to this many pixels on its longer side before its digit is searched for."""
+
 
 def max_pool(mask: Mask, step: int) -> Mask:
     """Return whether any pixel is true in each square of `step` pixels."""

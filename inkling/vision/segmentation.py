@@ -10,7 +10,7 @@ from inkling.vision.foreground import box_blur
 
 DUST = 0.06
 """A component smaller than this share of the largest is dust, if it is away from the digit or the picture is noisy."""
-FREE_COLUMNS, PAIR_WIDTH = 0.04, 0.5
+FREE_COLUMNS, PAIR_WIDTH = 0.04, 0.75
 """Of the height of two digits side by side: the columns between them, and the columns of both, at least."""
 GAP = 1 / 20
 """Strokes closer than 2 x GAP x the digit's longer side are merged; at this value no MNIST digit splits."""
@@ -84,14 +84,17 @@ def check_single(mask: Mask) -> None:
     Raises:
         SeveralDigitsError: it does.
     """
-    columns = np.flatnonzero(mask.any(axis=0))
-    if len(columns) == 0 or columns[-1] - columns[0] + 1 == len(
-        columns
-    ):  # no free column: one digit, or several that touch
-        return
-    labels, count = label(mask)
-    if count > 1 and _are_side_by_side(component_boxes(labels, count), np.bincount(labels.ravel())[1:]):
+    if is_pair(mask):
         raise SeveralDigitsError("the picture shows at least 2 digits side by side, expected one; crop it to one digit")
+
+
+def is_pair(mask: Mask) -> bool:
+    """Return whether a foreground (h, w) shows two digits with free columns between them."""
+    columns = np.flatnonzero(mask.any(axis=0))
+    if len(columns) == 0 or columns[-1] - columns[0] + 1 == len(columns):  # one digit, or several that touch
+        return False
+    labels, count = label(mask)
+    return count > 1 and _are_side_by_side(component_boxes(labels, count), np.bincount(labels.ravel())[1:])
 
 
 def _are_side_by_side(boxes: NDArray[np.intp], areas: NDArray[np.intp]) -> bool:

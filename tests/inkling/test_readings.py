@@ -7,7 +7,8 @@ from inkling.digit import Gray, Images
 from inkling.network.classifier import Classifier, Outputs
 from inkling.predictor import Predictor
 from inkling.readings import read_each
-from inkling.vision.normalize import Normalized, normalize
+from inkling.vision.normalization import Normalized
+from inkling.vision.normalize import normalize
 
 
 @pytest.fixture

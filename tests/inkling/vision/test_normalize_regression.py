@@ -13,7 +13,8 @@ from PIL import Image
 from inkling.digit import Gray
 from inkling.errors import NoDigitError
 from inkling.network.classifier import Classifier
-from inkling.vision.normalize import Normalized, normalize
+from inkling.vision.normalization import Normalized
+from inkling.vision.normalize import normalize
 from tests.support.pictures import draw_strokes, photograph, put, to_gray_levels
 
 DRAWINGS_SHA256 = "4e6381dd6e9124f9abea9c435dc0386145aca3898852bf45e79b8905cbb8ef38"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from inkling.digit import Gray
-from inkling.vision.normalize import MAX_ALTERNATIVES, Normalized, normalize
+from inkling.vision.normalization import MAX_ALTERNATIVES, Normalized
+from inkling.vision.normalize import normalize
 from inkling.vision.segmentation import dilate
 from inkling.vision.small_alternatives import filled, smoothed, without_clouds, without_thin_lines
 
