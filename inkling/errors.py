@@ -4,6 +4,7 @@ InklingError
 ├── InputError                 the input cannot be read
 │   ├── ImageError             it is not an image of a digit
 │   │   ├── ImageSizeError     the image does not have 28x28 pixels
+│   │   ├── UnreadError        the image file is intact, but of a kind that is not read
 │   │   └── NoDigitError       the picture does not show exactly one digit
 │   │       └── SeveralDigitsError  it shows several
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
@@ -39,6 +40,10 @@ class ImageError(InputError):
 
 class ImageSizeError(ImageError):
     """The image does not have 28x28 pixels."""
+
+
+class UnreadError(ImageError):
+    """The image file is intact, but of a kind that is not read; the message says what to do."""
 
 
 class NoDigitError(ImageError):

@@ -18,7 +18,15 @@ from app.decoders.queue import Batch, WorkQueue
 from app.decoders.work import Decoded, Picture, PictureFile, Task
 from app.errors import OverloadedError
 from inkling.digit import SIDE, Images
-from inkling.errors import ImageError, ImageSizeError, InputError, NoDigitError, SeveralDigitsError, TooLargeError
+from inkling.errors import (
+    ImageError,
+    ImageSizeError,
+    InputError,
+    NoDigitError,
+    SeveralDigitsError,
+    TooLargeError,
+    UnreadError,
+)
 from inkling.vision.image_files import PictureLimits
 from inkling.vision.normalization import Normalization, Normalized
 from inkling.vision.numbers.page import Page
@@ -35,7 +43,8 @@ MAX_TURN_S = 60
 """Seconds until a request is given up that has not been done."""
 
 ERRORS: dict[str, type[InputError]] = {
-    cls.__name__: cls for cls in (ImageError, ImageSizeError, NoDigitError, SeveralDigitsError, TooLargeError)
+    cls.__name__: cls
+    for cls in (ImageError, ImageSizeError, NoDigitError, SeveralDigitsError, TooLargeError, UnreadError)
 }
 """What a process may report; anything else is a damaged picture."""
 

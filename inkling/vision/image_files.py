@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from inkling.digit import SIDE, Gray
-from inkling.errors import ImageError, ImageSizeError, TooLargeError
+from inkling.errors import ImageError, ImageSizeError, TooLargeError, UnreadError
 from inkling.file_kinds import IMAGE_KINDS, file_kind, likely_kind
 from inkling.vision.fast_png import plain_png_pixels
-from inkling.vision.formats.image_header import ImageHeader, UnreadError
+from inkling.vision.formats.image_header import ImageHeader
 from inkling.vision.gray import to_gray, to_gray_on_black
 from inkling.vision.image_headers import read_header
 from inkling.vision.pillow_decoders import open_file
@@ -145,10 +145,10 @@ def open_image(
             raise ImageSizeError(f"{name} is {header.width}x{header.height} pixels, expected {size[0]}x{size[1]}")
         with open_file(header) as image:
             return read(image, header)
+    except UnreadError as error:
+        raise UnreadError(f"{name} ({len(content)} bytes) cannot be read: {error}") from error
     except (ImageError, TooLargeError):
         raise
-    except UnreadError as error:
-        raise ImageError(f"{name} ({len(content)} bytes) cannot be read: {error}") from error
     except MemoryError as error:
         raise TooLargeError(f"{name} needs more memory than there is: scale it down") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 
+from inkling.errors import UnreadError
 from inkling.vision.formats import bmp, gif, heif, jpeg, png, webp
 from inkling.vision.formats.image_header import ImageHeader
 
@@ -49,7 +50,7 @@ def claimed_pixels(content: bytes) -> int:
             width, height = heif.heif_size(content)
         else:
             return 0
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, IndexError, ValueError, UnreadError):
         return 0
     return abs(width * height)
 

@@ -8,7 +8,8 @@ from functools import cache
 
 from PIL import Image
 
-from inkling.vision.formats.image_header import ImageHeader, Mosaic, UnreadError
+from inkling.errors import UnreadError
+from inkling.vision.formats.image_header import ImageHeader, Mosaic
 
 
 def open_file(header: ImageHeader) -> Image.Image:

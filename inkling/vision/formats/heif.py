@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from inkling.errors import UnreadError
 from inkling.file_kinds import HEIF_BRANDS, HEIF_SEQUENCE_BRANDS, file_brands
 from inkling.vision.formats import av1, hevc
 from inkling.vision.formats.heif_file import Coded, write_file
 from inkling.vision.formats.heif_items import HeifItems, Property
 from inkling.vision.formats.heif_transforms import Transforms, read_transforms
-from inkling.vision.formats.image_header import ImageHeader, Mosaic, UnreadError
+from inkling.vision.formats.image_header import ImageHeader, Mosaic
 
 MAX_TILES = 1_024
 """A photograph of 40 megapixels in tiles of 512x512 has 160."""

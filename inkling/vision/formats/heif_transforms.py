@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from inkling.errors import UnreadError
 from inkling.vision.formats.heif_items import Property
-from inkling.vision.formats.image_header import UnreadError
 
 MAX_CUT, SMALL_PIXELS = 4, 128 * 128
 """A picture is at most so many times as large as what is shown of it, beside what pads a small one to whole blocks."""

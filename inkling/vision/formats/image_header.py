@@ -4,10 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
-class UnreadError(ValueError):
-    """The file is intact, but of a kind that is not read; the message says what to do."""
-
-
 @dataclass(frozen=True)
 class Mosaic:
     """A picture in tiles, each a file of its own, so that decoding takes the memory of one."""

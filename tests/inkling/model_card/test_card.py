@@ -121,7 +121,7 @@ def test_card_states_the_facts_of_the_checkpoint(measured: Measurements) -> None
     assert measured.compared.digest in text
     assert checkpoint.card.dataset_digest in text
     assert f"{evaluation.correct} correct" in text
-    assert f"| after | 1.5000 | {evaluation.calibration_error:.4f} |" in text
+    assert f"| after | 1.5000 | {measured.single_view.evaluation.calibration_error:.4f} |" in text
     assert f"| before | 1.0000 | {measured.uncalibrated.evaluation.calibration_error:.4f} |" in text
     assert f"make train RECIPE={checkpoint.card.recipe.name}" in text
     assert f"| `learning_rate` | `{checkpoint.card.recipe.learning_rate}` |" in text

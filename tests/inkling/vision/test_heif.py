@@ -12,12 +12,11 @@ import pytest
 from PIL import Image
 
 from inkling.digit import Gray
-from inkling.errors import ImageError, TooLargeError
+from inkling.errors import ImageError, TooLargeError, UnreadError
 from inkling.vision.formats import av1, hevc
 from inkling.vision.formats.boxes import MAX_BOXES, box, full_box, read_boxes
 from inkling.vision.formats.heif_items import MAX_ENTRIES, MAX_INDEX_BYTES, HeifItems, Property
 from inkling.vision.formats.heif_transforms import read_transforms
-from inkling.vision.formats.image_header import UnreadError
 from inkling.vision.image_files import decode_image, decode_picture
 from inkling.vision.image_headers import claimed_pixels, read_header
 from tests.support.bodies import image_file
@@ -242,7 +241,7 @@ def test_heic_without_its_package_names_the_extra(picture: Image.Image) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", code], input=image_file(picture, "HEIC"), capture_output=True, check=True
     )
-    assert ended.stdout.startswith(b"ImageError photo.heic (")
+    assert ended.stdout.startswith(b"UnreadError photo.heic (")
     assert b"pip install 'inkling-digits[heif]'" in ended.stdout
 
 
