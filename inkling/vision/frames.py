@@ -14,11 +14,9 @@ from inkling.digit import Box, Floats, Gray, Mask
 from inkling.vision.connected_components import label
 from inkling.vision.foreground import box_blur
 from inkling.vision.placement import bounding_box
-from inkling.vision.pooling import dilate, max_filter, min_pool, upsample
+from inkling.vision.pooling import WORK_SIDE, dilate, max_filter, min_pool, upsample
 from inkling.vision.segmentation import component_boxes
 
-WORK_SIDE = 256
-"""A large picture is reduced to this many pixels on its longer side, so that thin lines survive."""
 GAPS = (0.006, 0.02)
 """Of the picture's side: half of the widest gap in an outline that is closed; the smaller one is tried first."""
 WIDEST_LINE = 0.3

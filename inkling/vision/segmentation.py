@@ -30,6 +30,8 @@ def select_digit(mask: Mask, *, is_noisy: bool, is_surely_one: bool = False) -> 
     labels, count = label(mask)
     if not count:
         raise NoDigitError("the picture shows no digit: it has no strokes")
+    if count == 1:  # nothing to leave out, and not several digits
+        return mask
     areas = np.bincount(labels.ravel())[1:]  # (count,)
     if is_noisy:
         is_edge = _lies_along_an_edge(component_boxes(labels, count), mask.shape)
