@@ -14,7 +14,7 @@ from inkling.digit import Box, Floats, Gray, Mask
 from inkling.vision.connected_components import label
 from inkling.vision.foreground import box_blur
 from inkling.vision.placement import bounding_box
-from inkling.vision.pooling import WORK_SIDE, dilate, max_filter, min_pool, upsample
+from inkling.vision.pooling import WORK_SIDE, close, dilate, min_pool, upsample
 from inkling.vision.segmentation import component_boxes
 
 GAPS = (0.006, 0.02)
@@ -98,7 +98,7 @@ def _find_marks(gray: Gray | Floats, step: int) -> _Marks | None:
     is_dark = median - float(levels.min()) > float(levels.max()) - median
     dark = min_pool(levels if is_dark else 255 - levels, step)  # (h, w), dark strokes
     width = max(3, round(WIDEST_LINE * max(dark.shape)))
-    background = 255 - max_filter(255 - max_filter(dark, width), width)
+    background = close(dark, width)
     depth = (background - dark).astype(np.float32)
     sample = depth[::2, ::2]
     usual = float(np.median(sample))

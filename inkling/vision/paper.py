@@ -22,6 +22,7 @@ from inkling.vision.foreground import (
     subtract_surface,
     threshold_foreground,
 )
+from inkling.vision.pooling import close
 from inkling.vision.ruled_lines import remove_ruled_lines
 from inkling.vision.segmentation import DUST
 
@@ -90,20 +91,9 @@ def _find_paper(smooth: Floats, share: float) -> tuple[Floats, bool]:
         share: side of the window, as a share of the picture's shorter side.
     """
     window = max(3, round(share * min(smooth.shape)))
-    lighter, darker = close_gray(smooth, window), -close_gray(-smooth, window)
+    lighter, darker = close(smooth, window), -close(-smooth, window)
     is_darker = _variation(lighter) <= _variation(darker)  # the other one follows the strokes
     return (lighter if is_darker else darker), is_darker
-
-
-def close_gray(gray: Floats, window: int) -> Floats:
-    """Return the closing of a picture (h, w) by a square of `window` pixels; its outermost pixels go on beyond it."""
-    height, width = gray.shape
-    closed = np.pad(gray, window, mode="edge")
-    for axis in (0, 1):
-        closed = _sliding_max(closed, window, axis)
-    for axis in (0, 1):
-        closed = -_sliding_max(-closed, window, axis)
-    return closed[1 : 1 + height, 1 : 1 + width]  # each pass takes window - 1 off
 
 
 def _subtract(gray: Floats, paper: Floats, *, is_darker: bool) -> Strokes:
@@ -111,17 +101,6 @@ def _subtract(gray: Floats, paper: Floats, *, is_darker: bool) -> Strokes:
     levels = 255 * (1 - gray / np.maximum(paper, DARKEST)) if is_darker else gray - paper
     levels = (levels - np.median(levels)).astype(np.float32)  # a maximum of noise lies above the paper
     return Strokes(levels, estimate_noise(levels), is_darker)
-
-
-def _sliding_max(array: Floats, window: int, axis: int) -> Floats:
-    """Return the maxima of `window` neighbors along an axis, which becomes `window` - 1 shorter."""
-    array = np.moveaxis(array, axis, 0)
-    count, size = len(array) - window + 1, 1
-    while 2 * size <= window:
-        array = np.maximum(array[:-size], array[size:])
-        size *= 2
-    array = np.maximum(array[:count], array[window - size :][:count])
-    return np.moveaxis(array, 0, axis)
 
 
 def _variation(paper: Floats) -> float:

@@ -1,8 +1,13 @@
-"""The reduction of a mask or a picture by whole squares of pixels, in which thin lines survive; dilation."""
+"""The reduction of a mask or a picture by squares of pixels, in which thin lines survive; dilation and closing."""
+
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inkling.digit import Gray, Mask
+
+T = TypeVar("T", np.uint8, np.float32)
 
 WORK_SIDE = 256
 """A large picture is downscaled to this many pixels on its longer side before its digit is searched for."""
@@ -35,18 +40,34 @@ def min_pool(gray: Gray, step: int) -> Gray:
     return pooled
 
 
-def max_filter(gray: Gray, width: int) -> Gray:
-    """Return the lightest pixel of the window around each pixel; the time grows with the logarithm of its width."""
+def max_filter(gray: NDArray[T], width: int, pick: np.ufunc = np.maximum) -> NDArray[T]:
+    """Return the lightest pixel of the window around each pixel; the time grows with the logarithm of its width.
+
+    Args:
+        gray: a picture (h, w).
+        width: of the window, and its height.
+        pick: np.minimum for the darkest pixel.
+    """
     for _ in range(2):
         before = width // 2
         row = np.pad(gray, ((before, width - 1 - before), (0, 0)), mode="edge")
         size = 1
         while size < width:
             shift = min(size, width - size)
-            row = np.maximum(row[:-shift], row[shift:])
+            row = pick(row[:-shift], row[shift:])
             size += shift
         gray = row.T
     return gray
+
+
+def close(gray: NDArray[T], width: int) -> NDArray[T]:
+    """Return the closing of a picture (h, w) by a square of `width` pixels: what is narrower and darker goes.
+
+    It is a maximum and then a minimum over the window of each pixel; the outermost pixels go on beyond the picture.
+    """
+    lightest = max_filter(np.pad(gray, width, mode="edge"), width)
+    turned = lightest[::-1, ::-1]  # for a window of even width leans to one side
+    return max_filter(turned, width, np.minimum)[::-1, ::-1][width:-width, width:-width]
 
 
 def dilate(mask: Mask, radius: int) -> Mask:

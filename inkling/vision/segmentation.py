@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from inkling.digit import Mask
 from inkling.errors import NoDigitError, SeveralDigitsError
 from inkling.vision.connected_components import label
-from inkling.vision.foreground import box_blur
+from inkling.vision.pooling import dilate
 
 DUST = 0.06
 """A component smaller than this share of the largest is dust, if it is away from the digit or the picture is noisy."""
@@ -60,12 +60,6 @@ def select_digit(mask: Mask, *, is_noisy: bool, is_surely_one: bool = False) -> 
         component_boxes(groups, group_count), int(group_areas.argmax())
     )
     return np.concatenate([[False], keep])[groups]
-
-
-def dilate(mask: Mask, radius: int) -> Mask:
-    """Return where a true pixel lies within `radius` pixels: dilation by a square."""
-    dilated: Mask = box_blur(mask.astype(np.float32), radius) > 0.5 / (2 * radius + 1) ** 2
-    return dilated
 
 
 def component_boxes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:

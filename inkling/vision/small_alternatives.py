@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 from inkling.digit import SIDE, Floats, Gray, Mask
 from inkling.vision.connected_components import label
 from inkling.vision.placement import stretch_contrast
-from inkling.vision.segmentation import dilate
+from inkling.vision.pooling import dilate
 
 OUTLINE_LEVEL = 100
 """From this level on, a pixel belongs to the outline of a hollow stroke."""

@@ -12,7 +12,8 @@ from inkling.vision.foreground import Foreground, estimate_noise, subtract_varyi
 from inkling.vision.normalization import Normalized, with_alternatives
 from inkling.vision.placed_digit import box_or_raise, check_contrast, place_digit, report_on
 from inkling.vision.placement import center_of_mass, longer_side, stretch_contrast
-from inkling.vision.segmentation import check_single, dilate, select_digit
+from inkling.vision.pooling import dilate
+from inkling.vision.segmentation import check_single, select_digit
 from inkling.vision.small_alternatives import changed, stretched, without_clouds
 from inkling.vision.stripes import remove_stripes
 

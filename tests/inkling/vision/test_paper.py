@@ -6,7 +6,8 @@ from inkling.digit import Gray
 from inkling.network.classifier import Classifier
 from inkling.readings import read_each
 from inkling.vision.normalize import normalize
-from inkling.vision.paper import close_gray, foregrounds_on_paper
+from inkling.vision.paper import foregrounds_on_paper
+from inkling.vision.pooling import close
 from tests.support.pictures import draw_strokes, put, to_gray_levels
 
 SHADOW = "a shadow was removed"
@@ -56,8 +57,8 @@ def test_closing_is_the_smallest_of_the_largest_neighbors(window: int) -> None:
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(gray, window, mode="edge"), (window, window))
     largest = windows.max(axis=(2, 3))
     smallest = np.lib.stride_tricks.sliding_window_view(largest, (window, window)).min(axis=(2, 3))
-    np.testing.assert_array_equal(close_gray(gray, window), smallest[1 : 1 + 30, 1 : 1 + 41])
-    assert (close_gray(gray, window) >= gray).all()
+    np.testing.assert_array_equal(close(gray, window), smallest[1 : 1 + 30, 1 : 1 + 41])
+    assert (close(gray, window) >= gray).all()
 
 
 def test_corners_of_a_shadow_are_no_strokes() -> None:

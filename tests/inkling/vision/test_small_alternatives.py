@@ -6,7 +6,7 @@ import pytest
 from inkling.digit import Gray
 from inkling.vision.normalization import MAX_ALTERNATIVES, Normalized
 from inkling.vision.normalize import normalize
-from inkling.vision.segmentation import dilate
+from inkling.vision.pooling import dilate
 from inkling.vision.small_alternatives import filled, smoothed, without_clouds, without_thin_lines
 
 
