@@ -1,17 +1,13 @@
 """Inference over HTTP: bodies with images in, the answers of /predict, /read and /explain out, as bytes and headers."""
 
-import io
 import time
-from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
-import orjson
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from numpy.typing import NDArray
 from starlette.responses import Response
 
 from app.bodies.accept import prefers_over_json
@@ -23,14 +19,13 @@ from app.errors import CountError, FieldError
 from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
 from app.serving.numbers_answer import numbers_json
+from app.serving.predictions_answer import explanation_json, heat_map, predictions_json, predictions_npy
 from inkling.digit import SIDE, Gray, Images
 from inkling.errors import NoDigitError
-from inkling.network.attribution import Explanation
 from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.predictor import Fit, Predictions
 from inkling.vision.fast_png import plain_png_pixels
-from inkling.vision.image_files import decode_image, png_bytes
-from inkling.vision.normalization import Normalization
+from inkling.vision.image_files import decode_image
 
 NPY = "application/x-npy"
 PNG = "image/png"
@@ -43,7 +38,6 @@ INLINE_IMAGES = 64
 """Up to so many images are classified in the event loop: 0.5 ms."""
 
 T = TypeVar("T")
-
 
 NonePolicy = Literal["answer", "refuse"]
 """What an image that shows no digit gets: an answer with `is_digit` false, or a 422."""
@@ -208,18 +202,18 @@ class Inference:
         model_s = time.perf_counter() - started - decode_s
         self.metrics.count_images(1)
         if prefers_over_json(accept, PNG):
-            content, media_type = _heat_map(image, explanation, probabilities), PNG
+            content, media_type = heat_map(image, explanation, probabilities), PNG
         else:
-            content, media_type = _explanation_json(explanation, predictions, self.digit_threshold), JSON
+            content, media_type = explanation_json(explanation, predictions, self.digit_threshold), JSON
         return _with_headers(content, media_type, predictor.version, decode_s, model_s)
 
     def _answer(self, predictions: Predictions, accept: str, started: float, *, return_image: bool = False) -> Answer:
         decode_s = time.perf_counter() - started - predictions.model_s
         self.metrics.count_images(len(predictions.images))
         if prefers_over_json(accept, NPY):
-            content, media_type = _npy(predictions.probabilities), NPY
+            content, media_type = predictions_npy(predictions.probabilities), NPY
         else:
-            content, media_type = _predictions_json(predictions, self.digit_threshold, return_image=return_image), JSON
+            content, media_type = predictions_json(predictions, self.digit_threshold, return_image=return_image), JSON
         return _with_headers(content, media_type, predictions.version, decode_s, predictions.model_s)
 
 
@@ -273,61 +267,3 @@ def check_digits(predictions: Predictions, threshold: float) -> None:
             f"image {first + 1} shows no digit: its digit_score is {predictions.digit_scores[first]:.4f}, below the "
             f"threshold of {threshold:g}; without none=refuse it is answered with is_digit false"
         )
-
-
-def _prediction_items(predictions: Predictions, threshold: float) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = [
-        {"digit": digit, "confidence": row[digit], "probabilities": row}
-        for digit, row in zip(predictions.digits, predictions.probabilities, strict=True)
-    ]
-    are_digits, scores = predictions.are_digits(threshold), predictions.digit_scores
-    if are_digits is not None and scores is not None:
-        for item, is_digit, score in zip(items, are_digits, scores, strict=True):
-            item["is_digit"], item["digit_score"] = is_digit, score
-    return items
-
-
-def _predictions_json(predictions: Predictions, threshold: float, *, return_image: bool) -> bytes:
-    items = _prediction_items(predictions, threshold)
-    if predictions.reports:
-        for item, report, image in zip(items, predictions.reports, predictions.images, strict=True):
-            item["normalized"] = _report(report, image if return_image else None)
-    elif any(predictions.warnings):
-        for item, warnings in zip(items, predictions.warnings, strict=True):
-            if warnings:
-                item["warnings"] = warnings
-    return orjson.dumps({"version": predictions.version, "predictions": items}, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _report(report: Normalization, image: Gray | None) -> dict[str, Any]:
-    shown = {} if image is None else {"image": f"data:{PNG};base64,{b64encode(png_bytes(image)).decode()}"}
-    return {**asdict(report), **shown}
-
-
-def _explanation_json(explanation: Explanation, predictions: Predictions, threshold: float) -> bytes:
-    (prediction,) = _prediction_items(predictions, threshold)
-    if predictions.warnings[0] and not predictions.reports:
-        prediction["warnings"] = predictions.warnings[0]
-    return orjson.dumps(
-        {
-            "version": predictions.version,
-            "digit": explanation.digit,
-            "prediction": prediction,
-            "logit": explanation.logit,
-            "baseline_logit": explanation.baseline_logit,
-            "contributions": explanation.contributions,
-        },
-        option=orjson.OPT_SERIALIZE_NUMPY,
-    )
-
-
-def _npy(probabilities: NDArray[np.float32]) -> bytes:
-    file = io.BytesIO()
-    np.save(file, probabilities, allow_pickle=False)
-    return file.getvalue()
-
-
-def _heat_map(image: Gray, explanation: Explanation, probabilities: NDArray[np.float32]) -> bytes:
-    from inkling.plots.attribution import draw_heat_map  # noqa: PLC0415  fonts: 0.14 s that a start need not wait for
-
-    return png_bytes(draw_heat_map(image, explanation, probabilities))

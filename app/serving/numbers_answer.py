@@ -1,13 +1,12 @@
 """The JSON answer of /read: the numbers of one or more pictures."""
 
-from base64 import b64encode
 from typing import Any
 
 import orjson
 
+from app.serving.png_data_uri import png_data_uri
 from inkling.numbers import Digit, NumberLine
 from inkling.predictor import NumberReadings
-from inkling.vision.image_files import png_bytes
 
 
 def numbers_json(readings: NumberReadings, threshold: float, *, return_image: bool) -> bytes:
@@ -48,7 +47,7 @@ def _line(picture: int, line: NumberLine, threshold: float, *, return_image: boo
 
 
 def _digit(digit: Digit, threshold: float, *, return_image: bool) -> dict[str, Any]:
-    shown = {"image": f"data:image/png;base64,{b64encode(png_bytes(digit.image)).decode()}"} if return_image else {}
+    shown = {"image": png_data_uri(digit.image)} if return_image else {}
     return {
         "digit": digit.digit,
         "confidence": digit.probabilities[digit.digit],

@@ -29,7 +29,7 @@ from inkling.vision.normalization import (
     with_warnings,
 )
 from inkling.vision.photo import normalize_photo
-from inkling.vision.placed_digit import MIN_CONTRAST, box_or_raise
+from inkling.vision.placed_digit import box_or_raise, check_not_blank
 from inkling.vision.placement import bounding_box, looks_like_mnist
 from inkling.vision.segmentation import check_single, is_pair
 from inkling.vision.small_alternatives import FILLED, MAX_SOLID_OF_EDGES, filled
@@ -57,12 +57,7 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
             {FILLED: filled(gray.astype(np.uint8), MAX_SOLID_OF_EDGES)},
             replace(report, is_untouched=False, box=bounding_box(gray > 0)),
         )
-    low, high = float(gray.min()), float(gray.max())
-    if high - low < MIN_CONTRAST:
-        raise NoDigitError(
-            f"the picture is blank: its gray levels go from {low:.0f} to {high:.0f}, "
-            f"but a digit must differ from its background by at least {MIN_CONTRAST}"
-        )
+    check_not_blank(gray)
     uncovered = uncover(gray)
     if uncovered is not None and BOX_WARNING not in uncovered.warnings and is_crossed(gray, uncovered.box):
         uncovered = replace(uncovered, is_sure=False)

@@ -2,7 +2,7 @@
 
 from numpy.lib.stride_tricks import sliding_window_view
 
-from inkling.digit import DIGIT_SIDE, Box, Gray, Mask
+from inkling.digit import DIGIT_SIDE, Box, Floats, Gray, Mask
 from inkling.errors import NoDigitError
 from inkling.vision.foreground import Foreground
 from inkling.vision.normalization import Normalization, Normalized
@@ -58,6 +58,16 @@ def _check_size(width: int, height: int) -> None:
         raise NoDigitError(
             f"the picture shows no single digit: its strokes cover {width}x{height} pixels, more than "
             f"{MAX_ASPECT_RATIO} times as wide as high; crop it to one digit"
+        )
+
+
+def check_not_blank(gray: Gray | Floats) -> None:
+    """Raise NoDigitError if a picture (h, w) is blank."""
+    low, high = float(gray.min()), float(gray.max())
+    if high - low < MIN_CONTRAST:
+        raise NoDigitError(
+            f"the picture is blank: its gray levels go from {low:.0f} to {high:.0f}, "
+            f"but a digit must differ from its background by at least {MIN_CONTRAST}"
         )
 
 

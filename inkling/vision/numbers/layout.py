@@ -18,14 +18,13 @@ from inkling.vision.numbers.marks import find_marks
 from inkling.vision.numbers.page import MAX_DIGITS, MAX_PIECES, Group, Line, Page, union_of_boxes
 from inkling.vision.numbers.strokes import Strokes, find_strokes, merge_broken, stroke_width, strokes_in, typical_height
 from inkling.vision.paper import foregrounds_on_paper
+from inkling.vision.placed_digit import check_not_blank
 from inkling.vision.ruled_lines import remove_ruled_lines
 
 WORK_SIDE = 1024
 """A larger picture is downscaled to this many pixels on its longer side."""
 STRONG = 0.25
 """Of the contrast: fainter foreground of a drawing does not connect strokes."""
-MIN_CONTRAST = 8
-"""Gray levels."""
 MIN_HEIGHT = 5
 """Pixels of the smallest digits."""
 BAND = 0.5
@@ -75,12 +74,7 @@ def _find_page(gray: Gray | Floats) -> Page:
 
 
 def _find_strokes(gray: Gray | Floats) -> tuple[StrokeMap, Strokes, tuple[str, ...]]:
-    low, high = float(gray.min()), float(gray.max())
-    if high - low < MIN_CONTRAST:
-        raise NoDigitError(
-            f"the picture is blank: its gray levels go from {low:.0f} to {high:.0f}, "
-            f"but digits must differ from their background by at least {MIN_CONTRAST}"
-        )
+    check_not_blank(gray)
     foreground = subtract_uniform_background(gray)
     if foreground is None or remove_ruled_lines(foreground.levels.astype(np.float32)) is not None:
         foreground = foregrounds_on_paper(gray.astype(np.float32))[0]
