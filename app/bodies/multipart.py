@@ -47,7 +47,10 @@ def multipart_files(body: bytes, content_type: str, limits: UploadLimits) -> lis
         FieldError: another field.
         TooLargeError: too many parts.
     """
-    parts = list(read_parts(body, _boundary(content_type), limits))
+    boundary = _boundary(content_type)
+    if (only := _only_file(body, boundary)) is not None:
+        return [only]
+    parts = list(read_parts(body, boundary, limits))
     files = [part.content for part in parts if part.name == "file" or _FILE_NAME.fullmatch(part.name)]
     if len(files) == len(parts) and files:
         return files
@@ -59,6 +62,20 @@ def multipart_files(body: bytes, content_type: str, limits: UploadLimits) -> lis
         refuse_unknown((part.name for part in others), ("file",), "form field")
     found = ", ".join(part.name or "(no name)" for part in parts) or "none"
     raise BodyError(f"no part is named 'file'; parts found: {found[:200]}; with curl: -F file=@digit.png")
+
+
+def _only_file(body: bytes, boundary: bytes) -> bytes | None:
+    """Return the content of a small form of one file with a plain head, as most clients send it; else None.
+
+    `read_parts` finds the same in five times the time.
+    """
+    begins, ends = b"--%b" % boundary, b"\r\n--%b--\r\n" % boundary
+    if len(body) > byte_pieces.PIECE_BYTES or not (body.startswith(begins) and body.endswith(ends)):
+        return None
+    head = _PLAIN_HEAD.match(body, len(begins), len(begins) + MAX_HEAD_BYTES)
+    if head is None or body.find(ends[:-4], head.end() - 2) != len(body) - len(ends):
+        return None
+    return body[head.end() : -len(ends)]
 
 
 def read_parts(body: bytes, boundary: bytes, limits: UploadLimits, *, is_quick: bool = True) -> Iterator[Part]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import orjson
+import pillow_heif
 from PIL import Image
 
 from benchmarks.digits import make_digits
@@ -15,6 +16,7 @@ from benchmarks.scoreboard.wire import Answer, post
 from inkling.digit import Gray, Images
 
 EXIF_ORIENTATION = 0x0112
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF", "HEIF")
 
 
 def _black_on_white(image: Gray) -> tuple[bytes, str]:
@@ -90,7 +92,8 @@ def _mutations(arena: Arena) -> Measured:
     """Truncate and garble image files of all formats."""
     random = arena.random("mutations")
     image = make_digits(1, arena.seed)[0][0]
-    files = [_in_format(image, name) for name in ("PNG", "JPEG", "WEBP", "BMP", "GIF")]
+    pillow_heif.register_heif_opener()
+    files = [_in_format(image, name) for name in FORMATS]
     count = arena.count(1_500, 200)
     bad: list[int] = []
     refused = 0
@@ -108,7 +111,7 @@ def _mutations(arena: Arena) -> Measured:
             bad += [found.status] if found.status != 200 and not 400 <= found.status < 500 else []
         fits = server.fits()
     return Measured(
-        f"{count:,} truncated and garbled image files of five formats",
+        f"{count:,} truncated and garbled image files of {len(FORMATS)} formats",
         f"{refused:,} refused, {count - refused - len(bad):,} read, {len(bad)} errors of the server",
         fits and not bad,
     )

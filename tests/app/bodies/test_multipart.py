@@ -53,6 +53,19 @@ def test_mutated_form_is_read_quickly_as_by_its_headers() -> None:
     assert min(outcomes.count(list), outcomes.count(str)) > MANY // 10
 
 
+def test_form_of_one_file_is_read_as_by_its_parts() -> None:
+    seeded = random.Random(15)  # noqa: S311
+    wholes = (form([("file", b"one")]), PLAIN, HEAD + b"Content-Type: a/b\r\n\r\n" + END)
+    read = 0
+    for _ in range(MANY):
+        body = mutated(seeded.choice(wholes), seeded)
+        parts = outcome(body, is_quick=False)
+        if isinstance(parts, list) and [part.name for part in parts] == ["file"]:
+            assert multipart_files(body, MULTIPART, LIMITS) == [parts[0].content], body
+            read += 1
+    assert read > MANY // 10
+
+
 @pytest.mark.parametrize("length", [10, 4000, 4096, 5000])
 def test_long_head_is_the_same_to_both(length: int) -> None:
     body = HEAD.replace(b"a.png", b"a" * length) + b"\r\none" + END
