@@ -52,6 +52,7 @@ def _start(server: Server, seconds: int, seed: int) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         text=True,
         env={"PYTHONPATH": str(ROOT)},
+        start_new_session=True,
     )
     assert attackers.stdout  # noqa: S101
     attackers.stdout.readline()
