@@ -1,12 +1,12 @@
 """The dependencies that routes name by type: `registry: RegistryDep`. The lifecycle sets each in the app's state."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Path, Query, Request
 
+from app.errors import UnavailableError
 from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
 from app.serving.inference import Inference
@@ -35,9 +35,23 @@ async def get_predictor(request: Request) -> Predictor:
     return version.predictor
 
 
+async def get_ready_version(request: Request) -> CurrentVersion:
+    """Return the version being served, for the probes.
+
+    Raises:
+        UnavailableError: none is loaded yet, or the server stops.
+    """
+    if request.app.state.stopping.is_set():
+        raise UnavailableError("the server stops: send requests to another one")
+    version: CurrentVersion = request.app.state.current_version
+    _ = version.served
+    return version
+
+
 SettingsDep = Annotated[Settings, Depends(_from_state("settings"))]
 RegistryDep = Annotated[Registry, Depends(_from_state("registry"))]
 CurrentVersionDep = Annotated[CurrentVersion, Depends(_from_state("current_version"))]
+ReadyVersionDep = Annotated[CurrentVersion, Depends(get_ready_version)]
 PredictorDep = Annotated[Predictor, Depends(get_predictor)]
 RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
 TrainerDep = Annotated[TrainerProcess, Depends(_from_state("trainer"))]
@@ -45,8 +59,6 @@ MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
 InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]
 UploadingDep = Annotated[CapacityLimiter, Depends(_from_state("uploading"))]
 """Limits the uploads that are measured at the same time to one: each takes 100 MB."""
-StoppingDep = Annotated[asyncio.Event, Depends(_from_state("stopping"))]
-"""Set when the process is asked to stop: answers that would never end must end."""
 
 RunId = Annotated[int, Path(ge=1, le=MAX_ID, description="the number of the run", examples=[1])]
 VersionNumber = Annotated[int, Path(ge=1, le=MAX_ID, description="the number of the version", examples=[1])]

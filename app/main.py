@@ -13,6 +13,7 @@ from app.admission.admission import Admission
 from app.fast.predict_route import PredictRoute
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
+from app.protocols import hugging_face, one_route
 from app.routes import (
     docs,
     document,
@@ -77,6 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
         predict,
         explain,
         read,
+        hugging_face,
+        one_route,
         train,
         events,
         versions,

@@ -23,7 +23,7 @@ PROBLEM = "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}
 
 _VERTICAL_STROKE = [[0] * 28] * 4 + [[0] * 13 + [255] * 3 + [0] * 12] * 20 + [[0] * 28] * 4
-_VERTICAL_STROKE_PNG = (
+VERTICAL_STROKE_PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAAG0lEQVR4nGNgoD9gROH9RxVgwqdzVHJUcuAAAOxDASipOH8uAAAAAElFTkSuQmCC"
 )
 IMAGE_BODIES: dict[str, dict[str, Any]] = {
@@ -51,7 +51,7 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
         },
         "examples": {
             "one image of a 1": {"value": {"images": [_VERTICAL_STROKE]}},
-            "the same as a file": {"value": {"images": [f"data:image/png;base64,{_VERTICAL_STROKE_PNG}"]}},
+            "the same as a file": {"value": {"images": [f"data:image/png;base64,{VERTICAL_STROKE_PNG}"]}},
         },
     },
     "application/octet-stream": {
@@ -140,9 +140,10 @@ def image_call(
     path: str,
     *errors: type[Exception],
     model: str,
-    example: dict[str, Any],
+    example: Any,
     description: str,
     other_media_types: dict[str, str],
+    bodies: dict[str, dict[str, Any]] = IMAGE_BODIES,
 ) -> dict[str, Any]:
     """Return the documentation of a call that reads images, as arguments of its route's decorator.
 
@@ -153,6 +154,7 @@ def image_call(
         example: of that answer.
         description: of the answer.
         other_media_types: the answer's other Content-Type -> its description.
+        bodies: Content-Type -> the request's body.
     """
     # In 3.1's own words; with BINARY, orval's client would read every answer as a Blob, JSON too.
     others = {
@@ -162,7 +164,7 @@ def image_call(
     answer = {"schema": {"$ref": f"#/components/schemas/{model}"}, "example": example}
     return {
         "response_class": Response,
-        "openapi_extra": {"requestBody": {"required": True, "content": IMAGE_BODIES}},
+        "openapi_extra": {"requestBody": {"required": True, "content": bodies}},
         "responses": {
             200: {
                 "description": description,

@@ -13,7 +13,7 @@ from app.admission.admission import UNLIMITED_PATHS
 from app.answer_examples import answer_examples
 from app.errors import RateLimitedError
 from app.openapi import ANY_CALL, HEADERS, REQUEST_ID, add_problem, headers
-from app.schemas import Explanation, Numbers, Predictions, Problem
+from app.schemas import Explanation, Labels, Numbers, Predictions, Problem
 from inkling.errors import DatabaseFileError
 
 PROJECT = "https://github.com/inkling-digits/inkling"
@@ -38,7 +38,7 @@ BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exc
 USES_REGISTRY = {"train", "versions"}
 """The tags of the calls that read or write the registry."""
 
-BY_HAND = (Problem, Predictions, Numbers, Explanation)
+BY_HAND = (Problem, Predictions, Labels, Numbers, Explanation)
 """The schemas of the answers that are encoded by hand: no route names them as its model."""
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from app.errors import MAX_ERRORS
 
 MAX_NAME = 100
-LENIENT_PATHS = frozenset(("/livez", "/readyz"))
+LENIENT_PATHS = frozenset(("/livez", "/readyz", "/ping"))
 """Probes take no parameters, so none can be meant; some load balancers append one of their own."""
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
+from pydantic import BaseModel, ConfigDict, Field, RootModel, Strict, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from inkling.network.evaluation import DigitScore, Evaluation, SingleView
@@ -69,6 +69,15 @@ class Prediction(BaseModel):
 class Predictions(BaseModel):
     version: int = Field(description="the version of the network that answered")
     predictions: list[Prediction] = Field(description="in the order of the images")
+
+
+class Label(BaseModel):
+    label: str = Field(description="a digit, `0` to `9`")
+    score: float = Field(description="its probability, 0 to 1")
+
+
+class Labels(RootModel[list[Label]]):
+    pass
 
 
 class NumberDigit(BaseModel):

@@ -12,7 +12,7 @@ from app.admission.client_limits import ClientLimits, client_of
 from app.errors import OriginError, RateLimitedError
 from app.settings import Settings
 
-UNLIMITED_PATHS: Final[Collection[str]] = frozenset(("/livez", "/readyz", "/metrics"))
+UNLIMITED_PATHS: Final[Collection[str]] = frozenset(("/livez", "/readyz", "/ping", "/metrics"))
 """Probes and metrics: under load they are needed most."""
 
 DEFAULT_BYTES: Final = 96 << 20

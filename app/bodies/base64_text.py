@@ -5,6 +5,19 @@ import binascii
 from app.bodies import byte_pieces
 
 SPACE = b" \t\r\n"
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+
+
+def decode_any_base64(text: bytes) -> bytes:
+    """Return what Base64 in either alphabet, padded or not, encodes; white space is ignored.
+
+    https://infra.spec.whatwg.org/#forgiving-base64-decode
+
+    Raises:
+        binascii.Error: it is not Base64.
+    """
+    text = byte_pieces.translate(text, _URL_SAFE, SPACE)
+    return decode_base64(text + b"=" * (-len(text) % 4))
 
 
 def decode_base64(text: bytes) -> bytes:

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from app.bodies import byte_pieces
-from app.bodies.base64_text import SPACE, decode_base64
+from app.bodies.base64_text import decode_any_base64
 from app.bodies.limits import UploadLimits
 from app.errors import BodyError
 from inkling.errors import ImageError
@@ -23,7 +23,6 @@ _OPENING = re.compile(rb'%b\{%b"images"%b:%b(\[?)%b"' % ((_SPACE,) * 5))
 _NEXT = re.compile(rb'%b(,%b"|\]?%b\}%b$)' % ((_SPACE,) * 4))
 _URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://|blob:")
 _BASE64_START = re.compile(rb"[A-Za-z0-9+/_-]{16}")
-_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 PIECE_BYTES = 16 << 10
 """Text whose escapes are undone at a time: in a millisecond."""
 
@@ -78,8 +77,7 @@ def _file(text: bytes, name: str) -> bytes:
         raise ImageError(f"{name} is a data: URI without `;base64`{is_kind}: {_shown(head)!r}; send {EXPECTED}")
     text = text[len(head) + 1 :]
     try:
-        text = _plain(text)
-        file = decode_base64(text)
+        file = decode_any_base64(_without_percents(text))
     except binascii.Error as error:
         raise ImageError(f"{name} is a data: URI whose Base64 is damaged: {error}") from error
     if not file:
@@ -87,10 +85,8 @@ def _file(text: bytes, name: str) -> bytes:
     return file
 
 
-def _plain(text: bytes) -> bytes:
-    """Return Base64 in its own alphabet and padded, which browsers do not ask for.
-
-    https://infra.spec.whatwg.org/#forgiving-base64-decode
+def _without_percents(text: bytes) -> bytes:
+    """Return Base64 whose characters may be percent-encoded, as in any URL.
 
     Raises:
         binascii.Error: more of it is escaped than Base64 needs, which would take long to undo.
@@ -98,10 +94,7 @@ def _plain(text: bytes) -> bytes:
     percents = byte_pieces.count(text, b"%")
     if percents > len(text) // 16 + 16:
         raise binascii.Error(f"{percents} of its {len(text)} bytes are %")
-    if percents:
-        text = b"".join(unquote_to_bytes(piece) for piece in _pieces(text, b"%", 3))
-    text = byte_pieces.translate(text, _URL_SAFE, SPACE)
-    return text + b"=" * (-len(text) % 4)
+    return b"".join(unquote_to_bytes(piece) for piece in _pieces(text, b"%", 3)) if percents else text
 
 
 def _without_escapes(text: bytes, name: str) -> bytes:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.api_route import ApiRoute
-from app.dependencies import CurrentVersionDep, StoppingDep
+from app.dependencies import ReadyVersionDep
 from app.errors import UnavailableError
 from app.openapi import problems
 from app.schemas import Live, Ready
@@ -18,12 +18,10 @@ async def live() -> Live:
 
 
 @router.get("/readyz", responses=problems(UnavailableError, instance="/readyz"))
-async def ready(current_version: CurrentVersionDep, stopping: StoppingDep) -> Ready:
+async def ready(current_version: ReadyVersionDep) -> Ready:
     """Answer 200 when a version is loaded and self-checked, 503 and why otherwise; 503 from the moment of a stop.
 
     Raises:
         UnavailableError: no version can be served, or the server stops.
     """
-    if stopping.is_set():
-        raise UnavailableError("the server stops: send requests to another one")
     return Ready(version=current_version.predictor.version, refused=current_version.refused)

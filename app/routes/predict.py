@@ -1,6 +1,6 @@
 """POST /predict: the digits on images."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -46,6 +46,7 @@ _ANSWER = {
         "`is_digit` is false for a letter, a scribble or another picture without a digit; with `none=refuse` such an "
         "image is answered 422. "
         "`Accept: application/x-npy` returns only the probabilities, as float32 (n, 10). "
+        "`as=labels`, for Hugging Face's clients, takes and answers what /labels does. "
         "A body may have `Content-Encoding: gzip` or `deflate`."
     ),
 )
@@ -61,11 +62,18 @@ async def predict(
         NonePolicy,
         Query(description="`refuse`: answer 422 if an image shows no digit; `answer`: the digit, and is_digit false"),
     ] = "answer",
+    answer_as: Annotated[  # documented at /labels: here it would make the type of every client's answer a union
+        Literal["predictions", "labels"], Query(alias="as", include_in_schema=False)
+    ] = "predictions",
 ) -> Response:
-    if return_image and fit == "strict":
-        raise FieldError("return_image=true needs fit=mnist: with fit=strict the network reads the images as sent")
+    if return_image and (fit == "strict" or answer_as == "labels"):
+        why = "as=labels answers no image" if answer_as == "labels" else "with fit=strict it reads the images as sent"
+        raise FieldError(f"return_image=true needs fit=mnist, without as=labels: {why}")
     content_type, accept = request.headers.get("content-type", ""), request.headers.get("accept", "")
     body = await request.body()
+    if answer_as == "labels":
+        work = inference.label(body, content_type, fit=fit, none=none)
+        return (await while_connected(request.receive, work)).to_response()
     if fit == "mnist":
         work = inference.predict_normalized(body, content_type, accept, return_image=return_image, none=none)
         return (await while_connected(request.receive, work)).to_response()

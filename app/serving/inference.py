@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from app.bodies.accept import prefers_over_json
 from app.bodies.images import read_images, stack, undecoded_images, undecoded_pictures
+from app.bodies.labels_request import read_labels_request
 from app.bodies.limits import UploadLimits
 from app.decoders.pool import DecoderPool
 from app.decoders.work import Decoded, PictureFile
@@ -19,11 +20,11 @@ from app.errors import CountError, FieldError
 from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
 from app.serving.numbers_answer import numbers_json
-from app.serving.predictions_answer import explanation_json, heat_map, predictions_json, predictions_npy
+from app.serving.predictions_answer import explanation_json, heat_map, labels_json, predictions_json, predictions_npy
 from inkling.digit import SIDE, Gray, Images
 from inkling.errors import NoDigitError
 from inkling.network.digit_probe import DIGIT_THRESHOLD
-from inkling.predictor import Fit, Predictions
+from inkling.predictor import Fit, Predictions, Predictor
 from inkling.vision.fast_png import plain_png_pixels
 from inkling.vision.image_files import decode_image
 
@@ -135,14 +136,35 @@ class Inference:
             InklingError: as `predict_strict` and `predict_normalized`.
         """
         started = time.perf_counter()
-        if fit == "strict":
-            decoded = Decoded(await self._strict_images(body, content_type, check_count=_check_count), ())
-        else:
-            pictures = await self._parse(undecoded_pictures, body, content_type)
-            _check_count(len(pictures))
-            decoded = await self.decoders.run("mnist", pictures)
+        decoded = await self._decode_one(body, content_type, fit)
         # 3 ms as numbers, 14 ms as a picture: too long for the event loop
         return await self._in_thread(self._explain, decoded, accept, digit, started)
+
+    async def label(self, body: bytes, content_type: str, *, fit: Fit, none: NonePolicy = "answer") -> Answer:
+        """Answer the most probable digits of one image as labels with scores.
+
+        Raises:
+            CountError: the body does not hold exactly one image.
+            InklingError: as `read_labels_request`, `predict_strict` and `predict_normalized`.
+            NoDigitError: with none="refuse", the image shows no digit.
+        """
+        started = time.perf_counter()
+        request = await self._parse(read_labels_request, body, content_type)
+        decoded = await self._decode_one(request.body, request.content_type, fit)
+        predictions = _predict_one(self.current_version.predictor, decoded)
+        if none == "refuse":
+            check_digits(predictions, self.digit_threshold)
+        decode_s = time.perf_counter() - started - predictions.model_s
+        self.metrics.count_images(1)
+        content = labels_json(predictions.probabilities[0], request.max_labels)
+        return _with_headers(content, JSON, predictions.version, decode_s, predictions.model_s)
+
+    async def _decode_one(self, body: bytes, content_type: str, fit: Fit) -> Decoded:
+        if fit == "strict":
+            return Decoded(await self._strict_images(body, content_type, check_count=_check_count), ())
+        pictures = await self._parse(undecoded_pictures, body, content_type)
+        _check_count(len(pictures))
+        return await self.decoders.run("mnist", pictures)
 
     async def _strict_images(
         self, body: bytes, content_type: str, check_count: Callable[[int], None] = lambda count: None
@@ -194,8 +216,7 @@ class Inference:
 
     def _explain(self, decoded: Decoded, accept: str, digit: int | None, started: float) -> Answer:
         predictor = self.current_version.predictor
-        images, normalized, _ = decoded
-        predictions = predictor.predict_readings(normalized) if normalized else predictor.predict_strict(images)
+        predictions = _predict_one(predictor, decoded)
         decode_s = time.perf_counter() - started - predictions.model_s
         image, probabilities = predictions.images[0], predictions.probabilities[0]
         explanation = predictor.explain(image, int(probabilities.argmax()) if digit is None else digit)
@@ -248,9 +269,15 @@ def _with_headers(content: bytes, media_type: str, version: int, decode_s: float
     )
 
 
+def _predict_one(predictor: Predictor, decoded: Decoded) -> Predictions:
+    if decoded.normalized:
+        return predictor.predict_readings(decoded.normalized)
+    return predictor.predict_strict(decoded.images)
+
+
 def _check_count(count: int) -> None:
     if count != 1:
-        raise CountError(f"the body holds {count} images, expected 1; explain them one by one")
+        raise CountError(f"the body holds {count} images, expected 1; send them one by one")
 
 
 def check_digits(predictions: Predictions, threshold: float) -> None:

@@ -1,4 +1,4 @@
-"""The answers of /predict and /explain: JSON, .npy and PNG."""
+"""The answers of /predict and /explain: JSON, labels in JSON, .npy and PNG."""
 
 import io
 from dataclasses import asdict
@@ -43,6 +43,13 @@ def predictions_json(predictions: Predictions, threshold: float, *, return_image
 def _report(report: Normalization, image: Gray | None) -> dict[str, Any]:
     shown = {} if image is None else {"image": png_data_uri(image)}
     return {**asdict(report), **shown}
+
+
+def labels_json(probabilities: NDArray[np.float32], count: int) -> bytes:
+    """Return the most probable digits of an image (10,) as labels with scores, best first, as Hugging Face does."""
+    best = np.argsort(-probabilities, kind="stable")[:count]
+    labels = [{"label": str(digit), "score": probabilities[digit]} for digit in best]
+    return orjson.dumps(labels, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def explanation_json(explanation: Explanation, predictions: Predictions, threshold: float) -> bytes:

@@ -34,6 +34,7 @@ def test_every_call_of_the_contract_is_documented_under_its_operation_id(documen
         "POST /predict": "predict",
         "POST /explain": "explain",
         "POST /read": "read",
+        "POST /labels": "label",
         "POST /train": "start_run",
         "GET /train": "list_runs",
         "GET /train/{run_id}": "get_run",
@@ -50,6 +51,8 @@ def test_every_call_of_the_contract_is_documented_under_its_operation_id(documen
         "GET /metrics": "get_metrics",
         "GET /livez": "live",
         "GET /readyz": "ready",
+        "GET /ping": "ping",
+        "GET /version": "get_release",
         "GET /problems": "list_problems",
     }
 
@@ -174,6 +177,7 @@ def test_every_error_is_documented_with_an_example_of_its_shape(document: dict[s
         ("POST /predict", {400, 413, 415, 422, 503}),
         ("POST /explain", {400, 413, 415, 422, 503}),
         ("POST /read", {400, 413, 415, 422, 503}),
+        ("POST /labels", {400, 413, 415, 422, 503}),
         ("POST /train", {400, 401, 403, 413, 415, 422, 429, 503}),
         ("GET /train/{run_id}", {404, 422}),
         ("DELETE /train/{run_id}", {401, 403, 404, 409, 422}),
@@ -291,6 +295,7 @@ def test_generated_requests_meet_no_mistake_and_no_undocumented_answer(settings:
         ("POST /predict", 200),
         ("POST /explain", 200),
         ("POST /read", 200),
+        ("POST /labels", 200),
         ("POST /train", 202),
         ("PUT /versions/current", 200),
     } <= answers

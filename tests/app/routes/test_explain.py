@@ -152,7 +152,7 @@ async def test_another_number_of_images_is_refused_with_the_count(
 ) -> None:
     response = await ask(client, encode(digits[:count]), content_type)
     body = check_problem(response, 422)
-    assert body["detail"] == f"the body holds {count} images, expected 1; explain them one by one"
+    assert body["detail"] == f"the body holds {count} images, expected 1; send them one by one"
     assert body["type"] == "/problems/exactly-one-image-expected"
 
 
