@@ -19,7 +19,9 @@ from app.observability.metrics import Metrics
 from app.security import resolve_key
 from app.serving.current_version import CurrentVersion
 from app.serving.inference import Inference
+from app.serving.numbered_versions import NumberedVersions
 from app.serving.run_feeds import RunFeeds
+from app.serving.scoring import Scoring
 from app.serving.trainer_process import TrainerProcess
 from app.serving.training_throttle import TrainingThrottle
 from app.settings import Settings
@@ -55,6 +57,8 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
     metrics.watch_decoders(lambda: decoders.waiting, lambda: decoders.running)
     threads = CapacityLimiter(count_cpus())
     state.inference = Inference(state.current_version, limits, metrics, decoders, threads, settings.digit_threshold)
+    versions = NumberedVersions(state.registry, state.current_version, settings.registry_poll_s)
+    state.scoring = Scoring(state.inference, versions)
     decoders.start()
     connection_limits = ConnectionLimits.from_settings(settings)
     connections = OpenConnections(connection_limits, metrics, access_log=settings.access_log)

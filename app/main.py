@@ -8,12 +8,13 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app import errors, lifecycle, openapi_schema
+from app import error_answers, lifecycle, openapi_schema
 from app.admission.admission import Admission
 from app.fast.predict_route import PredictRoute
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
 from app.protocols import hugging_face, one_route
+from app.protocols.table import protocol_routers
 from app.routes import (
     docs,
     document,
@@ -64,16 +65,17 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    protocols = protocol_routers()
     app.add_middleware(
         RequestMiddleware,
         metrics=collected,
         max_body_bytes=settings.max_body_bytes,
         access_log=settings.access_log,
         admission=Admission.from_settings(settings),
-        fast_route=PredictRoute(),
+        fast_routes=(PredictRoute(), *protocols),
     )
-    errors.install(app)
-    openapi_schema.install(app)
+    error_answers.install(app)
+    openapi_schema.install(app, protocols)
     for route in (
         predict,
         explain,

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +13,9 @@ from app.admission.admission import UNLIMITED_PATHS
 from app.answer_examples import answer_examples
 from app.errors import RateLimitedError
 from app.openapi import ANY_CALL, HEADERS, REQUEST_ID, add_problem, headers
-from app.schemas import Explanation, Labels, Numbers, Predictions, Problem
+from app.protocols.documentation import paths
+from app.protocols.router import ProtocolRouter
+from app.schemas import Explanation, Labels, Numbers, Predictions, Problem, ProtocolError
 from inkling.errors import DatabaseFileError
 
 PROJECT = "https://github.com/inkling-digits/inkling"
@@ -28,6 +30,10 @@ FRAME: dict[str, Any] = {
         {"name": "metrics", "description": "The accuracy of the served version; counters for Prometheus."},
         {"name": "health", "description": "The probes of an orchestrator."},
         {"name": "problems", "description": "The kinds of errors."},
+        {
+            "name": "open inference v2",
+            "description": "The Open Inference Protocol, version 2: for the clients of Triton, KServe and MLServer.",
+        },
     ],
 }
 """Arguments of FastAPI that describe the whole service."""
@@ -38,34 +44,35 @@ BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exc
 USES_REGISTRY = {"train", "versions"}
 """The tags of the calls that read or write the registry."""
 
-BY_HAND = (Problem, Predictions, Labels, Numbers, Explanation)
+BY_HAND = (Problem, Predictions, Labels, Numbers, Explanation, ProtocolError)
 """The schemas of the answers that are encoded by hand: no route names them as its model."""
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, protocols: Sequence[ProtocolRouter]) -> None:
     """Have the application complete its document, once, in whatever threads it is asked for."""
     generate, making = app.openapi, threading.Lock()
 
     def openapi() -> dict[str, Any]:
         with making:
             if app.openapi_schema is None:
-                _complete(generate())
+                _complete(generate(), protocols)
             return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
 
 
-def _complete(document: dict[str, Any]) -> None:
+def _complete(document: dict[str, Any], protocols: Sequence[ProtocolRouter]) -> None:
     components = document["components"]
     for model in BY_HAND:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        components["schemas"].update({**schema.pop("$defs"), model.__name__: schema})
+        components["schemas"].update({**schema.pop("$defs", {}), model.__name__: schema})
     for name, example in answer_examples().items():
         components["schemas"][name]["examples"] = [example]
     components["headers"] = HEADERS
     for path, methods in document["paths"].items():
         for operation in methods.values():
             _complete_operation(path, operation)
+    document["paths"].update(paths(protocols))
     for node in _objects(document):
         _restate(node)
 

@@ -316,6 +316,12 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | SkipJsonSchema[None] = _absent("the invalid fields; only if there are some")
 
 
+class ProtocolError(BaseModel):
+    """The error of a call of another server's protocol, in the shape that its clients read."""
+
+    error: str = Field(description="the problem, with the value and the limit, and what to do")
+
+
 class ProblemKind(_Answer):
     title: str = Field(description="as in a problem's title")
     status: int = Field(description="the HTTP status of these problems")

@@ -18,6 +18,7 @@ from app.errors import BodyError, MediaTypeError
 from inkling.digit import SIDE, Gray, Images
 from inkling.errors import ImageError, TooLargeError
 from inkling.file_kinds import IMAGE_KINDS, NPY_KIND, file_kind
+from inkling.predictor import Fit
 from inkling.vision.fast_png import plain_png_pixels
 from inkling.vision.image_files import decode_image, refuse_other_kind
 
@@ -64,6 +65,17 @@ def undecoded_pictures(body: bytes, content_type: str, limits: UploadLimits) -> 
         TooLargeError: too many pictures, or pixels.
     """
     return list(_reader(body, content_type)(body, content_type, _FitRules(_file, as_pictures), limits))
+
+
+def undecoded_files(files: Sequence[bytes], fit: Fit, limits: UploadLimits) -> list[Picture]:
+    """Return image files as pictures; with fit="strict" the plainest are decoded already.
+
+    Raises:
+        ImageError: a file is of another kind.
+        TooLargeError: they have too many pixels together.
+    """
+    rules = _FitRules(_plain_or_file, as_images) if fit == "strict" else _FitRules(_file, as_pictures)
+    return list(_read_files(files, rules, limits))
 
 
 def _file(content: bytes, max_pixels: int, name: str, **limits: int) -> PictureFile:

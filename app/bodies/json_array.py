@@ -62,24 +62,22 @@ def _regular_levels(body: bytes) -> NDArray[np.uint8] | None:
     if opening is None or body[end : end + 1] != b"}":
         return None
     text = body[opening.end() : end]
-    if translate(text, None, _NUMBER + _SPACE + b"[],"):
-        return None
-    shape = _regular_shape(text)
+    shape = regular_shape(text)
     if shape is None:
         return None
     levels = GrayLevels("`images`")
     try:
-        for piece in _pieces(translate(text, None, b"[]")):
-            if len(piece) > 2 * PIECE_BYTES:  # one endless number
-                return None
-            levels.add(np.array(orjson.loads(b"[" + piece + b"]"), np.float64))
-    except orjson.JSONDecodeError:
+        for numbers in parsed_pieces(text):
+            levels.add(numbers.astype(np.float64))
+    except ValueError:
         return None
     return levels.to_array().reshape(shape)
 
 
-def _regular_shape(text: bytes) -> tuple[int, ...] | None:
-    """Return the shape of nested lists of numbers; None if they are ragged, empty or malformed."""
+def regular_shape(text: bytes) -> tuple[int, ...] | None:
+    """Return the shape of JSON's nested lists of numbers; None if they are ragged, empty, malformed or hold others."""
+    if translate(text, None, _NUMBER + _SPACE + b"[],"):
+        return None
     marks = translate(text, _NUMBER_AS_0, _SPACE)
     if contains(marks, b"0[", b"]0", b"[]"):
         return None
@@ -101,6 +99,18 @@ def _regular_shape(text: bytes) -> tuple[int, ...] | None:
     return tuple(shape) if unit == brackets else None
 
 
+def parsed_pieces(text: bytes) -> Iterator[NDArray[Any]]:
+    """Yield the numbers in nested lists that have a regular shape, in pieces, as 64-bit integers or floats.
+
+    Raises:
+        ValueError: some are no numbers of JSON.
+    """
+    for piece in _pieces(translate(text, None, b"[]")):
+        if len(piece) > 2 * PIECE_BYTES:
+            raise ValueError("a number has no end")
+        yield np.array(orjson.loads(b"[" + piece + b"]"))
+
+
 def _pieces(numbers: bytes) -> Iterator[bytes]:
     """Yield comma-separated numbers in pieces of about PIECE_BYTES."""
     start = 0
@@ -112,7 +122,7 @@ def _pieces(numbers: bytes) -> Iterator[bytes]:
 
 def _irregular_levels(body: bytes) -> NDArray[np.uint8]:
     """Parse a small body of any form: nearly always to say what is wrong with it."""
-    _check_text(body)
+    check_text(body)
     items = sum([body.count(mark) for mark in (b"[", b"{", b",", b":")])  # no map: it would be one call
     if len(body) > MAX_IRREGULAR_BYTES or items > MAX_IRREGULAR_ITEMS:
         raise ImageError(
@@ -121,7 +131,7 @@ def _irregular_levels(body: bytes) -> NDArray[np.uint8]:
             f"{MAX_IRREGULAR_BYTES} bytes or {MAX_IRREGULAR_ITEMS} values it is not searched for where"
         )
     images = _parsed_images(body)
-    if not _leaf_types(images) <= {int, float}:
+    if not leaf_types(images) <= {int, float}:
         raise ImageError(_ONLY_NUMBERS)
     try:
         array = np.asarray(images)
@@ -134,7 +144,8 @@ def _irregular_levels(body: bytes) -> NDArray[np.uint8]:
     return levels.to_array().reshape(array.shape)
 
 
-def _check_text(body: bytes) -> None:
+def check_text(body: bytes) -> None:
+    """Raise BodyError if a body of JSON is a file, or text in another encoding than UTF-8."""
     if kind := file_kind(body):
         raise BodyError(f"the body is not JSON but {kind}; send it with its own Content-Type")
     if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in body[:4]:
@@ -171,7 +182,7 @@ def _check_repeated(body: bytes) -> None:
         raise BodyError("the body is nested too deeply") from error
 
 
-def _leaf_types(nested: list[Any]) -> set[type]:
+def leaf_types(nested: list[Any]) -> set[type]:
     """Return the types of the leaves of nested lists.
 
     They are checked first, because NumPy would allocate an array of the longest string.

@@ -1,4 +1,4 @@
-"""Answers to connections and requests that never reach the application: the same problems, as bytes."""
+"""Answers to connections and requests that never reach the application: the same errors, as bytes."""
 
 import random
 
@@ -7,7 +7,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.admission.answer_headers import ANSWER_HEADERS
-from app.errors import to_problem
+from app.error_answers import answer_error
 from inkling.errors import InputError
 
 
@@ -25,7 +25,7 @@ def refused_scope(client: tuple[str, int] | None, path: str) -> Scope:
 
 def encode_refusal(error: InputError, scope: Scope, default_headers: list[tuple[bytes, bytes]]) -> tuple[int, bytes]:
     """Return the status and the bytes of the whole answer, after which the connection ends."""
-    response = to_problem(Request(scope), error)
+    response = answer_error(Request(scope), error)
     headers = [
         *default_headers,
         *response.raw_headers,

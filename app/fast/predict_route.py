@@ -22,6 +22,7 @@ class PredictRoute:
         return scope["method"] == "POST" and not scope["query_string"] and get_route_path(scope) == self.path
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self
         content_type = accept = None
         for name, value in scope["headers"]:  # the first of several counts, as with Starlette
             if name == b"content-type" and content_type is None:

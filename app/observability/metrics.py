@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections import Counter as Counts
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
@@ -41,6 +42,12 @@ class Metrics:
             registry=self._registry,
         )
         self._images = Counter("inkling_images", "images read", registry=self._registry)
+        self._protocol_images = Counter(
+            "inkling_protocol_images",
+            "images read through the protocols of other servers, by protocol; they are in inkling_images, too",
+            ("protocol",),
+            registry=self._registry,
+        )
         self._version = Gauge("inkling_served_version", "version being served", registry=self._registry)
         self._refused = Gauge(
             "inkling_promotion_refused",
@@ -79,6 +86,8 @@ class Metrics:
         self.images = 0
         """Images read so far."""
         self._counted_images = 0
+        self._images_of = Counts[str]()
+        """Images that are not counted yet, by the protocol that they came through."""
         self._lock = threading.Lock()
         """Held while images or pending requests are counted."""
         self._pending: deque[tuple[str, str, int, float]] = deque()
@@ -95,9 +104,12 @@ class Metrics:
         if len(self._pending) >= BATCH:
             self._count_pending()
 
-    def count_images(self, count: int) -> None:
+    def count_images(self, count: int, protocol: str | None = None) -> None:
+        """Count images that were read; `protocol` is the one of another server that they came through."""
         with self._lock:
             self.images += count
+            if protocol is not None:
+                self._images_of[protocol] += count
 
     def watch_decoders(self, waiting: Callable[[], float], running: Callable[[], float]) -> None:
         """Report what these return at each exposition."""
@@ -129,6 +141,9 @@ class Metrics:
         with self._lock:
             self._images.inc(self.images - self._counted_images)
             self._counted_images = self.images
+            for protocol, count in self._images_of.items():
+                self._protocol_images.labels(protocol).inc(count)
+            self._images_of.clear()
             while self._pending:
                 method, route, status, seconds = self._pending.popleft()
                 self._count(method, route, str(status)).inc()

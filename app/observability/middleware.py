@@ -2,18 +2,20 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.admission.admission import Admission
-from app.errors import answer_problem, answer_unexpected, is_known
+from app.error_answers import answer_error
 from app.observability.content_encoding import DecodedBody
 from app.observability.exchange import Exchange
 from app.observability.head_requests import as_get
 from app.observability.metrics import Metrics
 from app.observability.problem_log import ProblemLog
+from app.protocol_paths import is_protocol_path
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that did not wait
 
@@ -21,12 +23,11 @@ logger = logging.getLogger("app.access")
 
 
 class FastRoute(Protocol):
-    """A route that is answered here, before the application's own layers."""
+    """Calls that are answered here, before the application's own layers."""
 
-    @property
-    def path(self) -> str: ...
     def takes(self, scope: Scope) -> bool: ...
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and set the scope's `route`, whose `path` is the request's label in the metrics."""
 
 
 class RequestMiddleware:
@@ -43,14 +44,14 @@ class RequestMiddleware:
         max_body_bytes: int,
         access_log: bool,
         admission: Admission | None = None,
-        fast_route: FastRoute | None = None,
+        fast_routes: Sequence[FastRoute] = (),
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
         self._access_log = access_log
         self._admission = admission or Admission()
-        self._fast_route = fast_route
+        self._fast_routes = fast_routes
         self._problem_log = ProblemLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,13 +68,14 @@ class RequestMiddleware:
                 exchange.refuse_size()
             self._admission.check(scope, exchange.host)
             if exchange.may_be_long or exchange.encoding:
-                exchange.reservation = await budget.enter_in_turn(exchange.declared, _content_type(scope))
+                exchange.reservation = await budget.enter_in_turn(exchange.declared, _media_type(scope))
             else:
                 small = budget.enter_small(exchange.declared)
             body = DecodedBody(exchange) if exchange.encoding else exchange
-            if self._fast_route and self._fast_route.takes(inner):
-                inner["route"] = self._fast_route
-                await self._fast_route.handle(inner, body.receive, answer)
+            for route in self._fast_routes:
+                if route.takes(inner):
+                    await route.handle(inner, body.receive, answer)
+                    break
             else:
                 await self._app(inner, body.receive, answer)
         except ClientDisconnect:
@@ -81,10 +83,8 @@ class RequestMiddleware:
         except Exception as error:  # the outermost boundary
             if exchange.status:
                 raise  # the answer has begun: only breaking the connection is left
-            request = Request(inner)
-            # The application answers its own errors: this one is of the admission or of the fast route.
-            response = await answer_problem(request, error) if is_known(error) else answer_unexpected(request, error)
-            await response(inner, receive, answer)
+            # The application answers its own errors: this one is of the admission or of a fast route.
+            await answer_error(Request(inner), error)(inner, receive, answer)
         finally:
             budget.leave_small(small)
             if exchange.reservation is not None:
@@ -102,7 +102,10 @@ class RequestMiddleware:
             self._problem_log.write(inner, status)
 
 
-def _content_type(scope: Scope) -> bytes:
+def _media_type(scope: Scope) -> bytes:
+    """Return the Content-Type of a body; the clients of other protocols send any, and JSON takes the most memory."""
+    if is_protocol_path(scope["path"]):
+        return b"application/json"
     return next((value for name, value in scope["headers"] if name == b"content-type"), b"")
 
 

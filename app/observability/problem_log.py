@@ -28,7 +28,7 @@ class ProblemLog:
         """Write the line of a request that was answered with an error.
 
         Args:
-            scope: of the request; `app.errors.problem` has put the title and the detail there.
+            scope: of the request; `app.error_answers` has put the title and the detail there.
             status: of the answer; a 500 has been logged with its traceback.
         """
         if self._limit.wait_s("") > 0:

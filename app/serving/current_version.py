@@ -77,7 +77,7 @@ class CurrentVersion:
             if promotion is None or (promotion.id == self._promotion_id and not self._is_retry_due()):
                 return
             try:
-                self._served = self._load(promotion.version)
+                self._served = load_version(self._registry, promotion.version)
             except CheckpointError as error:
                 self._refuse(promotion.version, error)
             else:
@@ -110,7 +110,7 @@ class CurrentVersion:
             yield _served(shipped, record)
         for version in self._registry.versions.fallbacks():
             try:
-                yield self._load(version)
+                yield load_version(self._registry, version)
             except (CheckpointError, UnknownVersionError) as error:
                 logger.warning("version %d cannot stand in: %s", version, error)
         yield _served(
@@ -127,24 +127,25 @@ class CurrentVersion:
             ),
         )
 
-    def _load(self, version: int) -> ServedVersion:
-        """Load and check a version.
 
-        Raises:
-            CheckpointError: it is damaged.
-            UnknownVersionError: it was deleted meanwhile.
-        """
-        record = self._registry.versions.get(version)
-        try:
-            content = self._registry.versions.checkpoint(version)
-        except DatabaseError as error:
-            if "malformed" not in str(error):  # the database cannot be read at all
-                raise
-            raise CheckpointError(f"its row in the database is damaged: {error.orig}") from error
-        loaded = checkpoint.load(content)
-        if loaded.digest != record.digest:
-            raise CheckpointError(f"its SHA-256 is {loaded.digest}, recorded was {record.digest}")
-        return _served(loaded, record)
+def load_version(registry: Registry, version: int) -> ServedVersion:
+    """Load and check a version. Blocks: not for the event loop.
+
+    Raises:
+        CheckpointError: it is damaged.
+        UnknownVersionError: there is none, or it was deleted.
+    """
+    record = registry.versions.get(version)
+    try:
+        content = registry.versions.checkpoint(version)
+    except DatabaseError as error:
+        if "malformed" not in str(error):  # the database cannot be read at all
+            raise
+        raise CheckpointError(f"its row in the database is damaged: {error.orig}") from error
+    loaded = checkpoint.load(content)
+    if loaded.digest != record.digest:
+        raise CheckpointError(f"its SHA-256 is {loaded.digest}, recorded was {record.digest}")
+    return _served(loaded, record)
 
 
 def _served(loaded: Checkpoint, record: Version) -> ServedVersion:

@@ -15,7 +15,7 @@ from app.bodies.images import read_images, stack, undecoded_images, undecoded_pi
 from app.bodies.labels_request import read_labels_request
 from app.bodies.limits import UploadLimits
 from app.decoders.pool import DecoderPool
-from app.decoders.work import Decoded, PictureFile
+from app.decoders.work import Decoded, Picture, PictureFile
 from app.errors import CountError, FieldError
 from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
@@ -171,8 +171,15 @@ class Inference:
     ) -> Images:
         images = await self._parse(undecoded_images, body, content_type)
         check_count(len(images))
-        if isinstance(images, np.ndarray):
-            return stack(images)
+        return stack(images) if isinstance(images, np.ndarray) else await self.decode_images(images)
+
+    async def decode_images(self, images: list[Picture]) -> Images:
+        """Return images of 28x28 pixels, decoded where they are files, as one array (n, 28, 28).
+
+        Raises:
+            InputError: a file is no image, or not 28x28.
+            OverloadedError: too many wait already.
+        """
         files = [image for image in images if isinstance(image, PictureFile)]
         if files:
             decoded = iter((await self.decoders.run("strict", files)).images)

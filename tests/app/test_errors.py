@@ -154,7 +154,7 @@ async def test_unforeseen_error_is_a_problem_without_its_traceback(
     body = check_problem(response, 500)
     assert "a secret" not in response.text
     assert body["request_id"] in body["detail"]
-    logged = [record for record in caplog.records if record.name == "app.errors"]
+    logged = [record for record in caplog.records if record.name == "app.error_answers"]
     assert body["request_id"] in logged[0].getMessage()
     assert logged[0].exc_info
     assert str(logged[0].exc_info[1]) == "a secret of the server"

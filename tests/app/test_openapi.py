@@ -13,6 +13,7 @@ from schemathesis.engine import events, from_schema
 
 from app.errors import TABLE, HeadersTooLargeError, MalformedRequestError, RequestTimeoutError
 from app.main import create_app
+from app.protocol_paths import is_protocol_path
 from app.settings import Settings
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.registry import Registry
@@ -54,6 +55,14 @@ def test_every_call_of_the_contract_is_documented_under_its_operation_id(documen
         "GET /ping": "ping",
         "GET /version": "get_release",
         "GET /problems": "list_problems",
+        "GET /v2": "v2_server",
+        "GET /v2/health/live": "v2_live",
+        "GET /v2/health/ready": "v2_ready",
+        "GET /v2/models": "v2_models",
+        "GET /v2/models/{model}": "v2_model",
+        "GET /v2/models/{model}/ready": "v2_model_ready",
+        "GET /v2/models/{model}/versions/{version}": "v2_model_version",
+        "GET /v2/models/{model}/versions/{version}/ready": "v2_model_ready_version",
     }
 
 
@@ -157,6 +166,10 @@ def test_every_error_is_documented_with_an_example_of_its_shape(document: dict[s
     for name, operation in operations(document):
         for status, response in operation["responses"].items():
             if int(status) < 400:
+                continue
+            if is_protocol_path(name.split()[1]):
+                assert response["content"].keys() == {"application/json"}, (name, status)
+                assert response["content"]["application/json"]["schema"]["$ref"].endswith("/ProtocolError")
                 continue
             assert response["content"].keys() == {PROBLEM}, (name, status)
             content = response["content"][PROBLEM]

@@ -1,0 +1,156 @@
+"""JSON bodies with tensors: parsed as a whole if small, else around their large array of numbers, which stays bytes.
+
+A parser makes an object of each list and number, which would take many times the memory of a large body, and holds up
+the event loop meanwhile. So the array is parsed apart, in pieces (`app.bodies.json_array`).
+"""
+
+import json
+import re
+import secrets
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from app.bodies import byte_pieces
+from app.bodies.json_array import MAX_AXES, check_text, leaf_types, parsed_pieces, regular_shape
+from app.errors import BodyError
+from app.protocols.pixels import to_levels
+from inkling.errors import ImageError
+
+SMALL_BYTES = 64 << 10
+"""A body up to this size is parsed as a whole, in the event loop; a larger one should be parsed in a thread."""
+MAX_ITEMS = 400_000
+"""Lists, objects and values of a body beside its one large array: 500 images as lists in objects, 25 MB."""
+
+_PLACE = f"array-{secrets.token_hex(8)}"
+"""Stands in the document for the array; nobody can send it."""
+_TEXT_ENDS = (b'"', b"}")
+"""What comes first after an array of numbers that is a value in an object."""
+_BOM = b"\xef\xbb\xbf"
+
+
+class _ArrayText(NamedTuple):
+    text: bytes
+    shape: tuple[int, ...]
+
+
+class JsonBody:
+    """A document, in which one array may be kept as bytes.
+
+    Args:
+        body: the bytes.
+        key: the name whose value is a large array of numbers in an ordinary large body.
+
+    Raises:
+        BodyError: it is not JSON in UTF-8, is nested too deeply, or too large to be parsed and not such a body.
+    """
+
+    def __init__(self, body: bytes, key: str) -> None:
+        self._array: _ArrayText | None = None
+        if len(body) > SMALL_BYTES:
+            body = self._without_array(body, key)
+        self.document = parse(body)
+
+    def levels(self, value: Any, *, is_unit: bool | None) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
+        """Return the gray levels (n,) of nested lists of numbers in the document, and their shape.
+
+        Args:
+            value: the lists, as the document has them.
+            is_unit: whether their scale is 0 to 1, and not 0 to 255; None: it is if one of them is a float.
+
+        Raises:
+            ImageError: they are ragged, hold others than numbers, or numbers beyond their scale.
+        """
+        if self._array is not None and value == _PLACE:
+            return self._array_levels(self._array, is_unit=is_unit), self._array.shape
+        numbers = _leaves(value)
+        try:
+            shape = np.shape(value)
+        except ValueError as error:
+            raise ImageError("`images` is ragged: its rows differ in length") from error
+        return to_levels(numbers, is_unit=numbers.dtype.kind == "f" if is_unit is None else is_unit), shape
+
+    def flat_levels(self, value: Any, *, is_unit: bool) -> NDArray[np.uint8]:
+        """Return the gray levels (n,) of lists nested in any way; see `levels`."""
+        if self._array is not None and value == _PLACE:
+            return self._array_levels(self._array, is_unit=is_unit)
+        return to_levels(_leaves(value), is_unit=is_unit)
+
+    def _array_levels(self, array: _ArrayText, *, is_unit: bool | None) -> NDArray[np.uint8]:
+        if is_unit is None:
+            is_unit = byte_pieces.contains(array.text, b".", b"e", b"E")
+        try:
+            pieces = [to_levels(numbers, is_unit=is_unit) for numbers in parsed_pieces(array.text)]
+        except ValueError as error:
+            raise BodyError(f"the body is not JSON: {error}") from error
+        return np.concatenate(pieces)
+
+    def _without_array(self, body: bytes, key: str) -> bytes:
+        """Return the body with the regular array that `key` names replaced by _PLACE, if there is one."""
+        opening = re.compile(rb'(?<!\\)"%b"[ \t\r\n]*:[ \t\r\n]*(?=\[)' % key.encode()).search(body)
+        if opening is None:
+            return body
+        start = opening.end()
+        ends = [end for mark in _TEXT_ENDS if (end := byte_pieces.find(body, mark, start)) >= 0]
+        text = body[start : min(ends, default=len(body))].rstrip(b" \t\r\n").removesuffix(b",")
+        shape = regular_shape(text)
+        if shape is None:
+            return body
+        self._array = _ArrayText(text, shape)
+        return b"".join((body[:start], b'"', _PLACE.encode(), b'"', body[start + len(text) :]))
+
+
+def parse(body: bytes) -> Any:
+    """Return a JSON document, NaN and infinities included, which tritonclient writes.
+
+    Raises:
+        BodyError: it is not JSON in UTF-8, nested too deeply, or too large.
+    """
+    if len(body) > SMALL_BYTES:
+        items = sum([byte_pieces.count(body, mark) for mark in (b"[", b"{", b",")])
+        if items > MAX_ITEMS:
+            raise BodyError(
+                f"the body holds {items} lists and values beside a regular array of numbers, the limit is {MAX_ITEMS}; "
+                "send the images as one array, or fewer per request"
+            )
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if not (b"NaN" in body or b"Infinity" in body or body.startswith(_BOM)):
+            check_text(body)
+            raise BodyError(f"the body is not JSON: {error}") from error
+    try:
+        return json.loads(body.decode("utf-8-sig"))  # never of bytes: it would take UTF-16, too
+    except RecursionError as error:
+        raise BodyError("the body is not JSON of a call: it is nested too deeply") from error
+    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, or a number of more than 4,300 digits
+        raise BodyError(f"the body is not JSON: {error}") from error
+
+
+def _leaves(value: Any) -> NDArray[Any]:
+    """Return the numbers in nested lists (n,).
+
+    Raises:
+        ImageError: they are others than numbers, or no lists.
+    """
+    if not isinstance(value, list):
+        raise ImageError(f"`images` is {_kind(value)}, expected nested lists of numbers")
+    types = leaf_types(value)
+    if not types <= {int, float}:  # NumPy takes "0" and true for numbers
+        others = sorted(_KINDS.get(kind, kind.__name__) for kind in types - {int, float})
+        raise ImageError(f"`images` holds {', '.join(others)}, expected numbers and nothing else")
+    for _ in range(MAX_AXES):
+        if list not in set(map(type, value)):
+            return np.array(value) if value else np.zeros(0, np.uint8)
+        value = list(chain.from_iterable(item if type(item) is list else (item,) for item in value))
+    raise ImageError(f"`images` is nested in more than {MAX_AXES} lists, expected at most 4")
+
+
+_KINDS = {str: "text", bool: "true or false", type(None): "null", dict: "objects"}
+
+
+def _kind(value: Any) -> str:
+    return {str: "text", bool: "true or false", type(None): "missing", dict: "an object"}.get(type(value), "a number")
