@@ -11,7 +11,7 @@ COPY app app
 COPY training training
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
-# What its lock names beside the dependencies: PostgreSQL's driver, and the decoder of HEIC.
+# What its lock names beside the dependencies: PostgreSQL's driver, the decoder of HEIC, and the writer of ONNX.
 FROM python:3.12-slim AS server-packages
 COPY requirements-server.lock .
 RUN python -m venv --without-pip /venv && \

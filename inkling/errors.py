@@ -10,6 +10,7 @@ InklingError
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
 ├── CheckpointError            the file is not a checkpoint of this network
 ├── DatasetError               the data are missing or invalid
+├── ExportError                the version cannot be written in this form
 ├── MissingPackageError        an optional package is not installed
 └── RegistryError
     ├── UnknownRunError        there is no such run
@@ -60,6 +61,10 @@ class TooLargeError(InputError):
 
 class CheckpointError(InklingError):
     """The file is not a checkpoint of this network; the message says what was expected and what was found."""
+
+
+class ExportError(InklingError):
+    """The version cannot be exported in this way; the message says why, and which way works."""
 
 
 class DatasetError(InklingError):

@@ -3,9 +3,11 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 import safetensors.numpy
@@ -101,12 +103,19 @@ def save(parameters: dict[str, NDArray[np.float32]], card: Card) -> Checkpoint:
     Raises:
         CheckpointError: the parameters have wrong names, shapes or dtypes, or are not finite.
     """
+    return load(serialize(parameters, card))
+
+
+def serialize(
+    tensors: Mapping[str, NDArray[Any]], card: Card, metadata: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
+    """Return a safetensors file with a card, further metadata, and the digest of itself. Nothing is verified."""
     content = safetensors.numpy.save(
-        {name: np.ascontiguousarray(array) for name, array in parameters.items()},
+        {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
         metadata={"inkling": card.model_dump_json()},
     )
-    content = _with_room_for_digest(content)
-    return load(_with_digest(content, _digest_without_itself(content).encode()))
+    content = _with_metadata(content, {"sha256": NO_DIGEST.decode(), **metadata})
+    return _with_digest(content, _digest_without_itself(content).encode())
 
 
 def load(content: bytes) -> Checkpoint:
@@ -174,11 +183,11 @@ def _with_digest(content: bytes, digest: bytes) -> bytes:
     return content if found is None else content[: found.start(1)] + digest + content[found.end(1) :]
 
 
-def _with_room_for_digest(content: bytes) -> bytes:
-    """Return the file with a metadata `sha256` of zeros, first: safetensors writes several metadata in random order."""
+def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
+    """Return the file with metadata before its own: safetensors writes several in random order."""
     length = int.from_bytes(content[:8], "little")
     header = content[8 : 8 + length].rstrip()
-    header = header.replace(METADATA, METADATA + b'"sha256":"' + NO_DIGEST + b'",', 1)
+    header = header.replace(METADATA, METADATA + json.dumps(metadata, separators=(",", ":"))[1:-1].encode() + b",", 1)
     header += b" " * (-len(header) % 8)  # the tensors stay aligned
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
 

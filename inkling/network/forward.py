@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.digit import SIDE
+from inkling.digit import NUM_PIXELS, SIDE
 from inkling.network.views import SHIFTS, Views, shifted
 
 F = TypeVar("F", np.float32, np.float64)
@@ -27,7 +27,7 @@ def forward(
     if views:
         is_unsure = probabilities.max(axis=1) < views.below
         images = x[is_unsure].reshape(-1, SIDE, SIDE)
-        each = [logits(shifted(images, *shift).reshape(len(images), -1), p) for shift in SHIFTS]
+        each = [logits(shifted(images, *shift).reshape(-1, NUM_PIXELS), p) for shift in SHIFTS]
         probabilities[is_unsure] = softmax(np.mean(each, axis=0) / views.temperature)
     return probabilities
 

@@ -1,0 +1,1 @@
+"""Exports: a version of the network as files that run without Inkling."""

@@ -1,0 +1,60 @@
+"""The network that is taken away: a version's parameters, as an export stores them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.errors import ExportError
+from inkling.network.checkpoint import SHAPES, Card, Checkpoint
+
+Weights = Literal["f32", "f16"]
+"""The floats that store the weights. The biases, 394 numbers, and all arithmetic are float32."""
+
+LARGEST_F16 = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class PortableNetwork:
+    """A version's network, without the digit probe."""
+
+    checkpoint: Checkpoint
+    version: int
+    weights: Weights
+
+    @property
+    def card(self) -> Card:
+        return self.checkpoint.card
+
+    @cached_property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The parameters by their names in the checkpoint, in the order of SHAPES: a loaded file has any order.
+
+        Raises:
+            ExportError: a weight is too large for float16.
+        """
+        return {name: self._stored(name) for name in SHAPES}
+
+    @cached_property
+    def temperatures(self) -> tuple[float, float]:
+        """What divides the logits of one view, and the mean logits of all; float32 values."""
+        views = self.card.views
+        return float(np.float32(self.card.temperature)), float(np.float32(views.temperature if views else 1.0))
+
+    @property
+    def views_below(self) -> float:
+        """The confidence below which an image is read in all views; 0, so never, if the version has none."""
+        return float(np.float32(self.card.views.below)) if self.card.views else 0.0
+
+    def _stored(self, name: str) -> NDArray[Any]:
+        array = np.ascontiguousarray(self.checkpoint.parameters[name])
+        if self.weights == "f32" or not name.startswith("weights/"):
+            return array
+        largest = float(np.abs(array).max())
+        if largest > LARGEST_F16:
+            raise ExportError(
+                f"{name} holds {largest:g}, and float16 ends at {LARGEST_F16:g}; export it with f32 weights"
+            )
+        return array.astype(np.float16)
