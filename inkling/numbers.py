@@ -17,6 +17,11 @@ ORDINARY_WIDTH, WIDE_COST = 0.75, 12.0
 """Width of a digit, of the height of the line's digits; and nats per square of what is wider."""
 ORDINARY_HEIGHT, LOW_COST = 0.6, 6.0
 """Height of a digit, of the height of the line's digits; and nats per what is missing to it."""
+EVIDENCE = 0.3
+"""Nats: a digit read with a likelihood of 0.74 or more speaks for its page, any other against it."""
+FIRST = 1.0
+"""Nats by which the network must be surer of an alternative than of the first page."""
+MIN_LIKELIHOOD = 1e-6
 SURE = 0.9
 """A wide digit that is read with less confidence may be several that touch."""
 WIDE = 0.9
@@ -83,19 +88,40 @@ class Numbers:
 
 
 def read_page(read: Callable[[Images], Outputs], page: Page) -> Numbers:
-    """Read the digits of a page.
+    """Read the digits of a page, or of the alternative that the network is surest of.
 
     Args:
         read: classifies images (n, 28, 28).
         page: with the image of every piece that may be a digit.
     """
-    outputs = read(page.images)
+    pages = (page, *page.alternatives)
+    outputs = read(np.concatenate([page.images for page in pages]))
+    readings, start = [], 0
+    for reading in pages:
+        rows = range(start, start + len(reading.images))
+        readings.append(_read_lines(reading, outputs.take(rows)))
+        start = rows.stop
+    evidence = [_evidence(reading) for reading in readings]
+    evidence[0] += FIRST
+    return readings[int(np.argmax(evidence))]
+
+
+def _read_lines(page: Page, outputs: Outputs) -> Numbers:
     lines, start = [], 0
     for line in page.lines:
         end = start + sum(len(group.pieces) for group in line.groups)
         lines.append(_read_line(line, page.images[start:end], outputs.take(range(start, end))))
         start = end
     return Numbers(tuple(lines), page.warnings)
+
+
+def _evidence(numbers: Numbers) -> float:
+    """Return how sure the network is of the digits of a page, in nats: each adds to it, or takes from it."""
+    digits = [digit for line in numbers.lines for digit in line.digits]
+    likelihoods = [
+        float(digit.probabilities.max()) * (1.0 if digit.digit_score is None else digit.digit_score) for digit in digits
+    ]
+    return float(np.log(np.maximum(likelihoods, MIN_LIKELIHOOD)).sum()) + EVIDENCE * len(digits)
 
 
 def _read_line(line: Line, images: Images, outputs: Outputs) -> NumberLine:
@@ -146,7 +172,12 @@ def _score(piece: Piece, likelihood: float, height: float, group: Group) -> floa
     low = max(0.0, ORDINARY_HEIGHT - (bottom - top) / height)
     gaps = sum(atom not in group.cuts for atom in range(piece.first + 1, piece.end))
     shape = WIDE_COST * wide**2 + LOW_COST * low
-    return float(np.log(max(likelihood, 1e-6))) - shape - CUT_COST * (piece.first in group.cuts) - JOIN_COST * gaps
+    return (
+        float(np.log(max(likelihood, MIN_LIKELIHOOD)))
+        - shape
+        - CUT_COST * (piece.first in group.cuts)
+        - JOIN_COST * gaps
+    )
 
 
 def _warnings(piece: Piece, confidence: float, height: float, group: Group) -> tuple[str, ...]:

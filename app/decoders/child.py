@@ -57,8 +57,8 @@ def main(memory_bytes: int) -> None:
 def _run(task: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     """Return the answer to a task, or the class and message of an error.
 
-    An answer is images, and the reports on them: for each picture those of its readings, or its page of numbers; none
-    of strict images.
+    An answer is images, and the reports on them: for each picture those of its readings, or its pages of numbers;
+    none of strict images.
     """
     limits = PictureLimits(**task["limits"])
     images: list[bytes] = []
@@ -71,8 +71,9 @@ def _run(task: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], l
             picture = _picture(content, item, limits)
             if task["task"] == "numbers":
                 page = find_page(picture)
-                images.append(page.images.tobytes())
-                reports.append(page.to_fields())
+                pages = (page, *page.alternatives)
+                images += [page.images.tobytes() for page in pages]
+                reports.append([page.to_fields() for page in pages])
                 continue
             normalized = normalize(picture)
         except NoDigitError as error:

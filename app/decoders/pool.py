@@ -274,8 +274,8 @@ def _decoded(batch: Batch, images: Images, reports: list[list[dict[str, Any]]]) 
     return Decoded(images[:0], tuple(normalized))
 
 
-def _decoded_pages(batch: Batch, images: Images, reports: list[dict[str, Any]]) -> Decoded:
-    """Return a batch's result, given the images (m, 28, 28) of its pages, and the fields of each.
+def _decoded_pages(batch: Batch, images: Images, reports: list[list[dict[str, Any]]]) -> Decoded:
+    """Return a batch's result, given the images (m, 28, 28) of its pages, and the fields of all pages of each picture.
 
     Raises:
         ValueError: they are not as many as they must be, or contradict each other.
@@ -283,10 +283,14 @@ def _decoded_pages(batch: Batch, images: Images, reports: list[dict[str, Any]]) 
     if len(reports) != len(batch.pictures):
         raise ValueError(f"{len(reports)} pages of {len(batch.pictures)} pictures")
     pages, start = [], 0
-    for fields in reports:
-        end = start + int(fields["images"])
-        pages.append(Page.from_fields(fields, images[start:end]))
-        start = end
+    for alternatives in reports:
+        readings: list[Page] = []
+        for fields in alternatives:
+            end = start + int(fields["images"])
+            readings.append(Page.from_fields(fields, images[start:end]))
+            start = end
+        first, *others = readings
+        pages.append(replace(first, alternatives=tuple(others)))
     return Decoded(images[:0], (), tuple(pages))
 
 

@@ -1,6 +1,7 @@
 """Numbers as the network that ships reads them, from pictures to text."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -143,3 +144,16 @@ def test_more_digits_than_the_limit_are_refused() -> None:
 def test_one_digit_is_no_number(gap: int) -> None:
     with pytest.raises(SeveralDigitsError, match="at least 2 digits"):
         normalize(write("20", gap=gap))
+
+
+def test_frame_around_a_number_is_no_digit(read: Read) -> None:
+    number = 255 - np.pad(write("20263", height=48), 20)
+    number[8:12, 8:-8] = number[-12:-8, 8:-8] = 0
+    number[8:-8, 8:12] = number[8:-8, -12:-8] = 0
+    assert read(number).text == "20263"
+
+
+def test_alternative_answers_where_the_network_is_surer_of_it(classifier: Classifier) -> None:
+    right, wrong = find_page(write("2026")), find_page(write("4747")[::-1])
+    assert read_page(classifier.read, replace(wrong, alternatives=(right,))).text == "2026"
+    assert read_page(classifier.read, replace(right, alternatives=(wrong,))).text == "2026"

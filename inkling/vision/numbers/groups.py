@@ -11,6 +11,7 @@ from inkling.digit import Box, Gray, Mask
 from inkling.errors import NoDigitError
 from inkling.vision.numbers.cuts import cut_columns
 from inkling.vision.numbers.page import Group, Piece, union_of_boxes
+from inkling.vision.numbers.stroke_maps import StrokeMap
 from inkling.vision.numbers.strokes import Strokes
 from inkling.vision.placement import bounding_box, place_in_frame
 from inkling.vision.segmentation import component_boxes
@@ -28,17 +29,6 @@ FRINGE = 0.08
 
 
 @dataclass(frozen=True)
-class StrokeMap:
-    """Where the strokes of a page are, on one grid (h, w)."""
-
-    levels: Gray
-    labels: NDArray[np.int32]
-    """The components of the foreground."""
-    faint: Mask
-    """Faint foreground, which belongs to the strokes next to it, if to any."""
-
-
-@dataclass(frozen=True)
 class _Cluster:
     """Neighbors that may be one digit, or several."""
 
@@ -50,16 +40,18 @@ class _Cluster:
     """Of the parts: the index of the digit to which each belongs."""
 
 
-def divide_line(strokes: StrokeMap, digits: Strokes, parts: Strokes, height: float) -> list[tuple[Group, list[Gray]]]:
+def divide_line(
+    foreground: StrokeMap, digits: Strokes, parts: Strokes, height: float
+) -> list[tuple[Group, list[Gray]]]:
     """Return the groups of a line, from left to right, each with the images of its pieces.
 
     Args:
-        strokes: of the page.
+        foreground: of the page.
         digits: the line's components that are as high as digits, from left to right.
         parts: its other components that are no marks; those near a digit belong to it.
         height: of the line's digits, in pixels.
     """
-    return [_divide(strokes, cluster, height) for cluster in _clusters(digits, parts, height)]
+    return [_divide(foreground, cluster, height) for cluster in _clusters(digits, parts, height)]
 
 
 def _clusters(digits: Strokes, parts: Strokes, height: float) -> list[_Cluster]:
@@ -77,14 +69,14 @@ def _clusters(digits: Strokes, parts: Strokes, height: float) -> list[_Cluster]:
     return clusters
 
 
-def _divide(strokes: StrokeMap, cluster: _Cluster, height: float) -> tuple[Group, list[Gray]]:
+def _divide(foreground: StrokeMap, cluster: _Cluster, height: float) -> tuple[Group, list[Gray]]:
     fringe = max(1, round(FRINGE * height))
     boxes = np.concatenate([cluster.digits.boxes, cluster.parts.boxes])
     top, left = np.maximum(boxes[:, :2].min(axis=0) - fringe, 0)
     bottom, right = boxes[:, 2:].max(axis=0) + fringe
     window = np.s_[top:bottom, left:right]
-    atoms, cuts, owners = _atoms(strokes.labels[window], cluster, height)
-    owners = _with_fringe(owners, strokes.faint[window], fringe)
+    atoms, cuts, owners = _atoms(cluster.digits.labels[window], cluster, height)
+    owners = _with_fringe(owners, foreground.faint[window], fringe)
     atom_boxes = component_boxes(owners.astype(np.int32), atoms)
     pieces, images = [], []
     for first in range(atoms):
@@ -92,7 +84,7 @@ def _divide(strokes: StrokeMap, cluster: _Cluster, height: float) -> tuple[Group
             y0, x0, y1, x1 = _union(atom_boxes[first:end])
             if end > first + 1 and x1 - x0 > MAX_ASPECT_RATIO * height:
                 break
-            owned, levels = owners[y0:y1, x0:x1], strokes.levels[window][y0:y1, x0:x1]
+            owned, levels = owners[y0:y1, x0:x1], foreground.levels[window][y0:y1, x0:x1]
             pieces.append(Piece(first, end, (x0 + int(left), y0 + int(top), x1 + int(left), y1 + int(top))))
             images.append(place_in_frame(np.where((owned > first) & (owned <= end), levels, 0)))
     return Group(union_of_boxes([piece.box for piece in pieces]), "", atoms, cuts, tuple(pieces)), images

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from inkling.vision.numbers.strokes import Strokes
 
-NEAR = 0.8
+NEAR = 1.2
 """Of the digits' height: a mark is at most so far from the next digit."""
 FAINT = 0.6
 """Of the digits' level: fainter marks are dust."""
@@ -41,7 +41,7 @@ def _kind(box: NDArray[np.intp], area: float, digits: NDArray[np.intp], stroke: 
     if gaps.min() > NEAR * size or -gaps.min() > 0.4 * width:
         return ""
     place = ((top + bottom) / 2 - line_top) / size  # 0 at the top of the digits, 1 at their bottom
-    is_compact = max(width, height) <= MAX_POINT * size and max(width, height) <= 2.5 * min(width, height)
+    is_compact = max(width, height) <= MAX_POINT * size and max(width, height) <= 1.8 * min(width, height)
     if is_compact and min(width, height) >= MIN_POINT * stroke and area >= 0.4 * width * height and 0.7 < place < 1.25:
         return "."
     is_flat = width >= 1.6 * height and height <= 0.3 * size and height >= 0.4 * stroke

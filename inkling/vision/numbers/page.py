@@ -10,6 +10,8 @@ from inkling.digit import SIDE, Box, Images
 
 MAX_DIGITS = 256
 """Digits of a picture, at most."""
+MAX_ALTERNATIVES = 7
+"""Readings of a picture beside its first one."""
 MAX_PIECES = 4096
 """Images of a picture, at most: a group of strokes has one for each digit that it may hold."""
 
@@ -56,9 +58,14 @@ class Page:
     """From top to bottom."""
     warnings: tuple[str, ...]
     """One sentence each."""
+    alternatives: tuple["Page", ...] = ()
+    """What else the picture may hold, MAX_ALTERNATIVES at most, which have none themselves.
+
+    Here nothing chooses among them: the network does, in `inkling.numbers`.
+    """
 
     def to_fields(self) -> dict[str, Any]:
-        """Return all but the images, which are only counted, as JSON can express it."""
+        """Return all but alternatives and images, which are only counted, as JSON can express it."""
         return {"images": len(self.images), "lines": [asdict(line) for line in self.lines], "warnings": self.warnings}
 
     @classmethod

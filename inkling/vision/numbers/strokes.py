@@ -17,7 +17,13 @@ RULE = 5
 """A component this many times as long as thick, and as long as half of the picture, is a line of the paper."""
 
 
-BROKEN_HEIGHT, BROKEN_GAP = 0.5, 0.12
+FRAME_SIDES, FRAME_FILL = 0.8, 0.35
+"""Share of a printed frame's area that lies along the sides of its box; share of its box that its area fills."""
+FRAME_CONTENT = 0.15
+"""Height of what is inside of a frame, as a share of its own: in a 0 is dust."""
+LINE_HEIGHT, LINE_PEN = 1.4, 0.8
+"""Of the digits' height and of the pen's width: what is higher and thinner is a line of the paper."""
+BROKEN_HEIGHT, BROKEN_GAP = 0.75, 0.12
 """Of the digits' height: pieces of a broken digit are lower, and nearer to each other."""
 BROKEN_OVERLAP, BROKEN_SHARE = 0.25, 0.15
 """Share of the narrower piece's columns that both have; area of the smaller piece over that of the larger one."""
@@ -56,9 +62,16 @@ def find_strokes(mask: Mask, levels: Gray) -> Strokes:
     sums = np.bincount(labels.ravel(), weights=levels.ravel(), minlength=count + 1)[1:]
     strokes = Strokes(labels, np.arange(count), component_boxes(labels, count), areas, sums / np.maximum(areas, 1))
     strokes = strokes.select((areas >= MIN_AREA) & ~_is_rule(strokes, mask.shape))
+    strokes = strokes.select(~_is_frame(strokes))
     if len(strokes.numbers) > MAX_COMPONENTS:
         strokes = strokes.select(np.sort(np.argsort(strokes.areas)[-MAX_COMPONENTS:]))
     return strokes
+
+
+def without_lines(strokes: Strokes, height: float, pen: float) -> Strokes:
+    """Return the components without upright lines, given the height of the digits and the width of the pen."""
+    is_high = strokes.heights > np.maximum(LINE_HEIGHT * height, RULE * strokes.widths)
+    return strokes.select(~(is_high & (strokes.areas < LINE_PEN * pen * strokes.heights)))
 
 
 def merge_broken(strokes: Strokes, height: float) -> Strokes:
@@ -132,3 +145,20 @@ def _is_rule(strokes: Strokes, shape: tuple[int, ...]) -> Mask:
     is_upright = (strokes.heights > RULE * strokes.widths) & (strokes.heights >= height - 2)
     rule: Mask = is_flat | (is_upright & (height > width / 2))
     return rule
+
+
+def _is_frame(strokes: Strokes) -> Mask:
+    """Return which components are printed frames: thin, along the sides of their box, with strokes inside."""
+    boxes = strokes.boxes
+    frame = np.zeros(len(strokes.numbers), np.bool_)
+    is_thin = strokes.areas < FRAME_FILL * strokes.heights * strokes.widths
+    for i in np.flatnonzero(is_thin & (strokes.heights > 4 * MIN_AREA))[:MAX_BROKEN]:
+        top, left, bottom, right = boxes[i]
+        is_inside = (boxes[:, :2] >= boxes[i, :2]).all(axis=1) & (boxes[:, 2:] <= boxes[i, 2:]).all(axis=1)
+        heights = np.where(is_inside, strokes.heights, 0)
+        if (heights >= FRAME_CONTENT * (bottom - top)).sum() < 2:  # itself, and another
+            continue
+        mask = strokes.labels[top:bottom, left:right] == strokes.numbers[i] + 1
+        depth = max(1, round((bottom - top) / 10))
+        frame[i] = mask[depth:-depth, depth:-depth].sum() < (1 - FRAME_SIDES) * mask.sum()
+    return frame

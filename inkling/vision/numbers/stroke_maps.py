@@ -1,0 +1,47 @@
+"""The foreground of a page of numbers, in every plausible way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from inkling.digit import Floats, Gray, Mask
+from inkling.vision.foreground import Foreground, subtract_uniform_background
+from inkling.vision.paper import foregrounds_on_paper
+from inkling.vision.ruled_lines import remove_ruled_lines
+
+STRONG = 0.25
+"""Of the contrast: fainter foreground of a drawing does not connect strokes."""
+
+
+@dataclass(frozen=True)
+class StrokeMap:
+    """The foreground of a picture, on its grid (h, w)."""
+
+    levels: Gray
+    """0 background to 255 foreground, without grain."""
+    strong: Mask
+    """What strokes consist of."""
+    faint: Mask
+    """Fainter foreground, which belongs to the strokes next to it, if to any."""
+    removed: tuple[str, ...]
+    """What was removed: one sentence each."""
+
+
+def find_stroke_maps(gray: Gray | Floats) -> Iterator[StrokeMap]:
+    """Yield the foreground of a picture (h, w), 0 black to 255 white, in all plausible ways, the best one first."""
+    drawing = subtract_uniform_background(gray)
+    lines = None if drawing is None else remove_ruled_lines(drawing.levels.astype(np.float32))
+    if drawing is not None and (lines is None or not lines.is_sure):
+        strong = drawing.levels > STRONG * drawing.contrast
+        yield StrokeMap(drawing.levels, strong, drawing.mask & ~strong, ())
+    if drawing is None or lines is not None:
+        for paper in foregrounds_on_paper(gray.astype(np.float32)):
+            yield StrokeMap(_without_grain(paper), paper.mask, np.zeros_like(paper.mask), paper.removed)
+
+
+def _without_grain(foreground: Foreground) -> Gray:
+    """Return the levels without the background's grain and JPEG artifacts."""
+    floor = min(0.5, max(1.5 * foreground.noise / foreground.contrast, 0.1)) * 255
+    levels: Gray = np.clip((foreground.levels - floor) * (255 / (255 - floor)), foreground.mask, 255).astype(np.uint8)
+    return levels
