@@ -39,7 +39,9 @@ HEALTHCHECK --interval=30s --timeout=10s CMD ["inkling", "versions"]
 FROM base AS server
 COPY --from=server-packages /venv /venv
 ENV INKLING_HOST=0.0.0.0 INKLING_TRAINER=external
+# SageMaker runs the image with the argument `serve`; its model's Environment sets INKLING_PORT=8080.
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
 EXPOSE 8000
 CMD ["serve"]
 HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 \
-  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+  CMD ["python", "-c", "import os, urllib.request as r; ports = map(os.environ.get, ('INKLING_PORT', 'AIP_HTTP_PORT', 'SAGEMAKER_BIND_TO_PORT')); r.urlopen(f'http://127.0.0.1:{next(filter(None, ports), 8000)}/readyz', timeout=2)"]

@@ -4,9 +4,10 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.settings import StoreSettings
@@ -20,11 +21,28 @@ FORMER_VARIABLES = {
     "INKLING_YIELD_P99_MS": "INKLING_PAUSE_TRAINING_LAG_MS",
 }
 """Renamed variables: they are reported, not read."""
+PLATFORM_PORTS = ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT")
+"""Variables by which Vertex AI and SageMaker say where a container should listen."""
+
+
+class VertexAi(BaseSettings):
+    """The paths at which Vertex AI asks a container: it sets them as variables."""
+
+    model_config = SettingsConfigDict(env_prefix="AIP_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    predict_route: str | None = Field(None, pattern="^/[^{}]*$")
+    health_route: str | None = Field(None, pattern="^/[^{}]*$")
 
 
 class Settings(StoreSettings):
     host: str = Field("127.0.0.1", description="address to listen on; any address beyond loopback needs an API key")
-    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free port")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        description="port to listen on; 0: any free port; if it is not set, `AIP_HTTP_PORT` (Vertex AI) and "
+        "`SAGEMAKER_BIND_TO_PORT` count",
+    )
     api_key: SecretStr | None = Field(
         None,
         min_length=8,
@@ -123,6 +141,13 @@ class Settings(StoreSettings):
         description="pause training while the event loop's p99 lag exceeds this many milliseconds",
     )
     access_log: bool = Field(default=False, description="log one line per request")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listen_where_the_platform_asks(cls, values: Any) -> Any:
+        port = next((os.environ[name] for name in PLATFORM_PORTS if os.environ.get(name)), None)
+        is_set = port is None or not isinstance(values, dict) or "port" in values
+        return values if is_set else {**values, "port": port}
 
     @field_validator("api_key")
     @classmethod

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from app.cli.failures import UsageError, print_warning
-from app.settings import PREFIX, Settings, unknown_variables
+from app.settings import PLATFORM_PORTS, PREFIX, Settings, unknown_variables
 
 PANEL = "Settings (also as INKLING_* variables, and in .env)"
 
@@ -91,6 +91,8 @@ def _describe(item: ErrorDetails, given: Mapping[str, Any]) -> str:
     """Return which flag or variable is wrong, its value unless it is secret, and what is allowed."""
     name = str(item["loc"][0])
     variable = f"{PREFIX}{name}".upper()
+    if name == "port":
+        variable = next((other for other in (variable, *PLATFORM_PORTS) if os.environ.get(other)), variable)
     source = f"--{name.replace('_', '-')}" if name in given else variable
     is_secret = SecretStr in get_args(Settings.model_fields[name].annotation)
     value = "" if is_secret else f"={item['input']!r}"

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.settings import FORMER_VARIABLES, Settings, is_loopback, unknown_variables
+from app.settings import FORMER_VARIABLES, Settings, VertexAi, is_loopback, unknown_variables
 
 
 def test_defaults_listen_on_this_machine_alone() -> None:
@@ -127,3 +127,21 @@ def test_single_quotes_of_a_pair_are_not_removed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("INKLING_PORT", value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+@pytest.mark.parametrize("name", ["AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"])
+def test_port_of_a_platform_counts_where_no_other_is_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "8080")
+    assert Settings().port == 8080
+    assert Settings(port=1003).port == 1003
+    monkeypatch.setenv("INKLING_PORT", "1002")
+    assert Settings().port == 1002
+
+
+def test_paths_of_vertex_ai_are_read_and_must_be_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert VertexAi() == VertexAi(predict_route=None, health_route=None)
+    monkeypatch.setenv("AIP_PREDICT_ROUTE", "/v1/endpoints/7/deployedModels/8:predict")
+    assert VertexAi().predict_route == "/v1/endpoints/7/deployedModels/8:predict"
+    monkeypatch.setenv("AIP_HEALTH_ROUTE", "health")
+    with pytest.raises(ValidationError):
+        VertexAi()

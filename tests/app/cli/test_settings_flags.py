@@ -60,6 +60,10 @@ def test_bad_key_is_named_but_not_shown(inkling_here: InklingHere) -> None:
     assert "secret" not in result.stderr
 
 
+def test_wrong_port_of_a_platform_is_named() -> None:
+    check_error(inkling("serve", AIP_HTTP_PORT="http"), 2, "AIP_HTTP_PORT='http'", "a valid integer")
+
+
 def test_unknown_variable_is_a_warning_that_names_the_nearest(files: list[Path]) -> None:
     result = inkling("predict", files[0], INKLING_DATADIR="x", INKLING_PORT="8001")
     assert result.returncode == 0
