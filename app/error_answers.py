@@ -134,7 +134,7 @@ def _encode(request: Request, facts: ErrorFacts, errors: list[dict[str, Any]] | 
     if status != 500:  # that is logged with its traceback
         scope["problem"] = (title, detail)
     body: dict[str, Any]
-    if is_protocol_path(scope["path"]):
+    if "protocol" in scope or is_protocol_path(scope["path"]):
         # kserve compares the whole Content-Type; none of these protocols knows a 422
         status = 400 if status == 422 else status
         body, media_type = {"error": detail}, "application/json"

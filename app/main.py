@@ -14,7 +14,7 @@ from app.fast.predict_route import PredictRoute
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
 from app.protocols import hugging_face, one_route
-from app.protocols.table import protocol_routers
+from app.protocols.table import platform_routers, protocol_routers
 from app.routes import (
     docs,
     document,
@@ -30,7 +30,7 @@ from app.routes import (
     train,
     versions,
 )
-from app.settings import Settings
+from app.settings import Settings, VertexAi
 from inkling import __version__
 
 DESCRIPTION = """Inkling reads handwritten digits with the classic 784-128-256-10 perceptron: it trains the network,
@@ -43,8 +43,13 @@ Python's default is 5 ms, and a request of several steps may wait for each.
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the service. It opens its registry and loads the promoted version when its lifespan begins."""
+def create_app(settings: Settings, vertex_ai: VertexAi | None = None) -> FastAPI:
+    """Return the service. It opens its registry and loads the promoted version when its lifespan begins.
+
+    Args:
+        settings: of the service.
+        vertex_ai: the paths that Vertex AI names; they come before all others.
+    """
     collected = Metrics()
 
     @contextlib.asynccontextmanager
@@ -65,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    platforms = platform_routers(vertex_ai) if vertex_ai else ()
     protocols = protocol_routers()
     app.add_middleware(
         RequestMiddleware,
@@ -72,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         max_body_bytes=settings.max_body_bytes,
         access_log=settings.access_log,
         admission=Admission.from_settings(settings),
-        fast_routes=(PredictRoute(), *protocols),
+        fast_routes=(*platforms, PredictRoute(), *protocols),
     )
     error_answers.install(app)
     openapi_schema.install(app, protocols)
@@ -100,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def create_configured_app() -> FastAPI:
     """Return the service with the settings of the environment: for `inkling serve --workers`, and for uvicorn alone."""
-    app = create_app(Settings())
+    app = create_app(Settings(), VertexAi())
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()  # keeps the 90,000 objects of the imports out of full collections, each of which would take 30 ms
     return app

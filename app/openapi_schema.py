@@ -31,6 +31,11 @@ FRAME: dict[str, Any] = {
         {"name": "health", "description": "The probes of an orchestrator."},
         {"name": "problems", "description": "The kinds of errors."},
         {
+            "name": "tensorflow serving v1",
+            "description": "TensorFlow Serving's REST API, and KServe v1, for their clients and those of OpenVINO.",
+        },
+        {"name": "invocations", "description": "The one route of MLflow, SageMaker, Azure ML and Vertex AI."},
+        {
             "name": "open inference v2",
             "description": "The Open Inference Protocol, version 2: for the clients of Triton, KServe and MLServer.",
         },

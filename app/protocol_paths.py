@@ -3,7 +3,7 @@
 from typing import Final
 
 PREFIXES: Final = ("/v1/", "/v2/")
-PATHS: Final = frozenset(prefix.rstrip("/") for prefix in PREFIXES)
+PATHS: Final = frozenset((*(prefix.rstrip("/") for prefix in PREFIXES), "/invocations", "/score"))
 
 
 def is_protocol_path(path: str) -> bool:

@@ -60,6 +60,14 @@ def test_every_curl_line_works(server: Server, tmp_path: Path) -> None:
 
 
 @needs_curl
+def test_every_curl_line_of_the_protocols_works(server: Server, tmp_path: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/protocols.md").read_text(), re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", "").splitlines()
+    answers = [_run(line, server, tmp_path) for line in lines if line and not line.startswith("#")]
+    assert len(answers) > 8
+
+
+@needs_curl
 def test_first_example_reads_a_seven(server: Server, tmp_path: Path) -> None:
     (line,) = re.findall(r"^    (curl -F .*)$", README, re.MULTILINE)
     assert '"digit":7' in _run(line, server, tmp_path)

@@ -73,9 +73,13 @@ class Call:
 
     async def parsed(self, parse: Callable[..., T], body: bytes, *arguments: Any) -> T:
         """Return what `parse` makes of a body; of a large one in a thread."""
-        if len(body) <= SMALL_BYTES:
-            return parse(body, *arguments)
-        return await run_sync(parse, body, *arguments, limiter=self.state.inference.threads)
+        return await self.computed(len(body), parse, body, *arguments)
+
+    async def computed(self, body_bytes: int, function: Callable[..., T], *arguments: Any) -> T:
+        """Return what a function returns whose work grows with the body; for a large one it runs in a thread."""
+        if body_bytes <= SMALL_BYTES:
+            return function(*arguments)
+        return await run_sync(function, *arguments, limiter=self.state.inference.threads)
 
     def require_access(self) -> None:
         """Require what an unsafe call needs: the API key, or a page of this server.

@@ -42,17 +42,25 @@ class JsonBody:
 
     Args:
         body: the bytes.
-        key: the name whose value is a large array of numbers in an ordinary large body.
+        key: the name whose value is a large array of numbers in an ordinary large body; or a pattern of what is before
+            it.
+        ignores_rest: whether text may follow the document.
 
     Raises:
         BodyError: it is not JSON in UTF-8, is nested too deeply, or too large to be parsed and not such a body.
     """
 
-    def __init__(self, body: bytes, key: str) -> None:
+    def __init__(self, body: bytes, key: str | re.Pattern[bytes], *, ignores_rest: bool = False) -> None:
         self._array: _ArrayText | None = None
+        self.size = len(body)
+        """Of the body, in bytes."""
         if len(body) > SMALL_BYTES:
-            body = self._without_array(body, key)
-        self.document = parse(body)
+            body = self._without_array(body, _before(key) if isinstance(key, str) else key)
+        self.document = parse(body, ignores_rest=ignores_rest)
+
+    def keeps(self, value: Any) -> bool:
+        """Return whether a value of the document is the array that is kept as bytes."""
+        return self._array is not None and value == _PLACE
 
     def levels(self, value: Any, *, is_unit: bool | None) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
         """Return the gray levels (n,) of nested lists of numbers in the document, and their shape.
@@ -64,7 +72,7 @@ class JsonBody:
         Raises:
             ImageError: they are ragged, hold others than numbers, or numbers beyond their scale.
         """
-        if self._array is not None and value == _PLACE:
+        if self._array is not None and self.keeps(value):
             return self._array_levels(self._array, is_unit=is_unit), self._array.shape
         numbers = _leaves(value)
         try:
@@ -75,7 +83,7 @@ class JsonBody:
 
     def flat_levels(self, value: Any, *, is_unit: bool) -> NDArray[np.uint8]:
         """Return the gray levels (n,) of lists nested in any way; see `levels`."""
-        if self._array is not None and value == _PLACE:
+        if self._array is not None and self.keeps(value):
             return self._array_levels(self._array, is_unit=is_unit)
         return to_levels(_leaves(value), is_unit=is_unit)
 
@@ -88,9 +96,9 @@ class JsonBody:
             raise BodyError(f"the body is not JSON: {error}") from error
         return np.concatenate(pieces)
 
-    def _without_array(self, body: bytes, key: str) -> bytes:
-        """Return the body with the regular array that `key` names replaced by _PLACE, if there is one."""
-        opening = re.compile(rb'(?<!\\)"%b"[ \t\r\n]*:[ \t\r\n]*(?=\[)' % key.encode()).search(body)
+    def _without_array(self, body: bytes, before: re.Pattern[bytes]) -> bytes:
+        """Return the body with the regular array that follows `before` replaced by _PLACE, if there is one."""
+        opening = before.search(body)
         if opening is None:
             return body
         start = opening.end()
@@ -103,8 +111,16 @@ class JsonBody:
         return b"".join((body[:start], b'"', _PLACE.encode(), b'"', body[start + len(text) :]))
 
 
-def parse(body: bytes) -> Any:
+def _before(key: str) -> re.Pattern[bytes]:
+    return re.compile(rb'(?<!\\)"%b"[ \t\r\n]*:[ \t\r\n]*(?=\[)' % key.encode())
+
+
+def parse(body: bytes, *, ignores_rest: bool = False) -> Any:
     """Return a JSON document, NaN and infinities included, which tritonclient writes.
+
+    Args:
+        body: the bytes.
+        ignores_rest: whether text may follow the document.
 
     Raises:
         BodyError: it is not JSON in UTF-8, nested too deeply, or too large.
@@ -119,11 +135,12 @@ def parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        if not (b"NaN" in body or b"Infinity" in body or body.startswith(_BOM)):
-            check_text(body)
+        check_text(body)
+        if not (ignores_rest or b"NaN" in body or b"Infinity" in body or body.startswith(_BOM)):
             raise BodyError(f"the body is not JSON: {error}") from error
     try:
-        return json.loads(body.decode("utf-8-sig"))  # never of bytes: it would take UTF-16, too
+        text = body.decode("utf-8-sig")  # never of bytes: it would take UTF-16, too
+        return json.JSONDecoder().raw_decode(text.lstrip())[0] if ignores_rest else json.loads(text)
     except RecursionError as error:
         raise BodyError("the body is not JSON of a call: it is nested too deeply") from error
     except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, or a number of more than 4,300 digits

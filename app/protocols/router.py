@@ -75,6 +75,7 @@ class ProtocolRouter:
             ProtocolError: there is no such call.
             InklingError: as its handler.
         """
+        scope["protocol"] = self
         method, path = scope["method"], get_route_path(scope)
         matches = self._find(path)
         found = matches.get(method)
