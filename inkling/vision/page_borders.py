@@ -9,11 +9,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from inkling.digit import Box, Floats, Gray, Mask
 from inkling.vision.connected_components import label
+from inkling.vision.inner_sides import (
+    HALF_FILLED,
+    begins_clearly,
+    contact_with_border,
+    inside_corners,
+    inside_soft_edges,
+    is_rectangle,
+    least_corner,
+    straight_sides,
+)
 from inkling.vision.segmentation import component_boxes
 
 LABEL_SIDE = 128
@@ -22,28 +31,32 @@ MIN_TOLERANCE, MAX_TOLERANCE = 6.0, 40.0
 """Gray levels that a border may deviate from its own level: more with more noise."""
 RINGING = 0.06
 """Share of the contrast that a border deviates from its level where JPEG rings around what it surrounds."""
+WEAK_TOLERANCE = 2.5
+"""Gray levels that a border without noise may deviate where nothing rings: beside a picture of nearly its level."""
+WEAK_SHARE = 1 / 16
+"""Of the picture: so much must lie between the two tolerances for the lower one to be tried."""
+SAMPLE_STEP = 4
+"""Rows and columns: every fourth pixel is enough to see how much lies between the tolerances."""
 UNIFORM = 0.9
 """Share of an edge's pixels that must have the border's level."""
-FILLED = 0.8
-"""Share of the pixels along a side of the inner picture that must differ from the border."""
-HALF_FILLED = 0.5
-"""Share at which the inner picture may have begun: the next rows must be filled."""
-RING_DEPTHS = (0.1, 0.18, 0.25)
-"""Of the inner picture's sides: it is looked at that far behind its outline. No outline of a box or 0 is so thick."""
 MAX_CONTACT = 0.12
 """Share of a side's pixels that may have the border's level at all: with more, it is a side of a thick stroke."""
+CROSSING = 0.85
+"""The same, where a soft edge passes from a darker level to a lighter one through that of the border."""
 MOST = 0.7
 """Share of a connected component that the inner picture must be; the rest is text that touches it."""
-CORNER_FILLED = 0.6
-"""Share of a corner of the inner picture, an eighth of each side, that must differ from the border."""
 CONTACT = 0.02
 """Share of a side's pixels that may have the border's level if the border is surely no stroke."""
-MIN_SHARE = 1 / 8
-"""Of the picture's sides, for each side of the inner picture."""
-MIN_INNER_SIDE = 20
+MIN_SHARE = 1 / 14
+"""Of the picture's longer side, for each side of the inner picture."""
+MIN_INNER_SIDE = 16
 """Pixels."""
 MIN_CONTRAST = 8
 """Gray levels in the inner picture: with less it is blank, and may be the paper inside a digit of straight strokes."""
+CERTAIN_SHARE, CERTAIN_SIDE, CERTAIN_CONTRAST = 1 / 8, 20, 0.25
+"""A smaller picture than these of MIN_SHARE and MIN_INNER_SIDE has this share of the contrast: a stroke has not."""
+MIN_STEP = 0.6
+"""Of the tolerance: the step in level at the sides of the inner picture. Paper that darkens slowly has none."""
 MAX_INNER_ASPECT_RATIO = 4
 FRAME_SHARE = 0.06
 """Of the inner picture's side: a border on all four sides is a frame if no side of it is thicker."""
@@ -61,13 +74,24 @@ class InnerPicture:
 
 
 def find_inner_picture(gray: Gray | Floats) -> InnerPicture | None:
-    """Return the picture inside the outermost border of a picture (h, w), or None if it has no border."""
-    for level, tolerance in _border_levels(gray):
-        is_inner = _differs(gray, level, tolerance)
-        inner = _inner_picture(gray, is_inner, level)
-        if inner is not None:
-            return inner
-    return None
+    """Return the picture inside the outermost border of a picture (h, w), or None if it has no border.
+
+    Of several, as of the bars of a screenshot and the picture between them, it is the one with the longest short side.
+    """
+    found = [inner for level, tolerance in _border_levels(gray) if (inner := _inside_border(gray, level, tolerance))]
+    return max(found, key=lambda inner: min(inner.box[2] - inner.box[0], inner.box[3] - inner.box[1]), default=None)
+
+
+def _inside_border(gray: Gray | Floats, level: float, tolerance: float) -> InnerPicture | None:
+    """Return the picture that a border of a level surrounds, at a low tolerance, too, if much is close to the level."""
+    inner = _inner_picture(gray, _differs(gray, level, tolerance), level, tolerance)
+    if inner is not None or tolerance <= WEAK_TOLERANCE:
+        return inner
+    sample = gray[::SAMPLE_STEP, ::SAMPLE_STEP]
+    is_close = _differs(sample, level, WEAK_TOLERANCE) & ~_differs(sample, level, tolerance)
+    if is_close.mean() < WEAK_SHARE:
+        return None
+    return _inner_picture(gray, _differs(gray, level, WEAK_TOLERANCE), level, WEAK_TOLERANCE)
 
 
 def _border_levels(gray: Gray | Floats) -> Iterator[tuple[float, float]]:
@@ -75,10 +99,11 @@ def _border_levels(gray: Gray | Floats) -> Iterator[tuple[float, float]]:
     seen: list[float] = []
     low, high = float(gray.min()), float(gray.max())
     for edge in (gray[0], gray[-1], gray[:, 0], gray[:, -1]):
-        level = float(np.median(edge))
+        is_even = bool((edge == edge[0]).all())  # as of most drawings: then a median need not be found
+        level = float(edge[0] if is_even else np.median(edge))
         deviations = np.abs(edge - np.float32(level))
         ringing = RINGING * max(high - level, level - low)
-        tolerance = max(MIN_TOLERANCE, ringing, 6 * float(np.median(deviations)))
+        tolerance = max(MIN_TOLERANCE, ringing, 0.0 if is_even else 6 * float(np.median(deviations)))
         if tolerance > MAX_TOLERANCE or (deviations <= tolerance).mean() < UNIFORM:
             continue
         if all(abs(level - other) > MIN_TOLERANCE for other in seen):
@@ -95,31 +120,52 @@ def _differs(gray: Gray | Floats, level: float, tolerance: float) -> Mask:
     return differs
 
 
-def _inner_picture(gray: Gray | Floats, is_inner: Mask, level: float) -> InnerPicture | None:
+def _inner_picture(gray: Gray | Floats, is_inner: Mask, level: float, tolerance: float) -> InnerPicture | None:
     height, width = gray.shape
     rough = _rough_box(is_inner)
-    if rough is None:
+    outer = None if rough is None else straight_sides(is_inner, rough, _label_step(gray.shape))
+    if outer is None or outer == (0, 0, width, height):
         return None
-    box = _straight_sides(is_inner, rough)
-    if box is None or box == (0, 0, width, height):
+    box = inside_soft_edges(gray, outer, level)
+    if not _is_large(gray, box):
         return None
-    contact = _contact(is_inner, box)
-    box = _inside_soft_edges(gray, box, level)
-    left, top, right, bottom = box
-    inner = gray[top:bottom, left:right]
-    short, long = min(inner.shape), max(inner.shape)
-    if short < max(MIN_INNER_SIDE, MIN_SHARE * max(height, width)) or long > MAX_INNER_ASPECT_RATIO * short:
-        return None
-    if not _is_rectangle(is_inner[top:bottom, left:right]) or float(inner.max()) - float(inner.min()) < MIN_CONTRAST:
-        return None
+    box = left, top, right, bottom = inside_corners(is_inner, box)
     widths = np.array([left, top, width - right, height - bottom])
-    if contact > MAX_CONTACT or (contact > CONTACT and (widths > 0).sum() == 1):
+    is_one_sided = (widths > 0).sum() == 1
+    most = 50 if is_one_sided else 25
+    if not begins_clearly(gray, outer, box, MIN_STEP * tolerance, most) or not is_rectangle(
+        is_inner[top:bottom, left:right]
+    ):
+        return None
+    if MAX_CONTACT < contact_with_border(is_inner, outer) < CROSSING and least_corner(is_inner, outer) < HALF_FILLED:
+        return None  # a small loop, whose round outline was taken for a soft edge
+    contact = contact_with_border(is_inner, box)
+    must_be_sure = is_one_sided or min(right - left, bottom - top) < CERTAIN_SIDE
+    if contact > (CONTACT if must_be_sure else MAX_CONTACT) or (is_one_sided and tolerance == WEAK_TOLERANCE):
         return None  # a stroke along an edge of a picture cropped to its digit, as the bar of a 7
     return InnerPicture(
         box,
-        is_frame=bool((widths > 0).all() and widths.max() <= FRAME_SHARE * long),
+        is_frame=bool((widths > 0).all() and widths.max() <= FRAME_SHARE * max(right - left, bottom - top)),
         is_sure=contact <= CONTACT,
     )
+
+
+def _is_large(gray: Gray | Floats, box: Box) -> bool:
+    """Return whether the part of a picture is large and varied enough for a picture of a digit."""
+    left, top, right, bottom = box
+    inner = gray[top:bottom, left:right]
+    short, long = min(inner.shape), max(inner.shape)
+    longest = max(gray.shape)
+    if short < max(MIN_INNER_SIDE, MIN_SHARE * longest) or long > MAX_INNER_ASPECT_RATIO * short:
+        return False
+    contrast = float(inner.max()) - float(inner.min())
+    if short >= max(CERTAIN_SIDE, CERTAIN_SHARE * longest):
+        return contrast >= MIN_CONTRAST
+    return contrast >= CERTAIN_CONTRAST * (float(gray.max()) - float(gray.min()))
+
+
+def _label_step(shape: tuple[int, ...]) -> int:
+    return -(-max(shape) // LABEL_SIDE)
 
 
 def _rough_box(is_inner: Mask) -> Box | None:
@@ -128,7 +174,7 @@ def _rough_box(is_inner: Mask) -> Box | None:
     It is the connected component with the largest box, without text and buttons that touch it: rows and columns that
     are filled for less than half are left out.
     """
-    step = -(-max(is_inner.shape) // LABEL_SIDE)
+    step = _label_step(is_inner.shape)
     shares = np.asarray(Image.fromarray(is_inner.view(np.uint8) * np.uint8(255)).reduce(step))
     labels, count = label(shares > 0)
     if not count:
@@ -151,89 +197,3 @@ def _rough_box(is_inner: Mask) -> Box | None:
     height, width = is_inner.shape
     left, top, right, bottom = (side * step for side in (left, top, right, bottom))
     return max(0, left - step), max(0, top - step), min(width, right + step), min(height, bottom + step)
-
-
-def _straight_sides(is_inner: Mask, rough: Box) -> Box | None:
-    """Return the box whose outermost rows and columns differ from the border almost everywhere; None if one does not.
-
-    Args:
-        is_inner: where the picture differs from its border (h, w).
-        rough: about this box.
-    """
-    left, top, right, bottom = rough
-    step = -(-max(is_inner.shape) // LABEL_SIDE)
-    depth_y, depth_x = (2 * step + 2 + side // 50 for side in (bottom - top, right - left))
-    inner = is_inner[top:bottom, left:right]
-    # In rows and columns that surely are inside, so that the rough box's own margin does not count.
-    rows, columns = inner[depth_y:-depth_y], inner[:, depth_x:-depth_x]
-    if not rows.size or not columns.size:
-        return None
-    ends = [columns[:depth_y].mean(axis=1), columns[::-1][:depth_y].mean(axis=1)]
-    ends += [rows[:, :depth_x].mean(axis=0), rows[:, ::-1][:, :depth_x].mean(axis=0)]
-    starts = [_start(end) for end in ends]
-    if None in starts:
-        return None
-    above, below, before, behind = (start or 0 for start in starts)
-    return left + before, top + above, right - behind, bottom - below
-
-
-def _start(shares: NDArray[np.float64]) -> int | None:
-    """Return the first row of the inner picture, given the share (n,) of each row that differs from the border.
-
-    None if it does not begin at once: the strokes of a digit fill more of each row, little by little.
-    """
-    is_filled = shares >= FILLED
-    if not is_filled.any():
-        return None
-    start = int(is_filled.argmax())
-    return start if start - int((shares >= HALF_FILLED).argmax()) <= 2 + len(shares) // 16 else None
-
-
-def _contact(is_inner: Mask, box: Box) -> float:
-    """Return the largest share of border's level along a side of the inner picture: strokes that touch the border."""
-    height, width = is_inner.shape
-    left, top, right, bottom = box
-    inner = is_inner[top:bottom, left:right]
-    sides = ((inner[1], top > 0), (inner[-2], bottom < height), (inner[:, 1], left > 0), (inner[:, -2], right < width))
-    return max(1 - float(side[1:-1].mean()) for side, is_cut in sides if is_cut)
-
-
-def _inside_soft_edges(gray: Gray | Floats, box: Box, level: float) -> Box:
-    """Return the box without the rows and columns in which a blurred edge or a drop shadow passes to the border."""
-    left, top, right, bottom = box
-    inner = gray[top:bottom, left:right]
-    height, width = gray.shape
-    before, behind = (_soft_width(side, level) for side in (inner.T, inner.T[::-1]))
-    above, below = (_soft_width(side, level) for side in (inner, inner[::-1]))
-    return (
-        left + (before if left else 0),
-        top + (above if top else 0),
-        right - (behind if right < width else 0),
-        bottom - (below if bottom < height else 0),
-    )
-
-
-def _soft_width(inner: Gray | Floats, level: float) -> int:
-    """Return how many of the first rows (h, w) have another level than those a little further inside."""
-    depth = max(2, min(12, len(inner) // 40))
-    levels = np.median(inner[: depth + 1], axis=1)
-    inside = levels[-1]
-    return int((np.abs(levels - inside) <= max(2.0, 0.05 * abs(inside - level))).argmax())
-
-
-def _is_rectangle(inner: Mask) -> bool:
-    """Return whether the inner picture differs from the border in its corners, and behind its outline, too.
-
-    The loop of a digit does not fill its corners; a printed box is filled by its outline only.
-    """
-    height, width = inner.shape
-    y, x = max(2, height // 8), max(2, width // 8)
-    corners = (inner[:y, :x], inner[:y, -x:], inner[-y:, :x], inner[-y:, -x:])
-    return all(corner.mean() >= CORNER_FILLED for corner in corners) and all(
-        _ring(inner, round(depth * height), round(depth * width)).mean() >= HALF_FILLED for depth in RING_DEPTHS
-    )
-
-
-def _ring(inner: Mask, y: int, x: int) -> Mask:
-    """Return the pixels (n,) of a rectangle that lies `y` rows and `x` columns behind the sides."""
-    return np.concatenate([inner[y, x:-x], inner[-1 - y, x:-x], inner[y:-y, x], inner[y:-y, -1 - x]])

@@ -65,6 +65,46 @@ def test_soft_edge_and_shadow_belong_to_the_border() -> None:
     np.testing.assert_array_equal(inside.pixels, normalize(drawing(3)).pixels)
 
 
+def test_digit_of_the_border_s_level_that_fills_its_picture_is_read() -> None:
+    for digit in (2, 5, 8, 9):
+        strokes = draw_strokes(digit, 112, 16.0)
+        tight = to_gray_levels(240 - 240 * put(strokes, (118, 96), (3, 3)))
+        inside = normalize(bordered(tight, (0, 0, 50, 60), 0))
+        assert inside.report.warnings == (BORDER,)
+        assert inside.report.box is not None
+        assert inside.report.box[1::2] == (3, 115)
+
+
+def test_picture_of_nearly_the_border_s_level_is_found() -> None:
+    plain = normalize(drawing(7, paper=246))
+    inside = normalize(bordered(drawing(7, paper=246), (70, 60, 0, 0), 251))
+    np.testing.assert_array_equal(inside.pixels, plain.pixels)
+    assert inside.report.warnings == (BORDER,)
+
+
+def test_picture_with_rounded_corners_leaves_nothing_of_the_page() -> None:
+    picture = drawing(6, height=200)
+    y, x = (np.minimum(np.arange(side), np.arange(side)[::-1]) for side in picture.shape)
+    y = y[:, np.newaxis]
+    is_outside = (y < 16) & (x < 16) & (np.hypot(16 - y, 16 - x) > 16)
+    picture[is_outside] = 90
+    inside = normalize(bordered(picture, (80, 60, 70, 90), 90))
+    np.testing.assert_array_equal(inside.pixels, normalize(drawing(6, height=200)).pixels)
+
+
+def test_bar_of_the_picture_s_level_does_not_hide_it() -> None:
+    picture = bordered(drawing(3, paper=226), (90, 110, 0, 0), 250)
+    picture[:20] = 226  # a title bar
+    inside = normalize(picture)
+    np.testing.assert_array_equal(inside.pixels, normalize(drawing(3, paper=226)).pixels)
+
+
+def test_paper_that_darkens_toward_an_edge_is_no_border() -> None:
+    canvas = put(draw_strokes(1, 112, 12.0), (160, 130), (24, 20))
+    light = 240 - 0.004 * np.arange(130.0) ** 2  # darker to the right, ever faster
+    assert find_inner_picture(to_gray_levels(light * (1 - 0.7 * canvas))) is None
+
+
 def test_screenshot_loses_its_bars_and_text() -> None:
     picture = bordered(drawing(4), (120, 180, 20, 30), 24)
     picture[:14] = 70  # a title bar
