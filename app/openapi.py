@@ -22,7 +22,7 @@ from inkling.errors import ImageError, NoDigitError, TooLargeError
 PROBLEM = "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}
 
-_VERTICAL_STROKE = [[0] * 28] * 4 + [[0] * 13 + [255] * 3 + [0] * 12] * 20 + [[0] * 28] * 4
+VERTICAL_STROKE = [[0] * 28] * 4 + [[0] * 13 + [255] * 3 + [0] * 12] * 20 + [[0] * 28] * 4
 VERTICAL_STROKE_PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAAG0lEQVR4nGNgoD9gROH9RxVgwqdzVHJUcuAAAOxDASipOH8uAAAAAElFTkSuQmCC"
 )
@@ -50,7 +50,7 @@ IMAGE_BODIES: dict[str, dict[str, Any]] = {
             },
         },
         "examples": {
-            "one image of a 1": {"value": {"images": [_VERTICAL_STROKE]}},
+            "one image of a 1": {"value": {"images": [VERTICAL_STROKE]}},
             "the same as a file": {"value": {"images": [f"data:image/png;base64,{VERTICAL_STROKE_PNG}"]}},
         },
     },

@@ -24,17 +24,19 @@ EXAMPLES = {
 """The text of an error, by its status."""
 
 
+_NO_EXAMPLE = object()
+
+
 def operation(
     operation_id: str,
     tag: str,
     summary: str,
     *,
-    example: Any,
+    example: Any = _NO_EXAMPLE,
     description: str | None = None,
     statuses: Sequence[int] = (),
     parameters: Sequence[dict[str, Any]] = (),
     bodies: dict[str, Any] | None = None,
-    schema: dict[str, Any] | None = None,
     needs_key: bool = False,
 ) -> dict[str, Any]:
     """Return an OpenAPI operation whose answers are JSON and whose errors are `{"error": text}`.
@@ -43,17 +45,14 @@ def operation(
         operation_id: the name of the call in generated clients.
         tag: of its protocol.
         summary: what it does, in one line.
-        example: of its answer.
+        example: of its answer; None: the answer is empty; none given: the call is always refused.
         description: more about it.
         statuses: of its errors beside ANY_CALL.
         parameters: of its path and headers.
-        bodies: examples of its JSON body by their titles; each works if it is sent.
-        schema: of its answer.
+        bodies: examples of its JSON body, an object, by their titles; each works if it is sent.
         needs_key: whether it is an unsafe call.
     """
-    answer = {"schema": schema or {"type": "array" if isinstance(example, list) else "object"}, "example": example}
-    if answer["schema"] == {"type": "array"}:
-        answer["schema"] = {"type": "array", "items": {}}
+    errors = {*statuses, *ANY_CALL, *((401,) if needs_key else ()), *((415,) if bodies is not None else ())}
     documented: dict[str, Any] = {
         "operationId": operation_id,
         "tags": [tag],
@@ -61,20 +60,23 @@ def operation(
         "description": description or f"{summary}.",
         "security": [{"HTTPBearer": []}] if needs_key else [],
         "parameters": list(parameters),
-        "responses": {
-            "200": {
-                "description": HTTPStatus.OK.phrase,
-                "content": {"application/json": answer},
-                "headers": headers(REQUEST_ID),
-            },
-            **_errors([*statuses, *ANY_CALL, *((401,) if needs_key else ()), *((415,) if bodies is not None else ())]),
-        },
+        "responses": {**_success(example), **_errors(errors)},
     }
     if bodies is not None:
         examples = {title: {"value": body} for title, body in bodies.items()}
         content = {"application/json": {"schema": {"type": "object"}, "examples": examples}}
         documented["requestBody"] = {"required": True, "content": content}
     return documented
+
+
+def _success(example: Any) -> dict[str, Any]:
+    if example is _NO_EXAMPLE:
+        return {}
+    answer: dict[str, Any] = {"description": HTTPStatus.OK.phrase, "headers": headers(REQUEST_ID)}
+    if example is not None:
+        schema = {"type": "array", "items": {}} if isinstance(example, list) else {"type": "object"}
+        answer["content"] = {"application/json": {"schema": schema, "example": example}}
+    return {"200": answer}
 
 
 def with_binary(documented: dict[str, Any], request: str, answer: str | None = None) -> dict[str, Any]:
@@ -122,5 +124,5 @@ def _errors(statuses: Iterable[int]) -> dict[str, Any]:
             },
             "headers": headers(REQUEST_ID, *HEADERS_OF_STATUS.get(status, ())),
         }
-        for status in sorted(set(statuses))
+        for status in sorted(statuses)
     }

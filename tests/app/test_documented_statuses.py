@@ -38,8 +38,9 @@ async def ask(client: httpx.AsyncClient, name: str, **request: Any) -> httpx.Res
     response = await client.request(method, re.sub(r"{\w+}", "7", path), **request)
     documented = OPERATIONS[name]["responses"]
     assert str(response.status_code) in documented, (name, response.text)
-    content_type = response.headers["Content-Type"].partition(";")[0]
-    assert content_type in documented[str(response.status_code)]["content"], (name, content_type)
+    content_type = response.headers.get("Content-Type", "").partition(";")[0]
+    content = documented[str(response.status_code)].get("content", {"": "an empty answer"})
+    assert content_type in content, (name, content_type)
     return response
 
 

@@ -75,6 +75,11 @@ async def test_examples_of_json_bodies_work_when_sent(client: httpx.AsyncClient,
         examples += schema.get("examples", [])
         examples += [content["example"]] if "example" in content else []
         method, path = name.split()
+        if not any(status.startswith("2") for status in operation["responses"]):  # always refused
+            continue
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "path":
+                path = path.replace(f"{{{parameter['name']}}}", str(parameter["schema"]["examples"][0]))
         for example in examples:
             response = await client.request(method, path, json=example)
             assert response.is_success, (name, response.text)
