@@ -11,6 +11,8 @@ from inkling.digit import DIGIT_SIDE, SIDE, Floats, Gray, Mask
 
 FULL_PERCENTILE = 70
 """Percentile of the foreground's levels that becomes 255: a pen is almost as dark at a stroke's edge as inside it."""
+MIN_NOISY_SIDE = 2 * SIDE + 1
+"""Pixels; in a smaller picture, a quarter of a side is too short to know noise from strokes."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ def subtract_uniform_background(gray: Gray | Floats) -> Foreground | None:
     is_cropped = max((border == low).mean(), (border == high).mean()) < 0.5
     if is_cropped and max(gray.shape) > DIGIT_SIDE:
         return None
+    if min(gray.shape) >= MIN_NOISY_SIDE and _is_overexposed(gray):
+        return None
     is_darker = _is_dark_on_uniform_background(gray, border, is_cropped=is_cropped)
     if is_cropped:
         low, high = gray.dtype.type(0), gray.dtype.type(255)
@@ -61,6 +65,17 @@ def subtract_uniform_background(gray: Gray | Floats) -> Foreground | None:
         noise=0.0,
         contrast=contrast,
     )
+
+
+def _is_overexposed(gray: Gray | Floats) -> bool:
+    """Return whether noise on a white or black background was cut off there, so that most of it seems uniform.
+
+    Then neighbors differ in each corner of the picture. Strokes that touch its sides leave most corners free, and ruled
+    lines two of its sides.
+    """
+    sides = (gray[0], gray[-1], gray[:, 0], gray[:, -1])
+    corners = [part for side in sides for part in (side[: len(side) // 4], side[-(len(side) // 4) :])]
+    return all((part[1:] != part[:-1]).mean() > 0.05 for part in corners)
 
 
 class Strokes(NamedTuple):

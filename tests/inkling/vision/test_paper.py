@@ -37,6 +37,14 @@ def test_digits_under_shadows_are_read(classifier: Classifier, name: str) -> Non
         assert all(SHADOW in reading.report.warnings for reading in chosen.readings)
 
 
+@pytest.mark.parametrize("white", [255, 270])
+def test_overexposed_paper_is_read(classifier: Classifier, white: int) -> None:
+    strokes = put(draw_strokes(7, 600, 55.0), (1200, 1000), (300, 250))
+    noise = np.random.default_rng(white).normal(0, 10, strokes.shape)
+    overexposed = normalize(to_gray_levels(white - 180 * strokes + noise))  # cut off at 255
+    assert read_each(classifier.read, [overexposed]).outputs.probabilities.argmax() == 7
+
+
 def test_light_strokes_under_a_shadow_are_read(classifier: Classifier) -> None:
     strokes = put(draw_strokes(7, 120, 11.0), (240, 200), (60, 50))
     board = to_gray_levels((140 * strokes + 40) + 60 * (LIGHTS["hard"] == 1))
