@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -9,10 +10,14 @@ from inkling.digit import Box, Floats, Gray, Images
 from inkling.network.classifier import Outputs
 from inkling.vision.numbers.page import Group, Line, Page, Piece
 
-CUT_COST = 3.0
-"""Nats: two digits made by a cut through foreground must be likelier than one digit by this."""
-JOIN_COST = 4.0
-"""Nats: one digit made of two strokes as high as digits, with a gap between them, must be likelier than two by this."""
+CUT_COST, DEPTH_COST = 1.5, 5.0
+"""Nats: two digits made by a cut must be likelier than one by this, and by this per depth of the cut."""
+JOIN_COST, GAP_COST = 1.5, 25.0
+"""Nats: one digit made of two strokes as high as digits must be likelier than two by this, and by this per gap."""
+NARROW, NARROW_GAIN = 0.5, 3.0
+"""A gap narrower than this share of the line's usual one is likelier to be inside of a digit, by so many nats."""
+MIN_GAPS = 2
+"""Of a line whose usual gap is known."""
 ORDINARY_WIDTH, WIDE_COST = 0.75, 12.0
 """Width of a digit, of the height of the line's digits; and nats per square of what is wider."""
 ORDINARY_HEIGHT, LOW_COST = 0.6, 6.0
@@ -126,6 +131,7 @@ def _evidence(numbers: Numbers) -> float:
 
 def _read_line(line: Line, images: Images, outputs: Outputs) -> NumberLine:
     height = float(np.median([group.box[3] - group.box[1] for group in line.groups if not group.mark]))
+    space = _space(line, height)
     text, start = "", 0
     digits: list[Digit] = []
     marks: list[Mark] = []
@@ -136,17 +142,24 @@ def _read_line(line: Line, images: Images, outputs: Outputs) -> NumberLine:
             marks.append(Mark(group.mark, group.box))
             continue
         end = start + len(group.pieces)
-        read = list(_read_group(group, images[start:end], outputs.take(range(start, end)), height))
+        read = list(_read_group(group, images[start:end], outputs.take(range(start, end)), height, space))
         text += "".join(str(digit.digit) for digit in read)
         digits += read
         start = end
     return NumberLine(text, line.box, tuple(digits), tuple(marks))
 
 
-def _read_group(group: Group, images: Images, outputs: Outputs, height: float) -> Iterator[Digit]:
+def _space(line: Line, height: float) -> float:
+    """Return the median gap between the digits of a line, as a share of their height; 0 if there are too few."""
+    boxes = [group.box for group in line.groups if not group.mark]
+    gaps = [max(0, right[0] - left[2]) for left, right in pairwise(boxes)]
+    return float(np.median(gaps)) / height if len(gaps) >= MIN_GAPS else 0.0
+
+
+def _read_group(group: Group, images: Images, outputs: Outputs, height: float, space: float) -> Iterator[Digit]:
     confidences = outputs.probabilities.max(axis=1)
     likelihoods = confidences if outputs.digit_scores is None else confidences * outputs.digit_scores
-    scores = [_score(piece, float(p), height, group) for piece, p in zip(group.pieces, likelihoods, strict=True)]
+    scores = [_score(piece, float(p), height, group, space) for piece, p in zip(group.pieces, likelihoods, strict=True)]
     for i in best_division(group, scores):
         piece, row = group.pieces[i], outputs.probabilities[i]
         digit_score = None if outputs.digit_scores is None else float(outputs.digit_scores[i])
@@ -165,24 +178,28 @@ def best_division(group: Group, scores: list[float]) -> list[int]:
     return best[-1][1]
 
 
-def _score(piece: Piece, likelihood: float, height: float, group: Group) -> float:
+def _score(piece: Piece, likelihood: float, height: float, group: Group, space: float) -> float:
     """Return the log-likelihood that a piece is a digit, up to a constant: from the network, and from its shape."""
     left, top, right, bottom = piece.box
     wide = max(0.0, (right - left) / height - ORDINARY_WIDTH)
     low = max(0.0, ORDINARY_HEIGHT - (bottom - top) / height)
-    gaps = sum(atom not in group.cuts for atom in range(piece.first + 1, piece.end))
     shape = WIDE_COST * wide**2 + LOW_COST * low
-    return (
-        float(np.log(max(likelihood, MIN_LIKELIHOOD)))
-        - shape
-        - CUT_COST * (piece.first in group.cuts)
-        - JOIN_COST * gaps
-    )
+    return float(np.log(max(likelihood, MIN_LIKELIHOOD))) - shape - _joint_costs(piece, group.joints, space)
+
+
+def _joint_costs(piece: Piece, joints: tuple[float, ...], space: float) -> float:
+    """Return the cost of the cut at the left side of a piece, if there is one, and of the gaps inside."""
+    before = joints[piece.first - 1] if piece.first else 0.0
+    cut = CUT_COST + DEPTH_COST * before if before > 0 else 0.0
+    gaps = [-joint for joint in joints[piece.first : piece.end - 1] if joint <= 0]
+    narrow = sum(max(0.0, 1 - gap / (NARROW * space)) for gap in gaps) if space else 0.0
+    return cut + JOIN_COST * len(gaps) + GAP_COST * sum(gaps) - NARROW_GAIN * narrow
 
 
 def _warnings(piece: Piece, confidence: float, height: float, group: Group) -> tuple[str, ...]:
     left, _, right, _ = piece.box
-    if piece.first in group.cuts or piece.end in group.cuts:
+    sides = [*group.joints[max(0, piece.first - 1) : piece.first], *group.joints[piece.end - 1 : piece.end]]
+    if any(joint > 0 for joint in sides):
         return ("it touches another digit and was divided from it",)
     if confidence < SURE and right - left > WIDE * height:
         return (f"it may be several digits that touch: it is {(right - left) / height:.1f} times as wide as high",)

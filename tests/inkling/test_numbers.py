@@ -157,3 +157,27 @@ def test_alternative_answers_where_the_network_is_surer_of_it(classifier: Classi
     right, wrong = find_page(write("2026")), find_page(write("4747")[::-1])
     assert read_page(classifier.read, replace(wrong, alternatives=(right,))).text == "2026"
     assert read_page(classifier.read, replace(right, alternatives=(wrong,))).text == "2026"
+
+
+@pytest.mark.parametrize("digit", "0479")
+def test_digit_in_two_parts_is_joined(read: Read, digit: str) -> None:
+    broken = write(digit, height=60)
+    columns = np.flatnonzero(broken.any(axis=0))
+    middle = (columns[0] + columns[-1]) // 2
+    broken[:, middle - 1 : middle + 1] = 0
+    assert read(np.hstack([write("26", height=60, gap=20)[:, :-40], broken])).text == "26" + digit
+
+
+def test_ones_close_to_a_digit_are_not_joined(read: Read) -> None:
+    assert read(write("4111", height=60, gap=5)).text == "4111"
+
+
+def test_slanted_digits_that_touch_are_divided_along_a_seam(read: Read) -> None:
+    pair = write("47", height=60, gap=-3)
+    rows = len(pair)
+    slanted = np.stack([np.roll(row, (rows - y) // 3) for y, row in enumerate(np.pad(pair, ((0, 0), (0, rows))))])
+    assert read(slanted).text == "47"
+
+
+def test_uneven_baselines_stay_in_the_line(read: Read) -> None:
+    assert read(write("2026", height=40, baselines=(0, 18, -6, 12))).text == "2026"

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from inkling.digit import Box, Gray, Mask
 from inkling.errors import NoDigitError
-from inkling.vision.numbers.cuts import cut_columns
+from inkling.vision.numbers.cuts import find_seams
 from inkling.vision.numbers.page import Group, Piece, union_of_boxes
 from inkling.vision.numbers.stroke_maps import StrokeMap
 from inkling.vision.numbers.strokes import Strokes
@@ -18,12 +18,14 @@ from inkling.vision.segmentation import component_boxes
 
 NEAR = 0.12
 """Of the digits' height: strokes closer than this may belong to one digit."""
-MAX_SPAN = 8
+MAX_SPAN = 12
 """Atoms of a digit, at most."""
 MAX_ATOMS = 255
 """Atoms of a group, at most."""
 MAX_ASPECT_RATIO = 1.4
 """Width of a digit of several atoms over the height of the line's digits, at most."""
+MIN_DEPTH = 1e-3
+"""Of a cut, as a share of the digits' height: it crosses at least a corner."""
 FRINGE = 0.08
 """Of the digits' height: how far faint foreground around a stroke belongs to it."""
 
@@ -75,7 +77,8 @@ def _divide(foreground: StrokeMap, cluster: _Cluster, height: float) -> tuple[Gr
     top, left = np.maximum(boxes[:, :2].min(axis=0) - fringe, 0)
     bottom, right = boxes[:, 2:].max(axis=0) + fringe
     window = np.s_[top:bottom, left:right]
-    atoms, cuts, owners = _atoms(cluster.digits.labels[window], cluster, height)
+    joints, owners = _atoms(cluster.digits.labels[window], foreground.levels[window], cluster, height)
+    atoms = len(joints) + 1
     owners = _with_fringe(owners, foreground.faint[window], fringe)
     atom_boxes = component_boxes(owners.astype(np.int32), atoms)
     pieces, images = [], []
@@ -87,31 +90,47 @@ def _divide(foreground: StrokeMap, cluster: _Cluster, height: float) -> tuple[Gr
             owned, levels = owners[y0:y1, x0:x1], foreground.levels[window][y0:y1, x0:x1]
             pieces.append(Piece(first, end, (x0 + int(left), y0 + int(top), x1 + int(left), y1 + int(top))))
             images.append(place_in_frame(np.where((owned > first) & (owned <= end), levels, 0)))
-    return Group(union_of_boxes([piece.box for piece in pieces]), "", atoms, cuts, tuple(pieces)), images
+    return Group(union_of_boxes([piece.box for piece in pieces]), "", tuple(joints), tuple(pieces)), images
 
 
-def _atoms(labels: NDArray[np.int32], cluster: _Cluster, height: float) -> tuple[int, tuple[int, ...], Gray]:
-    """Return the number of atoms, those before which a stroke is cut, and each pixel's atom plus 1, or 0."""
+def _atoms(labels: NDArray[np.int32], levels: Gray, cluster: _Cluster, height: float) -> tuple[list[float], Gray]:
+    """Return the joints between the atoms of a cluster, as `Group` has them, and each pixel's atom plus 1, or 0."""
     owners = np.zeros(labels.shape, np.uint8)
     columns = np.arange(labels.shape[1])
-    atoms, cut_atoms = 0, list[int]()
     digit_of = np.full(int(labels.max()) + 1, -1)
     digit_of[cluster.digits.numbers + 1] = np.arange(len(cluster.digits.numbers))
     digit_of[cluster.parts.numbers + 1] = cluster.owners
     members = digit_of[labels]  # (h, w)
+    joints: list[float] = []
+    before: Mask | None = None
     for i, number in enumerate(cluster.digits.numbers):
         mask = labels == number + 1
+        if before is not None:
+            joints.append(-_gap(before, mask, max(1, round(NEAR * height))) / height)
+        before = mask if before is None else before | mask
         left, top, right, bottom = _box(mask)
-        cuts = left + cut_columns(mask[top:bottom, left:right], height)
-        owned = np.searchsorted(cuts, columns, side="right") + atoms + 1
-        if owned[-1] > MAX_ATOMS:
+        seams = find_seams(np.where(mask, levels, 0)[top:bottom, left:right], height)
+        # A part above or below the component is divided by straight lines.
+        paths = np.pad(left + seams.columns, ((0, 0), (top, len(labels) - bottom)), mode="edge")  # (n, h)
+        owned = np.full(labels.shape, len(joints) + 1)
+        for path in paths:
+            owned += path[:, np.newaxis] <= columns
+        joints += np.maximum(seams.depths, MIN_DEPTH).tolist()
+        if len(joints) >= MAX_ATOMS:
             raise NoDigitError(
                 f"the picture shows strokes that touch, or nearly touch, in more than {MAX_ATOMS} places"
             )
         owners = np.where(members == i, owned.astype(np.uint8), owners)
-        cut_atoms += range(atoms + 1, atoms + len(cuts) + 1)
-        atoms += len(cuts) + 1
-    return atoms, tuple(cut_atoms), owners
+    return joints, owners
+
+
+def _gap(before: Mask, behind: Mask, reach: int) -> float:
+    """Return the pixels between two strokes in the row where they are nearest, or at most `reach` rows away."""
+    ends = np.where(before.any(axis=1), before.shape[1] - before[:, ::-1].argmax(axis=1), -np.inf)
+    starts = np.where(behind.any(axis=1), behind.argmax(axis=1), np.inf)  # (h,)
+    padded = np.pad(ends, reach, constant_values=-np.inf)
+    nearest = (starts - np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(axis=1)).min()
+    return float(np.clip(nearest, 0, before.shape[1]))
 
 
 def _with_fringe(owners: Gray, faint: Mask, fringe: int) -> Gray:

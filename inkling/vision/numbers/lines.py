@@ -3,12 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from inkling.vision.numbers.marks import MIN_FILL
 from inkling.vision.numbers.strokes import Strokes
 
 MIN_OVERLAP = 0.4
 """Of the lower of two digits: the share of its height by which they overlap if they are beside each other."""
 DIGIT_HEIGHT = 0.5
 """Of the typical height: lower components are marks, dust, or parts of a digit."""
+LOW_DIGIT = 0.3
+"""Of the typical height: a wide 5 or 2 may be so low."""
+SAME_LINE = 0.75
+"""Of the digits' height: how far apart the centers of neighbors in one line are, on average, at most."""
 WIDE_GAP, UNUSUAL_GAP = 1.5, 3.0
 """A gap between numbers is as wide as this many digits are high, and this many times the line's median gap."""
 
@@ -26,13 +31,32 @@ def group_into_lines(boxes: NDArray[np.intp]) -> list[NDArray[np.intp]]:
             lines[best].append(int(i))
         else:
             lines.append([int(i)])
-    arrays = [np.array(line) for line in lines]
+    arrays = _merge_lines([np.array(line) for line in lines], boxes)
     return sorted(arrays, key=lambda line: float((boxes[line, 0] + boxes[line, 2]).mean()))
 
 
+def _merge_lines(lines: list[NDArray[np.intp]], boxes: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Return the lines with those merged whose digits are hardly above each other: their baseline is uneven."""
+    centers, middles = boxes[:, [0, 2]].mean(axis=1), boxes[:, [1, 3]].mean(axis=1)
+    height = float(np.median(boxes[:, 2] - boxes[:, 0]))
+    merged: list[NDArray[np.intp]] = []
+    for line in lines:
+        for i, other in enumerate(merged):
+            nearest = other[np.abs(middles[line, np.newaxis] - middles[other]).argmin(axis=1)]
+            if np.abs(centers[line] - centers[nearest]).mean() < SAME_LINE * height:
+                both = np.concatenate([other, line])
+                merged[i] = both[np.argsort(boxes[both, 1], kind="stable")]
+                break
+        else:
+            merged.append(line)
+    return merged
+
+
 def digits_of(strokes: Strokes, height: float) -> NDArray[np.bool_]:
-    """Return which components are as high as a digit of this height."""
-    tall: NDArray[np.bool_] = strokes.heights >= DIGIT_HEIGHT * height
+    """Return which components are as high as a digit of this height, or are low, wide and no solid mark."""
+    is_low_digit = (strokes.heights >= LOW_DIGIT * height) & (strokes.widths >= DIGIT_HEIGHT * height)
+    is_low_digit &= strokes.areas < MIN_FILL * strokes.heights * strokes.widths
+    tall: NDArray[np.bool_] = (strokes.heights >= DIGIT_HEIGHT * height) | is_low_digit
     return tall
 
 

@@ -13,6 +13,8 @@ MAX_POINT = 0.32
 """Of the digits' height: width and height of a decimal point."""
 MIN_POINT = 0.5
 """Of the width of a stroke: a pen leaves no smaller point."""
+MIN_FILL = 0.5
+"""Share of its box that a minus sign fills; a low digit fills less."""
 MINUS_WIDTHS = (0.2, 1.1)
 """Of the digits' height."""
 
@@ -42,9 +44,10 @@ def _kind(box: NDArray[np.intp], area: float, digits: NDArray[np.intp], stroke: 
         return ""
     place = ((top + bottom) / 2 - line_top) / size  # 0 at the top of the digits, 1 at their bottom
     is_compact = max(width, height) <= MAX_POINT * size and max(width, height) <= 1.8 * min(width, height)
-    if is_compact and min(width, height) >= MIN_POINT * stroke and area >= 0.4 * width * height and 0.7 < place < 1.25:
+    if is_compact and min(width, height) >= MIN_POINT * stroke and area >= 0.4 * width * height and 0.78 < place < 1.25:
         return "."
-    is_flat = width >= 1.6 * height and height <= 0.3 * size and height >= 0.4 * stroke
+    is_filled = area >= MIN_FILL * width * height
+    is_flat = is_filled and width >= 1.6 * height and height <= 0.3 * size and height >= 0.4 * stroke
     if is_flat and MINUS_WIDTHS[0] * size <= width <= MINUS_WIDTHS[1] * size and 0.28 < place < 0.75:
         return "-"
     return ""

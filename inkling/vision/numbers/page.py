@@ -33,14 +33,20 @@ class Group:
     box: Box
     mark: str = ""
     """"." or "-"; empty for digits."""
-    atoms: int = 0
-    """Its smallest parts, from left to right, into which it may be divided; 0 for a mark."""
-    cuts: tuple[int, ...] = ()
-    """The atoms before which it would be cut through foreground; before the others there is a gap."""
+    joints: tuple[float, ...] = ()
+    """Between neighbors of its smallest parts, the atoms: what a cut crosses, or, negative or 0, the width of a gap.
+
+    As shares of the height of the line's digits.
+    """
     pieces: tuple[Piece, ...] = ()
     """Any digit that it may hold; each atom alone is one of them."""
     is_spaced: bool = False
     """Whether a gap as between two numbers is before it."""
+
+    @property
+    def atoms(self) -> int:
+        """How many parts it may be divided into; 0 for a mark."""
+        return 0 if self.mark else len(self.joints) + 1
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,7 @@ def _group(fields: Mapping[str, Any]) -> Group:
     group = Group(
         _box(fields["box"]),
         str(fields["mark"]),
-        int(fields["atoms"]),
-        tuple(map(int, fields["cuts"])),
+        tuple(map(float, fields["joints"])),
         pieces,
         bool(fields["is_spaced"]),
     )
