@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,8 @@ EVIDENCE = 0.3
 FIRST = 1.0
 """Nats by which the network must be surer of an alternative than of the first page."""
 MIN_LIKELIHOOD = 1e-6
+DOUBT = 1.0
+"""Nats: a digit is doubtful if the second best division of its strokes, without it, is worse by less than this."""
 SURE = 0.9
 """A wide digit that is read with less confidence may be several that touch."""
 WIDE = 0.9
@@ -90,6 +93,15 @@ class Numbers:
     def text(self) -> str:
         """The text of all lines."""
         return "\n".join(line.text for line in self.lines)
+
+
+class Division(NamedTuple):
+    """A way to divide a group into digits."""
+
+    score: float
+    """The sum of the pieces' scores, in nats."""
+    pieces: tuple[int, ...]
+    """Indices of the group's pieces, from left to right."""
 
 
 def read_page(read: Callable[[Images], Outputs], page: Page) -> Numbers:
@@ -160,22 +172,28 @@ def _read_group(group: Group, images: Images, outputs: Outputs, height: float, s
     confidences = outputs.probabilities.max(axis=1)
     likelihoods = confidences if outputs.digit_scores is None else confidences * outputs.digit_scores
     scores = [_score(piece, float(p), height, group, space) for piece, p in zip(group.pieces, likelihoods, strict=True)]
-    for i in best_division(group, scores):
+    first, *others = best_divisions(group, scores)
+    doubtful = {
+        i for other in others if first.score - other.score < DOUBT for i in first.pieces if i not in other.pieces
+    }
+    for i in first.pieces:
         piece, row = group.pieces[i], outputs.probabilities[i]
         digit_score = None if outputs.digit_scores is None else float(outputs.digit_scores[i])
-        warnings = _warnings(piece, float(confidences[i]), height, group)
+        warnings = _warnings(piece, float(confidences[i]), height, group, is_doubtful=i in doubtful)
         yield Digit(int(row.argmax()), row, piece.box, images[i], warnings, digit_score)
 
 
-def best_division(group: Group, scores: list[float]) -> list[int]:
-    """Return the pieces that together are the whole group, each atom once, whose scores have the highest sum."""
-    best: list[tuple[float, list[int]]] = [(0.0, []), *((-np.inf, list[int]()) for _ in range(group.atoms))]
+def best_divisions(group: Group, scores: list[float]) -> list[Division]:
+    """Return the best way to divide a group, and the second best, if there is one: whose scores have the highest sum.
+
+    The pieces of a division are together the whole group, and hold each atom once.
+    """
+    best: list[list[Division]] = [[Division(0.0, ())], *([] for _ in range(group.atoms))]
     for i in sorted(range(len(scores)), key=lambda i: group.pieces[i].end):
         piece = group.pieces[i]
-        total, pieces = best[piece.first]
-        if total + scores[i] > best[piece.end][0]:
-            best[piece.end] = (total + scores[i], [*pieces, i])
-    return best[-1][1]
+        longer = [Division(score + scores[i], (*pieces, i)) for score, pieces in best[piece.first]]
+        best[piece.end] = sorted([*best[piece.end], *longer], key=lambda division: -division.score)[:2]
+    return best[-1]
 
 
 def _score(piece: Piece, likelihood: float, height: float, group: Group, space: float) -> float:
@@ -196,11 +214,13 @@ def _joint_costs(piece: Piece, joints: tuple[float, ...], space: float) -> float
     return cut + JOIN_COST * len(gaps) + GAP_COST * sum(gaps) - NARROW_GAIN * narrow
 
 
-def _warnings(piece: Piece, confidence: float, height: float, group: Group) -> tuple[str, ...]:
+def _warnings(piece: Piece, confidence: float, height: float, group: Group, *, is_doubtful: bool) -> tuple[str, ...]:
     left, _, right, _ = piece.box
     sides = [*group.joints[max(0, piece.first - 1) : piece.first], *group.joints[piece.end - 1 : piece.end]]
     if any(joint > 0 for joint in sides):
         return ("it touches another digit and was divided from it",)
+    if is_doubtful:
+        return ("its strokes may also be divided into other digits",)
     if confidence < SURE and right - left > WIDE * height:
         return (f"it may be several digits that touch: it is {(right - left) / height:.1f} times as wide as high",)
     return ()

@@ -179,5 +179,11 @@ def test_slanted_digits_that_touch_are_divided_along_a_seam(read: Read) -> None:
     assert read(slanted).text == "47"
 
 
+def test_number_whose_digits_all_touch_is_no_line_of_the_paper(read: Read) -> None:
+    numbers = read(write("20263345", height=40, gap=-2))
+    assert len(numbers.text) == 8
+    assert all(digit.warnings for line in numbers.lines for digit in line.digits)
+
+
 def test_uneven_baselines_stay_in_the_line(read: Read) -> None:
     assert read(write("2026", height=40, baselines=(0, 18, -6, 12))).text == "2026"

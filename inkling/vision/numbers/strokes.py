@@ -17,6 +17,8 @@ RULE = 5
 """A component this many times as long as thick, and as long as half of the picture, is a line of the paper."""
 
 
+SOLID = 0.7
+"""Share of the rows from the top of a line to its bottom, column by column, that the line covers."""
 FRAME_SIDES, FRAME_FILL = 0.8, 0.35
 """Share of a printed frame's area that lies along the sides of its box; share of its box that its area fills."""
 FRAME_CONTENT = 0.15
@@ -144,6 +146,11 @@ def _is_rule(strokes: Strokes, shape: tuple[int, ...]) -> Mask:
     is_flat = (strokes.widths > RULE * strokes.heights) & (strokes.widths > width / 2)
     is_upright = (strokes.heights > RULE * strokes.widths) & (strokes.heights >= height - 2)
     rule: Mask = is_flat | (is_upright & (height > width / 2))
+    for i in np.flatnonzero(is_flat):
+        top, left, bottom, right = strokes.boxes[i]
+        mask = strokes.labels[top:bottom, left:right] == strokes.numbers[i] + 1
+        extents = len(mask) - mask.argmax(axis=0) - mask[::-1].argmax(axis=0)  # (w,)
+        rule[i] = mask.sum() >= SOLID * extents.sum()  # not so a number whose digits all touch
     return rule
 
 
