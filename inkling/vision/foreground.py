@@ -106,7 +106,7 @@ def subtract_surface(gray: Floats) -> Strokes:
 def threshold_foreground(foreground: Floats, noise: float, *, inverted: bool) -> Foreground:
     """Return the foreground of levels (h, w) whose background was subtracted, so that it is about 0."""
     smooth = _smooth_until_noise_is_low(foreground, noise)
-    contrast = _mean_of_largest(smooth)
+    contrast = mean_of_largest(smooth)
     mask = smooth > max(noise, 0.35 * contrast)
     full = float(np.percentile(foreground[mask], FULL_PERCENTILE)) if mask.any() else 255.0
     levels = np.clip(foreground * (255 / max(full, 1)), 0, 255)
@@ -147,7 +147,7 @@ def _is_dark_on_uniform_background(gray: Gray | Floats, border: Gray | Floats, *
 def _is_dark_on_varying_background(difference: Floats) -> bool:
     """Decide the polarity of a picture from its levels (h, w) minus its background: True if the strokes are darker."""
     smooth = _smooth(difference)
-    return _mean_of_largest(-smooth) > _mean_of_largest(smooth)
+    return mean_of_largest(-smooth) > mean_of_largest(smooth)
 
 
 def box_blur(gray: Floats, radius: int) -> Floats:
@@ -172,7 +172,7 @@ def _smooth_until_noise_is_low(foreground: Floats, noise: float) -> Floats:
     widest = max(1, round(max(foreground.shape) / 56))
     for radius in range(1, widest + 1):
         smooth = box_blur(foreground, radius)
-        if noise <= 0.1 * (2 * radius + 1) * _mean_of_largest(smooth):
+        if noise <= 0.1 * (2 * radius + 1) * mean_of_largest(smooth):
             break
     return smooth
 
@@ -232,7 +232,7 @@ def downscale(gray: Floats, side: int) -> Floats:
     return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BOX))
 
 
-def _mean_of_largest(gray: Floats) -> float:
+def mean_of_largest(gray: Floats) -> float:
     """Return the mean of the largest levels: 3 % of a small picture, less of a large one: its digit may be small."""
     count = max(1, round(min(gray.size * 0.03, max(24, gray.size * 0.005))))
     return float(np.partition(gray.ravel(), -count)[-count:].mean())

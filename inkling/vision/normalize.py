@@ -14,7 +14,7 @@ from PIL import Image
 
 from inkling.digit import SIDE, Floats, Gray
 from inkling.errors import NoDigitError
-from inkling.vision.crossing_strokes import is_crossed
+from inkling.vision.crossing_strokes import is_crossed, is_step_of_light
 from inkling.vision.drawing import find_lines, normalize_drawing
 from inkling.vision.foreground import subtract_uniform_background
 from inkling.vision.inner_picture import BOX_WARNING, Uncovered, uncover
@@ -31,6 +31,7 @@ from inkling.vision.normalization import (
 from inkling.vision.photo import normalize_photo
 from inkling.vision.placed_digit import box_or_raise, check_not_blank
 from inkling.vision.placement import bounding_box, looks_like_mnist
+from inkling.vision.plateaus import has_plateau
 from inkling.vision.segmentation import check_single, is_pair
 from inkling.vision.small_alternatives import FILLED, MAX_SOLID_OF_EDGES, filled
 from inkling.vision.small_picture import normalize_small
@@ -59,8 +60,11 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
         )
     check_not_blank(gray)
     uncovered = uncover(gray)
-    if uncovered is not None and BOX_WARNING not in uncovered.warnings and is_crossed(gray, uncovered.box):
-        uncovered = replace(uncovered, is_sure=False)
+    if uncovered is not None and BOX_WARNING not in uncovered.warnings:
+        if is_step_of_light(gray, uncovered.box):
+            uncovered = None
+        elif is_crossed(gray, uncovered.box):
+            uncovered = replace(uncovered, is_sure=False)
     return _normalize_whole(gray) if uncovered is None else _normalize_uncovered(gray, uncovered)
 
 
@@ -93,8 +97,21 @@ def _normalize_uncovered(gray: Gray | Floats, uncovered: Uncovered) -> Normalize
         whole = _normalize_whole(gray)
     except NoDigitError:
         return inside
+    if _is_cut(inside, uncovered, gray.shape):
+        return whole
     others = (inside, *whole.alternatives, *inside.alternatives)[:MAX_ALTERNATIVES]
     return replace(whole, alternatives=tuple(replace(other, alternatives=()) for other in others))
+
+
+def _is_cut(inside: Normalized, uncovered: Uncovered, shape: tuple[int, ...]) -> bool:
+    """Return whether the strokes found inside of doubtful borders go on at the other side of one."""
+    if inside.report.box is None:
+        return False
+    margin = 1 + max(uncovered.gray.shape) // 64
+    outer, inner = uncovered.box, inside.report.box
+    ends = (inner[0] - outer[0], inner[1] - outer[1], outer[2] - inner[2], outer[3] - inner[3])
+    is_open = (outer[0] > 0, outer[1] > 0, outer[2] < shape[1], outer[3] < shape[0])
+    return any(end <= margin and cut for end, cut in zip(ends, is_open, strict=True))
 
 
 def _normalize_inside(uncovered: Uncovered) -> Normalized:
@@ -114,7 +131,7 @@ def _normalize_whole(gray: Gray | Floats) -> Normalized:
     drawing = subtract_uniform_background(gray)
     if gray.shape == (SIDE, SIDE):
         return normalize_small(gray.astype(np.float32), drawing)
-    if drawing is not None:
+    if drawing is not None and not has_plateau(drawing.levels, drawing.contrast):
         lines = find_lines(drawing)
         if lines is not None and not lines.is_sure:
             return first_reading([lambda: normalize_drawing(drawing), lambda: normalize_photo(gray)])

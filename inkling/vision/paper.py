@@ -19,9 +19,11 @@ from inkling.vision.foreground import (
     downscale,
     estimate_noise,
     fit_surface,
+    mean_of_largest,
     subtract_surface,
     threshold_foreground,
 )
+from inkling.vision.plateaus import has_plateau
 from inkling.vision.pooling import close
 from inkling.vision.ruled_lines import remove_ruled_lines
 from inkling.vision.segmentation import DUST
@@ -32,24 +34,47 @@ NARROW_WINDOW = 0.18
 """Side of a second window, which follows the corners of a shadow better, but fills thin strokes only."""
 COARSE_SIDE = 96
 """Pixels of the longer side of the copy in which shadows are looked for."""
-UNEVEN = 0.06
-"""Paper is uneven if 10 % of it are that far from a smooth surface, as a share of its level."""
+UNEVEN = 0.05
+"""Paper is uneven if 1 % of it is that far from a smooth surface, as a share of its level."""
+NOISE_FACTOR = 4
+"""Of the noise, at most so far does a surface that follows its maxima depart from a smooth one."""
+VERY_UNEVEN = 0.06
+"""If 10 % of it are that far, the surface is no plausible paper any more."""
 DARKEST = 16.0
 """Gray levels: paper darker than this counts as this dark, so that noise in it is not divided by nearly nothing."""
 FAINT = 0.75
 """Share of the darkest component's mean level; what is left of a shadow is fainter than strokes."""
+FAINT_PIXEL = 0.4
+"""Share of the level of strokes: where the edge of a shadow or a crease touches a stroke, only its level differs."""
 SHADOW_REMOVED = "a shadow was removed"
 LINES_REMOVED = "ruled lines were removed"
 
 
 def foregrounds_on_paper(gray: Floats) -> list[Foreground]:
     """Return the foreground of a photo (h, w), 0 black to 255 white, in all plausible ways, the best one first."""
-    if not _is_uneven(gray):
-        return _remove_lines(subtract_surface(gray))
+    even = subtract_surface(gray)
+    tenth, hundredth, noise = _departures(gray)
+    smooth = box_blur(even.levels, 1)
+    is_shaded = has_plateau(smooth, mean_of_largest(smooth))
+    if hundredth <= max(UNEVEN, NOISE_FACTOR * noise) and not is_shaded:
+        return _remove_lines(even)
+    shaded = _remove_shadows(gray)
+    return shaded if is_shaded or tenth > VERY_UNEVEN else _remove_lines(even) + shaded
+
+
+def _remove_shadows(gray: Floats) -> list[Foreground]:
+    """Return the foreground of a picture (h, w) on paper with shadows in all plausible ways."""
     smooth = box_blur(gray, 1)
-    papers = (_find_paper(smooth, share) for share in (WINDOW, NARROW_WINDOW))
+    papers = (_find_paper(smooth, share) for share in (NARROW_WINDOW, WINDOW))
     pictures = [_subtract(gray, paper, is_darker=is_darker) for paper, is_darker in papers]
+    pictures = [*map(_keep_dark, pictures), *pictures]
     return [_drop_faint(found) for strokes in pictures for found in _remove_lines(strokes, SHADOW_REMOVED)]
+
+
+def _keep_dark(strokes: Strokes) -> Strokes:
+    """Return strokes without levels that are fainter than most of theirs."""
+    least = FAINT_PIXEL * mean_of_largest(box_blur(strokes.levels, 1))
+    return strokes._replace(levels=np.maximum(strokes.levels - least, 0) / np.float32(1 - FAINT_PIXEL))
 
 
 def _drop_faint(foreground: Foreground) -> Foreground:
@@ -75,12 +100,17 @@ def _remove_lines(strokes: Strokes, *removed: str) -> list[Foreground]:
     ]
 
 
-def _is_uneven(gray: Floats) -> bool:
-    """Return whether the paper's level departs from a smooth surface, so that only a closing follows it."""
-    paper, is_darker = _find_paper(box_blur(downscale(gray, COARSE_SIDE), 1), WINDOW)
+def _departures(gray: Floats) -> tuple[float, float, float]:
+    """Return how far a tenth, and a hundredth, of the paper departs from a smooth surface, and the noise.
+
+    All as shares of the paper's level.
+    """
+    coarse = box_blur(downscale(gray, COARSE_SIDE), 1)
+    paper, is_darker = _find_paper(coarse, WINDOW)
     small = downscale(paper, SIDE)
-    share = np.abs(small - fit_surface(small)) / (np.maximum(small, 2 * DARKEST) if is_darker else 255)
-    return bool(np.percentile(share, 90) > UNEVEN)
+    levels = np.maximum(small, 2 * DARKEST) if is_darker else np.full_like(small, 255)
+    tenth, hundredth = np.percentile(np.abs(small - fit_surface(small)) / levels, (90, 99)).tolist()
+    return tenth, hundredth, estimate_noise(coarse) / float(np.median(levels))
 
 
 def _find_paper(smooth: Floats, share: float) -> tuple[Floats, bool]:

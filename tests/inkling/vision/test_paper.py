@@ -5,8 +5,10 @@ from numpy.typing import NDArray
 from inkling.digit import Gray
 from inkling.network.classifier import Classifier
 from inkling.readings import read_each
+from inkling.vision.foreground import subtract_uniform_background
 from inkling.vision.normalize import normalize
 from inkling.vision.paper import foregrounds_on_paper
+from inkling.vision.plateaus import has_plateau
 from inkling.vision.pooling import close
 from tests.support.pictures import draw_strokes, put, to_gray_levels
 
@@ -77,3 +79,28 @@ def test_corners_of_a_shadow_are_no_strokes() -> None:
         assert SHADOW in found.removed
         assert found.mask[strokes == 0].mean() < 0.001
         assert found.mask[strokes == 1].mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        np.where((X > 0.75) & (Y > 0.8), 0.6, 1.0),
+        np.where(X + Y < 0.5, 0.5, 1.0),
+        np.where(np.abs(X - 0.5 * Y - 0.15) < 0.13, 0.6, 1.0),
+    ],
+    ids=["corner", "triangle", "strip"],
+)
+@pytest.mark.parametrize("noise", [0.0, 3.0])
+def test_small_shadows_are_no_strokes(classifier: Classifier, light: NDArray[np.float64], noise: float) -> None:
+    strokes = np.stack([put(draw_strokes(digit, 120, 9.0), (240, 200), (60, 50)) for digit in range(10)])
+    grain = np.random.default_rng(0).normal(0, noise, strokes.shape)
+    pictures = [normalize(to_gray_levels(levels)) for levels in 220 * light * (1 - 0.8 * strokes) + grain]
+    assert read_each(classifier.read, pictures).outputs.probabilities.argmax(axis=1).tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("scale", [5, 10])
+def test_enlarged_digits_have_no_plateaus(digits: Gray, scale: int) -> None:
+    for image in digits[:200]:
+        drawing = subtract_uniform_background(image.repeat(scale, axis=0).repeat(scale, axis=1))
+        assert drawing is not None
+        assert not has_plateau(drawing.levels, drawing.contrast)
