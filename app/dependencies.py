@@ -9,6 +9,7 @@ from fastapi import Depends, Path, Query, Request
 from app.errors import UnavailableError
 from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
+from app.serving.exports import Exports
 from app.serving.inference import Inference
 from app.serving.run_feeds import RunFeeds
 from app.serving.trainer_process import TrainerProcess
@@ -53,6 +54,7 @@ RegistryDep = Annotated[Registry, Depends(_from_state("registry"))]
 CurrentVersionDep = Annotated[CurrentVersion, Depends(_from_state("current_version"))]
 ReadyVersionDep = Annotated[CurrentVersion, Depends(get_ready_version)]
 PredictorDep = Annotated[Predictor, Depends(get_predictor)]
+ExportsDep = Annotated[Exports, Depends(_from_state("exports"))]
 RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
 TrainerDep = Annotated[TrainerProcess, Depends(_from_state("trainer"))]
 MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]

@@ -18,6 +18,7 @@ from app.decoders.pool import DecoderPool
 from app.observability.metrics import Metrics
 from app.security import resolve_key
 from app.serving.current_version import CurrentVersion
+from app.serving.exports import Exports
 from app.serving.inference import Inference
 from app.serving.numbered_versions import NumberedVersions
 from app.serving.run_feeds import RunFeeds
@@ -46,6 +47,7 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
     state.stopping = asyncio.Event()
     state.key_guesses = KeyGuesses()
     state.registry, state.current_version, state.api_key = await asyncio.to_thread(_open, settings)
+    state.exports = Exports(state.registry)
     limits = UploadLimits.from_settings(settings)
     decoders = DecoderPool(
         settings.decoders or min(count_cpus(), MAX_DECODERS),

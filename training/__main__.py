@@ -3,8 +3,10 @@
 import faulthandler
 import logging.config
 import math
+import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,8 @@ from pydantic import ValidationError
 from typer.main import get_command
 
 from inkling.errors import InklingError
+from inkling.exports.formats import TensorFlowFormat
+from inkling.exports.network import PortableNetwork, Weights
 from inkling.logging_config import LOGGING
 from inkling.network.recipe import RecipeName
 from inkling.registry.records import PromotePolicy
@@ -20,10 +24,11 @@ from inkling.settings import StoreSettings
 from training.command_errors import CommandError, UsageError
 from training.process import StopRequested, end_process
 from training.recipe_options import RecipeCommand, check_eager, read_recipe
+from training.tensorflow_environment import prepare_tensorflow
 
 # TensorFlow and the registry are imported inside the commands: --help and usage errors need not wait for them.
 
-COMMANDS = ("train", "worker")
+COMMANDS = ("train", "worker", "export")
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -46,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {_describe(error)}", file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
-        print(f"error: {error}. To train, run pip install '.[train]' in the project's folder", file=sys.stderr)
+        print(
+            f"error: {error}. To train or export, run pip install '.[train]' in the project's folder", file=sys.stderr
+        )
     except (InklingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
     return 1
@@ -141,6 +148,23 @@ def worker(
     from training import terminal  # noqa: PLC0415  the registry
 
     terminal.work_in_terminal(settings, idle_exit)
+
+
+@app.command(hidden=True)
+def export(
+    version: int,
+    *,
+    format_name: Annotated[TensorFlowFormat, typer.Option("--format")],
+    weights: Annotated[Weights, typer.Option()] = "f32",
+) -> None:
+    """Read a version's checkpoint file from standard input, write its export: `inkling export` runs this."""
+    network = PortableNetwork.load(sys.stdin.buffer.read(), version, weights)
+    output = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries may print
+    prepare_tensorflow()
+    content: bytes = import_module(f"training.exports.{format_name}").write(network)
+    with open(output, "wb") as file:
+        file.write(content)
 
 
 def _read_settings(**flags: Path | str | None) -> StoreSettings:

@@ -20,7 +20,7 @@ COMMANDS = {
     "versions": (VERSIONS, "app.cli.registry", "List the versions, newest first"),
     "promote": (VERSIONS, "app.cli.registry", "Serve a version from now on"),
     "delete": (VERSIONS, "app.cli.registry", "Delete a version and its file"),
-    "export": (VERSIONS, "app.cli.registry", "Write the checkpoint file of a version"),
+    "export": (VERSIONS, "app.cli.export", "Write a version as a file that runs without Inkling"),
     "import": (VERSIONS, "app.cli.registry", "Add a checkpoint file as a version"),
     "verify": (VERSIONS, "app.cli.registry", "Check that the registry is consistent"),
 }

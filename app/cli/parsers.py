@@ -1,8 +1,11 @@
 """Parsers of arguments, whose errors name the value and the limit."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
+
+from inkling.registry.records import MAX_ID
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
@@ -14,3 +17,8 @@ def integer(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+VersionArgument = Annotated[
+    int, typer.Argument(metavar="VERSION", parser=integer(1, MAX_ID), help="number of the version")
+]

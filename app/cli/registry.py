@@ -1,4 +1,4 @@
-"""`inkling versions`, `promote`, `delete`, `export`, `import` and `verify`: the registry on the command line."""
+"""`inkling versions`, `promote`, `delete`, `import` and `verify`: the registry on the command line."""
 
 import json
 from collections.abc import Iterator
@@ -8,22 +8,17 @@ from typing import Annotated
 import typer
 
 from app.cli.commands import Command
-from app.cli.parsers import integer
+from app.cli.parsers import VersionArgument
 from app.cli.registry_access import open_existing_registry, visible_url
 from app.cli.settings_flags import with_settings
 from app.settings import Settings
-from inkling.atomic_file import write_atomically
 from inkling.network.pretrained import load_pretrained
-from inkling.registry.records import MAX_ID, Version
+from inkling.registry.records import Version
 from inkling.registry.registry import Registry
 from inkling.registry.uploads import add_upload_verified
 
 PAGE = 100
 """Versions per transaction."""
-
-VersionArgument = Annotated[
-    int, typer.Argument(metavar="VERSION", parser=integer(1, MAX_ID), help="number of the version")
-]
 
 commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -61,21 +56,6 @@ def delete(settings: Settings, version: VersionArgument) -> int:
     with open_existing_registry(settings) as registry:
         registry.versions.delete(version)
     print(f"version {version} is deleted")
-    return 0
-
-
-@commands.command(cls=Command)
-@with_settings("data_dir", "database_url")
-def export(
-    settings: Settings,
-    version: VersionArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="file to write")],
-) -> int:
-    """Write the checkpoint file of a version."""
-    with open_existing_registry(settings) as registry:
-        content = registry.versions.checkpoint(version)
-    write_atomically(file, content)
-    print(f"{file}: version {version}, {len(content)} bytes")
     return 0
 
 

@@ -7,21 +7,33 @@ from importlib import import_module
 from typing import Final, Literal, get_args
 
 from inkling.errors import MissingPackageError
-from inkling.exports.network import PortableNetwork, Weights
-from inkling.network.checkpoint import Checkpoint
+from inkling.exports.network import PortableNetwork
 
 Format = Literal["onnx", "c", "js", "npz", "safetensors"]
 """The formats that need no TensorFlow."""
+TensorFlowFormat = Literal["savedmodel", "litert"]
+"""The formats that `training.exports` writes."""
+AnyFormat = Literal["onnx", "savedmodel", "litert", "c", "js", "npz", "safetensors"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
-
-_MODULES: Final[dict[Format, tuple[str, str]]] = {
-    "onnx": ("inkling.exports.onnx_model", ".onnx"),
-    "c": ("inkling.exports.c_header", ".h"),
-    "js": ("inkling.exports.js_module", ".mjs"),
-    "npz": ("inkling.exports.npz_archive", ".npz"),
-    "safetensors": ("inkling.exports.safetensors_file", ".safetensors"),
+SUFFIXES: Final[dict[AnyFormat, str]] = {
+    "onnx": ".onnx",
+    "savedmodel": "-savedmodel",
+    "litert": ".tflite",
+    "c": ".h",
+    "js": ".mjs",
+    "npz": ".npz",
+    "safetensors": ".safetensors",
 }
-"""Format -> module whose `write` makes the file, imported when it is used; suffix of the file."""
+"""The ends of the files' names, of savedmodel's folder."""
+
+_MODULES: Final[dict[Format, str]] = {
+    "onnx": "inkling.exports.onnx_model",
+    "c": "inkling.exports.c_header",
+    "js": "inkling.exports.js_module",
+    "npz": "inkling.exports.npz_archive",
+    "safetensors": "inkling.exports.safetensors_file",
+}
+"""The modules whose `write` makes each file, imported when it is used."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +49,15 @@ class Export:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def export(checkpoint: Checkpoint, version: int, format: Format, weights: Weights = "f32") -> Export:  # noqa: A002
+def export(network: PortableNetwork, format_name: Format) -> Export:
     """Return a version in a format: the same bytes whenever it is written.
 
     Raises:
         CheckpointError: the network does not compute probabilities.
-        ExportError: a weight is too large for float16.
         MissingPackageError: the format is `onnx`, and the package `onnx` is not installed.
     """
-    module, suffix = _MODULES[format]
     try:
-        write = import_module(module).write
+        write = import_module(_MODULES[format_name]).write
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
@@ -55,4 +65,4 @@ def export(checkpoint: Checkpoint, version: int, format: Format, weights: Weight
             "the format onnx needs the package onnx, which is not installed; "
             "run pip install '.[onnx]' in the project's folder"
         ) from error
-    return Export(f"inkling-{version}{suffix}", write(PortableNetwork(checkpoint, version, weights)))
+    return Export(f"inkling-{network.version}{SUFFIXES[format_name]}", write(network))

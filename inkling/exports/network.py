@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.errors import ExportError
-from inkling.network.checkpoint import SHAPES, Card, Checkpoint
+from inkling.errors import CheckpointError, ExportError
+from inkling.network.checkpoint import SHAPES, Card, Checkpoint, load
 
 Weights = Literal["f32", "f16"]
 """The floats that store the weights. The biases, 394 numbers, and all arithmetic are float32."""
@@ -18,11 +18,31 @@ LARGEST_F16 = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class PortableNetwork:
-    """A version's network, without the digit probe."""
+    """A version's network, without the digit probe.
+
+    Raises:
+        ExportError: a weight is too large for float16.
+    """
 
     checkpoint: Checkpoint
     version: int
     weights: Weights
+
+    def __post_init__(self) -> None:
+        _ = self.arrays  # so that a weight which is too large is found before the work
+
+    @classmethod
+    def load(cls, content: bytes, version: int, weights: Weights) -> Self:
+        """Return the network of a version's checkpoint file.
+
+        Raises:
+            CheckpointError: the file is damaged.
+            ExportError: a weight is too large for float16.
+        """
+        try:
+            return cls(load(content), version, weights)
+        except CheckpointError as error:
+            raise CheckpointError(f"version {version} is damaged: {error}") from error
 
     @property
     def card(self) -> Card:
@@ -30,11 +50,7 @@ class PortableNetwork:
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The parameters by their names in the checkpoint, in the order of SHAPES: a loaded file has any order.
-
-        Raises:
-            ExportError: a weight is too large for float16.
-        """
+        """The parameters by their names in the checkpoint, in the order of SHAPES: a loaded file has any order."""
         return {name: self._stored(name) for name in SHAPES}
 
     @cached_property

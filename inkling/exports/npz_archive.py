@@ -1,12 +1,12 @@
 """The export `npz`: the arrays for NumPy, the metadata, a README, and the code that reads digits with them."""
 
 import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from inkling.exports import reader
+from inkling.exports.archive import zip_files
 from inkling.exports.description import Description
 from inkling.exports.measurement import largest_difference
 from inkling.exports.network import PortableNetwork
@@ -39,17 +39,6 @@ def write(network: PortableNetwork) -> bytes:
             "predict.py": Path(reader.__file__).read_bytes(),
         }
     )
-
-
-def zip_files(files: dict[str, bytes]) -> bytes:
-    """Return a zip archive of files by their names: the same bytes for the same files, as every date is 1980-01-01."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, data in files.items():
-            member = zipfile.ZipInfo(name)
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, data)
-    return content.getvalue()
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from inkling.atomic_file import write_atomically
+from inkling.atomic_file import write_atomically, write_folder_atomically
 
 
 def test_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:
@@ -29,3 +29,19 @@ def test_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> No
     with pytest.raises(IsADirectoryError):
         write_atomically(tmp_path / "folder", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "model"
+    write_folder_atomically(folder, {"graph": b"1", "variables/index": b"2"})
+    write_folder_atomically(folder, {"graph": b"3"})
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["model"]
+    assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("graph", b"3")]
+
+
+def test_folder_that_cannot_be_completed_leaves_the_old_one(tmp_path: Path) -> None:
+    write_folder_atomically(tmp_path / "model", {"graph": b"1"})
+    with pytest.raises(OSError, match="File exists"):
+        write_folder_atomically(tmp_path / "model", {"graph": b"2", "graph/index": b"3"})
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model" / "graph").read_bytes() == b"1"

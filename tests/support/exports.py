@@ -20,20 +20,20 @@ Answer = tuple[NDArray[np.float32], NDArray[np.integer]]
 """Scores (n, 10) and digits (n,)."""
 
 
-def read_with(format: str, file: Path, images: NDArray[np.uint8]) -> Answer:  # noqa: A002
+def read_with(format_name: str, file: Path, images: NDArray[np.uint8]) -> Answer:
     """Read images (n, 784) with an export; skip the test if its runtime is not installed, except in CI."""
-    return READERS[format](file, images)
+    return READERS[format_name](file, images)
 
 
-def export_metadata(format: str, file: Path) -> dict[str, Any]:  # noqa: A002
+def export_metadata(format_name: str, file: Path) -> dict[str, Any]:
     """Return the metadata inside of an export."""
-    metadata: dict[str, Any] = json.loads(_METADATA[format](file))
+    metadata: dict[str, Any] = json.loads(_METADATA[format_name](file))
     return metadata
 
 
-def export_readme(format: str, file: Path) -> str:  # noqa: A002
+def export_readme(format_name: str, file: Path) -> str:
     """Return the README inside of an export."""
-    return _READMES[format](file)
+    return _READMES[format_name](file)
 
 
 def program(*names: str) -> str:
@@ -79,13 +79,13 @@ def _read_js(file: Path, images: NDArray[np.uint8]) -> Answer:
     return np.frombuffer(scores, np.float32).reshape(-1, 10), np.frombuffer(digits, np.int32)
 
 
-def _read_with_numpy(format: str) -> Callable[[Path, NDArray[np.uint8]], Answer]:  # noqa: A002
+def _read_with_numpy(format_name: str) -> Callable[[Path, NDArray[np.uint8]], Answer]:
     """Return the program that runs the code of the export's README, in a process of its own."""
 
     def read(file: Path, images: NDArray[np.uint8]) -> Answer:
         folder = file.parent
-        (folder / "predict.py").write_text(_code(format, file))
-        lines = [line.removeprefix("    ") for line in export_readme(format, file).splitlines()]
+        (folder / "predict.py").write_text(_code(format_name, file))
+        lines = [line.removeprefix("    ") for line in export_readme(format_name, file).splitlines()]
         code = "\n".join(lines[lines.index("import json") :])
         code = code.replace("np.zeros((1, 784), np.uint8)", 'np.load("images.npy")')
         np.save(folder / "images.npy", images)
@@ -96,8 +96,8 @@ def _read_with_numpy(format: str) -> Callable[[Path, NDArray[np.uint8]], Answer]
     return read
 
 
-def _code(format: str, file: Path) -> str:  # noqa: A002
-    return _member(file, "predict.py") if format == "npz" else _safetensors_metadata(file)["predict.py"]
+def _code(format_name: str, file: Path) -> str:
+    return _member(file, "predict.py") if format_name == "npz" else _safetensors_metadata(file)["predict.py"]
 
 
 def _member(file: Path, name: str) -> str:

@@ -152,7 +152,7 @@ def test_without_tensorflow_the_error_says_what_to_install(
     ended = run_training(*mode, *store_flags(store), **without_module(tmp_path, "tensorflow"))
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        "error: No module named 'tensorflow'. To train, run pip install '.[train]' in the project's folder\n"
+        "error: No module named 'tensorflow'. To train or export, run pip install '.[train]' in the project's folder\n"
     )
 
 

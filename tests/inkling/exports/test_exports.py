@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from inkling import mnist
 from inkling.errors import CheckpointError, ExportError
-from inkling.exports.formats import FORMATS, Format, export
+from inkling.exports.formats import FORMATS, Export, Format, export
 from inkling.exports.measurement import round_up
-from inkling.exports.network import Weights
+from inkling.exports.network import PortableNetwork, Weights
 from inkling.network.checkpoint import SHAPES, Checkpoint, load, save
 from inkling.network.classifier import Classifier
 from tests.support.exports import compile_c, export_metadata, export_readme, program, read_with
@@ -25,7 +25,7 @@ from tests.support.processes import without_module
 MAX_DIFFERENCE = 1e-5
 """Of a probability, from the server's, with float32 weights."""
 
-every_format = pytest.mark.parametrize("format", FORMATS)
+every_format = pytest.mark.parametrize("format_name", FORMATS)
 every_weights = pytest.mark.parametrize("weights", get_args(Weights))
 
 
@@ -35,8 +35,14 @@ def sharp() -> Checkpoint:
     return with_random_parameters(make_checkpoint(), 0.3)
 
 
-def write(folder: Path, checkpoint: Checkpoint, format: Format, weights: Weights = "f32", version: int = 1) -> Path:  # noqa: A002
-    made = export(checkpoint, version, format, weights)
+def export_of(checkpoint: Checkpoint, format_name: Format, weights: Weights = "f32", version: int = 1) -> Export:
+    return export(PortableNetwork(checkpoint, version, weights), format_name)
+
+
+def write(
+    folder: Path, checkpoint: Checkpoint, format_name: Format, weights: Weights = "f32", version: int = 1
+) -> Path:
+    made = export_of(checkpoint, format_name, weights, version)
     (folder / made.name).write_bytes(made.content)
     return folder / made.name
 
@@ -48,17 +54,21 @@ def test_no_digit_of_the_test_images_differs(
     tmp_path: Path,
     real_mnist_dir: Path,
     shipped: Checkpoint,
-    format: Format,  # noqa: A002
+    format_name: Format,
     weights: Weights,
 ) -> None:
     test = mnist.load_test(real_mnist_dir, tmp_path)
     assert test
-    served = Classifier(shipped, 1).probabilities(test.images)
-    file = write(tmp_path, shipped, format, weights)
-    scores, digits = read_with(format, file, test.images.reshape(-1, 784))
+    images = test.images
+    served = Classifier(shipped, 1).probabilities(images)
+    if weights == "f16":  # the 1,000 least sure ones: no other digit could differ
+        least_sure = np.argsort(served.max(axis=1))[:1000]
+        images, served = images[least_sure], served[least_sure]
+    file = write(tmp_path, shipped, format_name, weights)
+    scores, digits = read_with(format_name, file, images.reshape(-1, 784))
     assert scores.dtype == np.float32
     assert digits.tolist() == served.argmax(axis=1).tolist() == scores.argmax(axis=1).tolist()
-    difference, stated = np.abs(scores - served).max(), export_metadata(format, file)["largest_difference"]
+    difference, stated = np.abs(scores - served).max(), export_metadata(format_name, file)["largest_difference"]
     if weights == "f32":
         assert difference <= stated <= MAX_DIFFERENCE
 
@@ -69,7 +79,7 @@ def test_any_network_is_read_as_by_the_server(
     tmp_path: Path,
     sharp: Checkpoint,
     digits: NDArray[np.uint8],
-    format: Format,  # noqa: A002
+    format_name: Format,
     has_views: bool,
 ) -> None:
     network = with_views(sharp, temperature=1.7, below=0.8) if has_views else sharp
@@ -77,23 +87,23 @@ def test_any_network_is_read_as_by_the_server(
     confidence = Classifier(sharp, 1).probabilities(digits).max(axis=1)
     assert (confidence < 0.8).any()
     assert (confidence > 0.8).any()
-    file = write(tmp_path, network, format)
+    file = write(tmp_path, network, format_name)
     for count in (1, len(digits)):
-        scores, read = read_with(format, file, digits[:count].reshape(-1, 784))
+        scores, read = read_with(format_name, file, digits[:count].reshape(-1, 784))
         assert np.abs(scores - served[:count]).max() < MAX_DIFFERENCE
         assert read.tolist() == scores.argmax(axis=1).tolist()
 
 
 @every_format
-def test_export_describes_itself(tmp_path: Path, sharp: Checkpoint, format: Format) -> None:  # noqa: A002
+def test_export_describes_itself(tmp_path: Path, sharp: Checkpoint, format_name: Format) -> None:
     network = with_views(sharp)
-    file = write(tmp_path, network, format, version=7)
-    metadata = export_metadata(format, file)
+    file = write(tmp_path, network, format_name, version=7)
+    metadata = export_metadata(format_name, file)
     assert metadata["card"] == json.loads(network.card.model_dump_json())
-    assert (metadata["version"], metadata["format"], metadata["weights"]) == (7, format, "f32")
+    assert (metadata["version"], metadata["format"], metadata["weights"]) == (7, format_name, "f32")
     assert metadata["checkpoint_sha256"] == network.digest
     assert 0 < metadata["largest_difference"] <= MAX_DIFFERENCE
-    readme = export_readme(format, file)
+    readme = export_readme(format_name, file)
     assert file.name in readme
     for words in ("uint8 (n, 784)", "float32 (n, 10)", "Not inside", f"{metadata['largest_difference']:g}", "0.97"):
         assert words in readme
@@ -101,11 +111,13 @@ def test_export_describes_itself(tmp_path: Path, sharp: Checkpoint, format: Form
 
 def test_same_version_is_written_with_the_same_bytes_by_another_process(shipped: Checkpoint) -> None:
     code = (
-        "from inkling.exports.formats import FORMATS, export; from inkling.network.pretrained import load_pretrained;"
-        "print([export(load_pretrained(), 3, format).digest for format in FORMATS])"
+        "from inkling.exports.formats import FORMATS, export; from inkling.exports.network import PortableNetwork;"
+        "from inkling.network.pretrained import load_pretrained;"
+        "network = PortableNetwork(load_pretrained(), 3, 'f32');"
+        "print([export(network, name).digest for name in FORMATS])"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed == f"{[export(shipped, 3, name).digest for name in FORMATS]}\n"
+    assert printed == f"{[export_of(shipped, name, version=3).digest for name in FORMATS]}\n"
 
 
 def test_halves_of_all_sizes_are_read_back(tmp_path: Path, digits: NDArray[np.uint8]) -> None:
@@ -120,33 +132,34 @@ def test_halves_of_all_sizes_are_read_back(tmp_path: Path, digits: NDArray[np.ui
 
 
 def test_exported_safetensors_can_be_imported(tmp_path: Path, shipped: Checkpoint) -> None:
-    loaded = load(export(shipped, 1, "safetensors").content)
+    loaded = load(export_of(shipped, "safetensors").content)
     assert loaded.card == shipped.card
     assert loaded.parameters.keys() == shipped.parameters.keys()
     assert all(np.array_equal(loaded.parameters[name], shipped.parameters[name]) for name in loaded.parameters)
     with pytest.raises(CheckpointError, match=r"float16, expected float32"):
-        load(export(shipped, 1, "safetensors", "f16").content)
+        load(export_of(shipped, "safetensors", "f16").content)
 
 
 @every_format
-def test_weight_beyond_float16_is_refused_by_name(format: Format) -> None:  # noqa: A002
+def test_weight_beyond_float16_is_refused_by_name(format_name: Format) -> None:
     parameters = random_parameters()
     parameters["weights/h2"][0, 0] = -70_000
     checkpoint = save(parameters, make_card())
     with pytest.raises(ExportError, match=r"weights/h2 holds 70000, and float16 ends at 65504; export it with f32"):
-        export(checkpoint, 1, format, "f16")
+        export_of(checkpoint, format_name, "f16")
 
 
 def test_network_that_computes_no_probabilities_is_refused() -> None:
     parameters = {name: np.full(shape, 1e38, np.float32) for name, shape in SHAPES.items()}
     with pytest.raises(CheckpointError, match="probabilities add up to"):
-        export(save(parameters, make_card()), 1, "js")
+        export_of(save(parameters, make_card()), "js")
 
 
 def test_missing_package_is_named_with_its_remedy(tmp_path: Path) -> None:
     code = (
-        "from inkling.exports.formats import export; from inkling.network.pretrained import load_pretrained;"
-        "export(load_pretrained(), 1, 'onnx')"
+        "from inkling.exports.formats import export; from inkling.exports.network import PortableNetwork;"
+        "from inkling.network.pretrained import load_pretrained;"
+        "export(PortableNetwork(load_pretrained(), 1, 'f32'), 'onnx')"
     )
     environment = {**os.environ, **without_module(tmp_path, "onnx")}
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

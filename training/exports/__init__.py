@@ -1,0 +1,1 @@
+"""Exports that TensorFlow writes: SavedModel and LiteRT. `inkling.exports` has the others."""
