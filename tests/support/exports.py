@@ -9,7 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -23,6 +23,25 @@ Answer = tuple[NDArray[np.float32], NDArray[np.integer]]
 def read_with(format_name: str, file: Path, images: NDArray[np.uint8]) -> Answer:
     """Read images (n, 784) with an export; skip the test if its runtime is not installed, except in CI."""
     return READERS[format_name](file, images)
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/exports.md").read_text()
+
+
+class Documented(NamedTuple):
+    """The figures of docs/exports.md, of the network that ships."""
+
+    size_kb: int
+    difference: float
+
+
+def documented(format_name: str, weights: str) -> Documented:
+    """Return the documented figures of a format."""
+    found = re.search(rf"^\| {format_name} \| (.*) \|$", DOCUMENT, re.MULTILINE)
+    assert found
+    cells = found[1].split(" | ")
+    size, difference = cells[:2] if weights == "f32" else cells[2:]
+    return Documented(int(size), float(difference))
 
 
 def export_metadata(format_name: str, file: Path) -> dict[str, Any]:
