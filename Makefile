@@ -8,6 +8,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 SERVE := .venv/.installed-serve
 DEV := .venv/.installed-dev
 CLIENTS := .venv-clients/.installed
+PROTOCOL_CLIENTS := .venv-protocol-clients/.installed
 
 .PHONY: help install serve test check openapi clients train bench bench-peers reliability scoreboard audit pictures image lock clean
 
@@ -37,7 +38,7 @@ check: $(DEV)  ## check format, lint, typos, types, import rules, and that opena
 openapi: $(DEV)  ## write openapi.json, the description of the HTTP API
 	$(BIN)/python -m app.openapi_document > openapi.json
 
-clients: $(CLIENTS)  ## install the linters and client generators that tests/clients runs (needs npm; 180 MB)
+clients: $(CLIENTS) $(PROTOCOL_CLIENTS)  ## install the linters, client generators and clients that tests/clients runs (needs npm; 350 MB)
 
 RECIPE ?= accurate
 train: $(SERVE)  ## train the network that ships: inkling/network/pretrained.safetensors (half an hour to an hour)
@@ -78,15 +79,16 @@ image:  ## build both images with Docker
 # Locked versions stay unless pyproject.toml excludes them. The smaller locks take their versions from the whole one.
 UPGRADE ?=
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11
-lock:  ## resolve pyproject.toml into the five locks; UPGRADE=--upgrade takes the newest versions; needs uv
+lock:  ## resolve pyproject.toml into the six locks; UPGRADE=--upgrade takes the newest versions; needs uv
 	$(COMPILE) $(UPGRADE) --extra train --extra postgres --extra heif --extra report --extra onnx --group dev pyproject.toml -o requirements.lock
 	$(COMPILE) -c requirements.lock --extra train --extra postgres --extra heif --extra onnx pyproject.toml -o requirements-trainer.lock
 	$(COMPILE) -c requirements.lock --extra postgres --extra heif --extra onnx pyproject.toml -o requirements-server.lock
 	$(COMPILE) -c requirements.lock --group pyproject.toml:build -o requirements-build.lock
 	$(COMPILE) $(UPGRADE) --group pyproject.toml:clients -o requirements-clients.lock
+	$(COMPILE) $(UPGRADE) --group pyproject.toml:protocol-clients -o requirements-protocol-clients.lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-audit .venv-clients .venv-peers dist .coverage* .*_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-audit .venv-clients .venv-peers .venv-protocol-clients dist .coverage* .*_cache .hypothesis .schemathesis
 
 
 # How .venv is made
@@ -139,6 +141,11 @@ $(CLIENTS): tests/clients/package-lock.json requirements-clients.lock | node-ver
 	.venv-clients/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-clients.lock
 	cp tests/clients/package.json tests/clients/package-lock.json .venv-clients
 	npm ci --prefix .venv-clients --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
+$(PROTOCOL_CLIENTS): requirements-protocol-clients.lock
+	$(PYTHON) -m venv .venv-protocol-clients
+	.venv-protocol-clients/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
 	touch $@
 
 $(AUDIT):
