@@ -7,7 +7,7 @@ from inkling.network.checkpoint import Card, Checkpoint, save, verify
 from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
 from training.calibration import fit_temperature, fit_views
-from training.digit_probe import fit_digit_probe
+from training.digit_probe import fit_digit_probe, fit_effort
 from training.predictions import predict, predict_logits, predict_mean_logits, predict_served
 from training.snapshot import Parameters
 
@@ -21,7 +21,7 @@ def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -
         CheckpointError: a parameter is not finite.
     """
     verify(parameters)  # before the evaluation, which cannot score NaN
-    _, validation = dataset.hold_out(recipe.validation_size)
+    learned, validation = dataset.hold_out(recipe.validation_size)
     temperature, views = 1.0, None
     if len(validation):
         logits = predict_logits(validation.images, parameters)
@@ -30,7 +30,8 @@ def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -
         views = fit_views(logits, mean_logits, validation.labels, temperature)
     test = dataset.test
     single_view = predict(test.images, parameters, temperature)
-    parameters, digit_probe = fit_digit_probe(parameters, validation.images, recipe.seed)
+    effort = fit_effort(recipe.training_steps)
+    parameters, digit_probe = fit_digit_probe(parameters, learned.images, validation.images, recipe.seed, effort)
     card = Card(
         recipe=recipe,
         dataset=dataset.name,

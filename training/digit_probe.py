@@ -1,13 +1,15 @@
-"""The digit probe of a trained network, fitted on its held-out images and on pictures without a digit."""
+"""The digit probe of a trained network, fitted on digits that it has learned and on pictures without a digit."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.digit import Images
-from inkling.network.checkpoint import DigitProbeFit
-from inkling.network.digit_probe import BIAS, WEIGHTS, probe_features
+from inkling.digit import Floats, Images
+from inkling.network.checkpoint import PROBE_UNITS, DigitProbeFit
+from inkling.network.digit_probe import BIAS, UNIT_BIASES, UNIT_WEIGHTS, WEIGHTS, probe_features
+from inkling.network.forward import sigmoid
 from training.data.distorted_digits import distort_digits
 from training.data.non_digits import draw_non_digits
 from training.data.synthetic_digits import LABEL_CYCLE, draw_digit
@@ -15,63 +17,78 @@ from training.snapshot import Parameters
 
 MIN_HELD_OUT = 200
 """Held-out images; of fewer nobody can say which 1 % of them looks the least like digits."""
-DISTORTED, SYNTHETIC, NON_DIGITS = 1.0, 0.3, 2.0
-"""Pictures that are made for the fit, as shares of the number of held-out images."""
+LEARNED, DISTORTED, SYNTHETIC, NON_DIGITS = 4.0, 2.0, 0.6, 4.0
+"""Pictures that the probe is fitted on, as shares of the number of held-out images."""
+SHARES = (0.2, 0.2, 0.1)
+"""Shares of the three kinds of digits in each batch. The other half has no digit."""
 LOST = 0.01
 """Share of real digits that score below 0.5."""
-FOLDS = 3
-PENALTY = 3e-4
-"""L2 penalty on the standardized weights, relative to the mean log-likelihood; the found shares hardly depend on it."""
-NEWTON_STEPS = 9
-
-Array = NDArray[np.float64]
-
-
-class Probe(NamedTuple):
-    """A linear function of features (n, 385)."""
-
-    weights: Array
-    bias: float
-
-    def logits(self, features: Array) -> Array:
-        logits: Array = features @ self.weights + self.bias
-        return logits
+UNSEEN = 5
+"""One in so many pictures without a digit is not fitted on, and says what the probe finds."""
+LONG_TRAINING, MIN_EFFORT = 24_000, 1 / 8
+"""Steps from which a training gets the whole fit; the smallest share of it. A short one would wait longer for its probe
+than it took."""
+STEPS, BATCH_SIZE = 2000, 256
+LEARNING_RATE, BETA_1, BETA_2 = 0.003, 0.9, 0.999
+"""Adam's largest step size, and the decay of its moments."""
+DECAYS = (0.3, 0.0, 0.3, 0.0)
+"""The share of each parameter of a probe, times the step size, that is subtracted at each step."""
 
 
-def fit_digit_probe(parameters: Parameters, held_out: Images, seed: int) -> tuple[Parameters, DigitProbeFit | None]:
+class _Probe(NamedTuple):
+    """The parameters during the fit: of tanh units, on standardized features (n, 385)."""
+
+    hidden: Floats  # (385, units)
+    hidden_biases: Floats  # (units,)
+    output: Floats  # (units + 1,), the largest logit last
+    bias: Floats  # (1,)
+
+
+def fit_effort(training_steps: int) -> float:
+    """Return the share of the pictures and steps of a whole fit that a training's probe gets."""
+    return min(1.0, max(MIN_EFFORT, training_steps / LONG_TRAINING))
+
+
+def fit_digit_probe(
+    parameters: Parameters, learned: Images, held_out: Images, seed: int, effort: float = 1
+) -> tuple[Parameters, DigitProbeFit | None]:
     """Return the parameters of a network with a digit probe, and how it was fitted; without one for too few images.
 
-    The digits are the held-out images, as they are and distorted, and synthetic ones. As many folds as FOLDS are fitted
-    on the others' pictures, and the probe is their mean. What a fold scores that it was not fitted on says where the
-    probe's score is 0.5, and what it finds.
+    The held-out images, as they are and distorted, say where the probe's score is 0.5.
 
     Args:
         parameters: those of the trained network, by the names of SHAPES.
-        held_out: images (n, 28, 28) that it was not trained on.
+        learned: images (n, 28, 28) that it was trained on.
+        held_out: images that it was not trained on.
         seed: of the pictures that are drawn.
+        effort: the share of the pictures and steps of a whole fit, above 0.
     """
     if len(held_out) < MIN_HELD_OUT:
         return parameters, None
-    digits = [held_out, distort_digits(held_out[: round(DISTORTED * len(held_out))], seed)]
-    synthetic = _synthetic_digits(round(SYNTHETIC * len(held_out)), seed)
-    non_digits, kinds = draw_non_digits(round(NON_DIGITS * len(held_out)), held_out, seed)
-    groups = [*digits, synthetic, *(non_digits[kinds == kind] for kind in np.unique(kinds))]
-    features = [probe_features(images, parameters) for images in groups]
-    are_digits = np.arange(len(groups)) < 3
-    probes = [_fit([_without(fold, group) for group in features], are_digits) for fold in range(FOLDS)]
-    unseen = [np.concatenate([probes[fold].logits(group[fold::FOLDS]) for fold in range(FOLDS)]) for group in features]
-    shift = float(np.quantile(np.concatenate(unseen[:2]), LOST))
-    weights = np.mean([probe.weights for probe in probes], axis=0)
-    bias = float(np.mean([probe.bias for probe in probes])) - shift
-    probe = {WEIGHTS: weights.astype(np.float32), BIAS: np.array([bias], np.float32)}
+    count = effort * len(held_out)
+    digits = [
+        learned[: round(LEARNED * count)],
+        distort_digits(learned[-round(DISTORTED * count) :], seed),
+        _synthetic_digits(round(SYNTHETIC * count), seed),
+    ]
+    non_digits, kinds = draw_non_digits(round(NON_DIGITS * count), learned, seed)
+    features = [probe_features(images, parameters) for images in digits]
+    others = {str(kind): probe_features(non_digits[kinds == kind], parameters) for kind in np.unique(kinds)}
+    fitted_on = [np.delete(group, np.s_[::UNSEEN], axis=0) for group in others.values()]
+    shares = [*SHARES, *[(1 - sum(SHARES)) / len(others)] * len(others)]
+    steps = round(STEPS * effort**0.5)
+    probe = _fit([*features, *fitted_on], np.arange(len(shares)) < len(digits), shares, steps, seed)
+    plain = _log_odds(probe, probe_features(held_out, parameters))
+    distorted = _log_odds(probe, probe_features(distort_digits(held_out[: round(count)], seed + 1), parameters))
+    weights = np.repeat([1 / len(plain), 1 / len(distorted)], [len(plain), len(distorted)])
+    shift = np.quantile(np.concatenate([plain, distorted]), LOST, weights=weights, method="inverted_cdf")
     fit = DigitProbeFit(
-        digits=sum(map(len, groups[:3])),
-        non_digits=len(non_digits),
-        lost=float((unseen[0] < shift).mean()),
-        found={
-            str(kind): float((scores < shift).mean()) for kind, scores in zip(np.unique(kinds), unseen[3:], strict=True)
-        },
+        digits=sum(map(len, digits)),
+        non_digits=sum(map(len, fitted_on)),
+        lost=float((plain < shift).mean()),
+        found={kind: float((_log_odds(probe, group[::UNSEEN]) < shift).mean()) for kind, group in others.items()},
     )
+    probe[BIAS] -= np.float32(shift)
     return {**parameters, **probe}, fit
 
 
@@ -80,34 +97,65 @@ def _synthetic_digits(count: int, seed: int) -> Images:
     return np.stack([draw_digit(LABEL_CYCLE[i % len(LABEL_CYCLE)], random) for i in range(count)])
 
 
-def _without(fold: int, features: Array) -> Array:
-    """Return all rows but each third of them, from `fold` on."""
-    rest: Array = features[np.arange(len(features)) % FOLDS != fold]
-    return rest
+def _log_odds(probe: Parameters, features: Floats) -> Floats:
+    """Return the log odds of a digit (n,) for features (n, 385)."""
+    units = sigmoid(features @ probe[UNIT_WEIGHTS] + probe[UNIT_BIASES])  # (n, units)
+    log_odds: Floats = units @ probe[WEIGHTS][:-1] + features[:, -1] * probe[WEIGHTS][-1] + probe[BIAS]
+    return log_odds
 
 
-def _fit(groups: list[Array], are_digits: NDArray[np.bool_]) -> Probe:
-    """Return the logistic regression that separates groups of features (n, 385), by Newton's method.
+def _fit(
+    groups: Sequence[Floats], are_digits: NDArray[np.bool_], shares: Sequence[float], steps: int, seed: int
+) -> Parameters:
+    """Return the probe that separates groups of features (n, 385), each with its share of every batch."""
+    sizes = np.array([len(group) for group in groups])
+    weights = np.repeat(np.array(shares) / sizes, sizes)
+    x, y = np.concatenate(groups), np.repeat(are_digits, sizes).astype(np.float32)
+    mean = (weights @ x).astype(np.float32)
+    deviation = np.sqrt(weights @ (x - mean) ** 2).astype(np.float32) + np.float32(1e-4)
+    probe = _minimize((x - mean) / deviation, y, np.cumsum(weights) / weights.sum(), steps, seed)
+    units, largest_logit = probe.output[:-1], probe.output[-1:] / deviation[-1]
+    return {  # of the features as they are; tanh(x) is 2 sigmoid(2 x) - 1
+        UNIT_WEIGHTS: 2 * probe.hidden / deviation[:, np.newaxis],
+        UNIT_BIASES: 2 * (probe.hidden_biases - (mean / deviation) @ probe.hidden),
+        WEIGHTS: np.concatenate([2 * units, largest_logit]),
+        BIAS: probe.bias - units.sum() - largest_logit * mean[-1],
+    }
 
-    Digits and non-digits weigh the same, and so do the groups of each (McCullagh and Nelder 1989, "Generalized linear
-    models", section 2.5).
+
+def _minimize(x: Floats, y: Floats, up_to: NDArray[np.float64], steps: int, seed: int) -> _Probe:
+    """Return the probe of the least cross-entropy, by Adam on random batches.
+
+    With decoupled weight decay (Loshchilov and Hutter 2019, "Decoupled weight decay regularization") and a step size
+    that falls to 0 as a cosine.
+
+    Args:
+        x: standardized features (n, 385).
+        y: 1 for digits, 0 for others (n,).
+        up_to: the cumulative probability (n,) of each row in a batch.
+        steps: number of batches.
+        seed: of the first weights and of the batches.
     """
-    shares = np.where(are_digits, 0.5 / are_digits.sum(), 0.5 / (~are_digits).sum())
-    x = np.concatenate(groups)
-    y = np.repeat(are_digits, [len(group) for group in groups]).astype(np.float64)
-    weight = np.concatenate(
-        [np.full(len(group), share / len(group)) for group, share in zip(groups, shares, strict=True)]
-    )
-    mean = weight @ x
-    deviation = np.sqrt(weight @ (x - mean) ** 2) + 1e-6
-    z = np.concatenate([(x - mean) / deviation, np.ones((len(x), 1))], axis=1)  # (n, 386)
-    penalty = np.full(z.shape[1], PENALTY)
-    penalty[-1] = 0
-    beta = np.zeros(z.shape[1])
-    for _ in range(NEWTON_STEPS):
-        probability = 0.5 + 0.5 * np.tanh(z @ beta / 2)
-        gradient = z.T @ (weight * (probability - y)) + penalty * beta
-        curvature = (z * (weight * probability * (1 - probability))[:, np.newaxis]).T @ z
-        beta -= np.linalg.solve(curvature + np.diag(penalty + 1e-9), gradient)
-    weights = beta[:-1] / deviation
-    return Probe(weights, float(beta[-1] - mean @ weights))
+    random = np.random.default_rng([seed, 6])
+    hidden = random.normal(0, x.shape[1] ** -0.5, (x.shape[1], PROBE_UNITS)).astype(np.float32)
+    probe = _Probe(hidden, *(np.zeros(count, np.float32) for count in (PROBE_UNITS, PROBE_UNITS + 1, 1)))
+    first, second = ([np.zeros_like(array) for array in probe] for _ in range(2))
+    for step in range(1, steps + 1):
+        rows = np.searchsorted(up_to, random.random(BATCH_SIZE))
+        rate = LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2
+        gradients = _gradients(probe, x[rows], y[rows])
+        for i, (gradient, decay) in enumerate(zip(gradients, DECAYS, strict=True)):
+            first[i] += (1 - BETA_1) * (gradient - first[i])
+            second[i] += (1 - BETA_2) * (gradient**2 - second[i])
+            scaled = first[i] / (1 - BETA_1**step) / (np.sqrt(second[i] / (1 - BETA_2**step)) + 1e-8)
+            probe[i][:] -= rate * (scaled + decay * probe[i])
+    return probe
+
+
+def _gradients(probe: _Probe, x: Floats, y: Floats) -> _Probe:
+    """Return the gradients of the mean cross-entropy of a batch, features (n, 385) and answers (n,)."""
+    units = np.tanh(x @ probe.hidden + probe.hidden_biases)  # (n, units)
+    inputs = np.concatenate([units, x[:, -1:]], axis=1)  # (n, units + 1)
+    errors: Floats = (sigmoid(inputs @ probe.output + probe.bias) - y) / np.float32(len(y))  # (n,)
+    back = np.outer(errors, probe.output[:-1]) * (1 - units**2)  # (n, units)
+    return _Probe(x.T @ back, back.sum(axis=0), inputs.T @ errors, np.add.reduce(errors, keepdims=True))

@@ -22,11 +22,11 @@ from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
 from inkling.network.views import Views
 
-FORMAT_VERSION = 2
-READ_FORMAT_VERSIONS = (1, 2)
-"""Files of version 1 have no OPTIONAL_SHAPES, and those of 2 may lack them."""
+FORMAT_VERSION = 3
+READ_FORMAT_VERSIONS = (1, 2, 3)
+"""Files of version 1 have no digit probe; those of 2 may have a linear one, those of 3 also one with hidden units."""
 MAX_CHECKPOINT_BYTES = 4 << 20
-"""A checkpoint has 540 KB; a much larger file is something else."""
+"""A checkpoint has 600 KB; a much larger file is something else."""
 
 NO_DIGEST = b"0" * 64
 METADATA = b'"__metadata__":{'
@@ -42,14 +42,22 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "biases/b2": (256,),
     "biases/out": (10,),
 }
-OPTIONAL_SHAPES: Final[dict[str, tuple[int, ...]]] = {
+LINEAR_PROBE_SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "weights/is_digit": (128 + 256 + 1,),
     "biases/is_digit": (1,),
 }
-"""The digit probe: a logistic regression on the activations of both hidden layers and the largest logit, in this order.
+"""A logistic regression on the activations of both hidden layers and the largest logit, in this order.
 
-All or none of them are there; see `inkling.network.digit_probe`.
+See `inkling.network.digit_probe`. All or none of a probe's arrays are there.
 """
+PROBE_UNITS: Final = 32
+PROBE_SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "weights/is_digit_hidden": (128 + 256 + 1, PROBE_UNITS),
+    "biases/is_digit_hidden": (PROBE_UNITS,),
+    "weights/is_digit": (PROBE_UNITS + 1,),
+    "biases/is_digit": (1,),
+}
+"""The same with a hidden layer of the probe's own on them; a logistic regression on its units and the largest logit."""
 
 
 class DigitProbeFit(BaseModel):
@@ -57,7 +65,9 @@ class DigitProbeFit(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    digits: int = Field(ge=0, description="pictures of digits: held-out, distorted and synthetic ones")
+    digits: int = Field(
+        ge=0, description="pictures of digits: learned ones, as they are and distorted, and synthetic ones"
+    )
     non_digits: int = Field(ge=0, description="drawn pictures without a digit")
     lost: float = Field(ge=0, le=1, description="share of the held-out digits that score below 0.5")
     found: dict[str, float] = Field(description="share of each kind of non-digits that scores below 0.5")
@@ -88,7 +98,7 @@ class Checkpoint:
     content: bytes
     """The file."""
     parameters: dict[str, NDArray[np.float32]]
-    """By the names of SHAPES, and of OPTIONAL_SHAPES if it has them."""
+    """By the names of SHAPES, and of LINEAR_PROBE_SHAPES or PROBE_SHAPES if it has a digit probe."""
     card: Card
 
     @cached_property
@@ -160,7 +170,10 @@ def verify(parameters: dict[str, NDArray[np.float32]]) -> None:
     Raises:
         CheckpointError: a name, shape or dtype is not this network's, or a value is not finite.
     """
-    expected = SHAPES if parameters.keys().isdisjoint(OPTIONAL_SHAPES) else SHAPES | OPTIONAL_SHAPES
+    expected = SHAPES
+    if not parameters.keys().isdisjoint(PROBE_SHAPES):
+        has_units = any(name.endswith("is_digit_hidden") for name in parameters)
+        expected = SHAPES | (PROBE_SHAPES if has_units else LINEAR_PROBE_SHAPES)
     if parameters.keys() != expected.keys():
         raise CheckpointError(f"holds {sorted(parameters)}, expected {sorted(expected)}")
     for name, shape in expected.items():

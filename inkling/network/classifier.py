@@ -116,23 +116,28 @@ class Classifier:
         np.tanh(tanh_2, out=tanh_2)
         logits: Floats = tanh_2 @ w3  # (n, 10)
         logits += b3
+        inputs = None if self._probe is None else self._probe.inputs(tanh_1, tanh_2)  # (n, m)
         if len(flat) > 1:
-            outputs, sums = self._outputs(tanh_1, tanh_2, logits)
+            outputs, sums = self._outputs(logits, inputs)
             if self._views is not None:
                 self._views.read_again(x, sums, outputs.probabilities)
             return outputs
-        (probabilities, score), sums = self._outputs(tanh_1[0], tanh_2[0], logits[0])
+        (probabilities, score), sums = self._outputs(logits[0], None if inputs is None else inputs[0])
         if self._views is not None and sums[0] > self._views.unsure_sum:
             probabilities = self._views.probabilities(x)[0]
         return Outputs(probabilities[np.newaxis], None if score is None else score[np.newaxis])
 
-    def _outputs(self, tanh_1: Floats, tanh_2: Floats, logits: Floats) -> tuple[Outputs, Floats]:
+    def _outputs(self, logits: Floats, inputs: Floats | None) -> tuple[Outputs, Floats]:
         """Return the outputs for images, or of one without the first axis: NumPy's scalars are faster than arrays.
 
         And the inverse confidences (n, 1), or (1,).
+
+        Args:
+            logits: (n, 10); the probabilities take their place.
+            inputs: (n, m), of the digit probe.
         """
         largest: Floats = np.maximum.reduce(logits, axis=-1, keepdims=True)  # (n, 1)
-        score = None if self._probe is None else self._probe.scores(tanh_1, tanh_2, largest[..., 0])
+        score = None if inputs is None or self._probe is None else self._probe.scores(inputs, largest)
         sums = _softmax(logits, largest)
         return Outputs(logits, score), sums
 

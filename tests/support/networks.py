@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.network.checkpoint import OPTIONAL_SHAPES, SHAPES, Card, Checkpoint, save
+from inkling.network.checkpoint import FORMAT_VERSION, LINEAR_PROBE_SHAPES, PROBE_SHAPES, SHAPES, Card, Checkpoint, save
 from inkling.network.evaluation import Evaluation, evaluate
 from inkling.network.recipe import TUTORIAL
 from inkling.network.views import Views
@@ -56,13 +56,20 @@ def with_random_parameters(checkpoint: Checkpoint, scale: float) -> Checkpoint:
 
 
 def with_digit_probe(
-    checkpoint: Checkpoint, bias: float = 0.0, largest_logit: float = 0.5, seed: int = 0
+    checkpoint: Checkpoint, bias: float = 0.0, largest_logit: float = 0.5, has_units: bool = False
 ) -> Checkpoint:
-    """Return the checkpoint with a digit probe of random weights; a bias of 1e3 or -1e3 decides for all images."""
-    weights = np.random.default_rng(seed).normal(0, 0.1, OPTIONAL_SHAPES["weights/is_digit"]).astype(np.float32)
-    weights[-1] = largest_logit
-    probe = {"weights/is_digit": weights, "biases/is_digit": np.array([bias], np.float32)}
-    return save({**checkpoint.parameters, **probe}, checkpoint.card.model_copy(update={"format_version": 2}))
+    """Return the checkpoint with a digit probe of random weights; a bias of 1e3 or -1e3 decides for all images.
+
+    It has hidden units, or is linear, as those of format version 2.
+    """
+    random = np.random.default_rng(0)
+    shapes = PROBE_SHAPES if has_units else LINEAR_PROBE_SHAPES
+    probe = {name: random.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
+    probe["weights/is_digit"][-1] = largest_logit
+    probe["biases/is_digit"][:] = bias
+    kept = {name: checkpoint.parameters[name] for name in SHAPES}
+    version = FORMAT_VERSION if has_units else 2
+    return save({**kept, **probe}, checkpoint.card.model_copy(update={"format_version": version}))
 
 
 def with_temperature(checkpoint: Checkpoint, temperature: float) -> Checkpoint:

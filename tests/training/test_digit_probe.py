@@ -5,7 +5,7 @@ import pytest
 
 from inkling.digit import Gray
 from inkling.mnist import Dataset
-from inkling.network.checkpoint import OPTIONAL_SHAPES, SHAPES, Checkpoint, load, save
+from inkling.network.checkpoint import PROBE_SHAPES, SHAPES, Checkpoint, load, save
 from inkling.network.classifier import Classifier
 from inkling.network.digit_probe import probe_features
 from inkling.network.forward import sigmoid
@@ -21,7 +21,7 @@ def probed(shipped: Checkpoint) -> Checkpoint:
     from training.digit_probe import fit_digit_probe
 
     parameters = {name: array for name, array in shipped.parameters.items() if name in SHAPES}
-    fitted, fit = fit_digit_probe(parameters, make_digits(600, seed=20)[0], seed=1)
+    fitted, fit = fit_digit_probe(parameters, make_digits(3600, seed=23)[0], make_digits(600, seed=20)[0], seed=1)
     return save(fitted, shipped.card.model_copy(update={"digit_probe": fit}))
 
 
@@ -42,10 +42,16 @@ def test_card_says_how_the_probe_was_fitted(probed: Checkpoint) -> None:
 
     fit = load(probed.content).card.digit_probe
     assert fit is not None
-    assert (fit.digits, fit.non_digits) == (600 + 600 + 180, 1200)
+    assert (fit.digits, fit.non_digits) == (2400 + 1200 + 360, 1906)
     assert fit.lost <= 0.02
     assert fit.found.keys() == KINDS.keys()
     assert np.mean(list(fit.found.values())) >= 0.8
+
+
+def test_short_training_gets_a_smaller_fit() -> None:
+    from training.digit_probe import fit_effort
+
+    assert [fit_effort(steps) for steps in (1, 3000, 12_000, 24_000, 500_000)] == [1 / 8, 1 / 8, 1 / 2, 1, 1]
 
 
 def test_same_training_makes_the_same_probe(data: Dataset, trained: Trained) -> None:
@@ -53,7 +59,7 @@ def test_same_training_makes_the_same_probe(data: Dataset, trained: Trained) -> 
 
     first, again = (build_checkpoint(trained.parameters, SMALL, data) for _ in range(2))
     assert first.content == again.content
-    assert first.parameters.keys() == SHAPES.keys() | OPTIONAL_SHAPES.keys()
+    assert first.parameters.keys() == SHAPES.keys() | PROBE_SHAPES.keys()
 
 
 def test_too_few_held_out_images_make_no_probe(data: Dataset, trained: Trained) -> None:

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inkling.errors import CheckpointError
-from inkling.network.checkpoint import MAX_CHECKPOINT_BYTES, OPTIONAL_SHAPES, SHAPES, Card, Checkpoint, load, save
+from inkling.network.checkpoint import (
+    FORMAT_VERSION,
+    LINEAR_PROBE_SHAPES,
+    MAX_CHECKPOINT_BYTES,
+    PROBE_SHAPES,
+    SHAPES,
+    Card,
+    Checkpoint,
+    load,
+    save,
+)
 from tests.support.checkpoint_files import with_card, with_card_fields, with_header
 from tests.support.networks import make_card, make_checkpoint, random_parameters, with_digit_probe
 
@@ -37,17 +47,27 @@ def test_saved_network_is_loaded_bit_for_bit() -> None:
         np.testing.assert_array_equal(loaded.parameters[name], array)
 
 
-def test_digit_probe_is_saved_with_the_network_and_may_be_missing(checkpoint: Checkpoint) -> None:
-    saved = with_digit_probe(checkpoint)
-    assert saved.parameters.keys() == SHAPES.keys() | OPTIONAL_SHAPES.keys()
-    assert saved.card.format_version == 2
-    for version in (1, 2):
-        assert load(with_card_fields(checkpoint.content, format_version=version)).parameters.keys() == SHAPES.keys()
+@pytest.mark.parametrize(
+    ("units", "shapes", "version"), [(False, LINEAR_PROBE_SHAPES, 2), (True, PROBE_SHAPES, FORMAT_VERSION)]
+)
+def test_digit_probe_is_saved_with_the_network(
+    checkpoint: Checkpoint, units: bool, shapes: dict[str, Any], version: int
+) -> None:
+    saved = load(with_digit_probe(checkpoint, has_units=units).content)
+    assert saved.parameters.keys() == SHAPES.keys() | shapes.keys()
+    assert saved.card.format_version == version
 
 
-@pytest.mark.parametrize("missing", OPTIONAL_SHAPES)
-def test_half_a_digit_probe_is_refused(checkpoint: Checkpoint, missing: str) -> None:
-    parameters = {**with_digit_probe(checkpoint).parameters}
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_digit_probe_may_be_missing(checkpoint: Checkpoint, version: int) -> None:
+    assert load(with_card_fields(checkpoint.content, format_version=version)).parameters.keys() == SHAPES.keys()
+
+
+@pytest.mark.parametrize(
+    ("units", "missing"), [*((False, name) for name in LINEAR_PROBE_SHAPES), *((True, name) for name in PROBE_SHAPES)]
+)
+def test_part_of_a_digit_probe_is_refused(checkpoint: Checkpoint, units: bool, missing: str) -> None:
+    parameters = {**with_digit_probe(checkpoint, has_units=units).parameters}
     del parameters[missing]
     with pytest.raises(CheckpointError, match=rf"holds .*, expected .*{missing}"):
         save(parameters, make_card())
@@ -203,9 +223,9 @@ def test_card_that_is_no_json_object_is_refused(checkpoint: Checkpoint, text: st
         load(with_card(checkpoint.content, text))
 
 
-@pytest.mark.parametrize("version", [0, 3, "1", None, [], {}])
+@pytest.mark.parametrize("version", [0, 4, "1", None, [], {}])
 def test_card_of_another_format_version_is_refused(checkpoint: Checkpoint, version: Any) -> None:
-    with pytest.raises(CheckpointError, match=r"format version is .*, expected 1 or 2"):
+    with pytest.raises(CheckpointError, match=r"format version is .*, expected 1 or 2 or 3"):
         load(with_card_fields(checkpoint.content, format_version=version))
 
 

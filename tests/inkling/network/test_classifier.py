@@ -108,30 +108,35 @@ def test_temperature_too_small_for_float32_is_refused_without_a_warning(shipped:
 # the digit probe
 
 
+@pytest.mark.parametrize("has_units", [False, True])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_digit_score_is_the_probes_logistic_regression_whatever_the_temperature(
-    shipped: Checkpoint, digits: NDArray[np.uint8], temperature: float
+def test_digit_score_is_the_probes_formula_whatever_the_temperature(
+    shipped: Checkpoint, digits: NDArray[np.uint8], temperature: float, has_units: bool
 ) -> None:
     # given
-    probed = with_digit_probe(with_temperature(shipped, temperature), bias=-1.0)
+    probed = with_digit_probe(with_temperature(shipped, temperature), bias=-1.0, has_units=has_units)
     p = {name: array.astype(np.float64) for name, array in probed.parameters.items()}
     # when
     scores = Classifier(probed, version=1).read(digits).digit_scores
     # then
     layer_1 = sigmoid(digits.reshape(-1, 784) / 255 @ p["weights/h1"] + p["biases/b1"])
     layer_2 = sigmoid(layer_1 @ p["weights/h2"] + p["biases/b2"])
-    logits = layer_2 @ p["weights/out"] + p["biases/out"]
-    features = np.concatenate([layer_1, layer_2, logits.max(axis=1, keepdims=True)], axis=1)
+    largest = (layer_2 @ p["weights/out"] + p["biases/out"]).max(axis=1, keepdims=True)
+    inputs = np.concatenate([layer_1, layer_2, largest], axis=1)
+    if has_units:
+        inputs = sigmoid(inputs @ p["weights/is_digit_hidden"] + p["biases/is_digit_hidden"])
+        inputs = np.concatenate([inputs, largest], axis=1)
     assert scores is not None
     assert scores.dtype == np.float32
-    np.testing.assert_allclose(scores, sigmoid(features @ p["weights/is_digit"] + p["biases/is_digit"]), atol=1e-5)
+    np.testing.assert_allclose(scores, sigmoid(inputs @ p["weights/is_digit"] + p["biases/is_digit"]), atol=1e-5)
 
 
+@pytest.mark.parametrize("has_units", [False, True])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 1025, 3000])
 def test_image_gets_the_same_digit_score_in_a_batch_of_any_size(
-    shipped: Checkpoint, noise: NDArray[np.uint8], digits: NDArray[np.uint8], size: int
+    shipped: Checkpoint, noise: NDArray[np.uint8], digits: NDArray[np.uint8], size: int, has_units: bool
 ) -> None:
-    classifier = Classifier(with_digit_probe(shipped), version=1)
+    classifier = Classifier(with_digit_probe(shipped, has_units=has_units), version=1)
     images = np.concatenate([digits, noise])[:size]
     scores = classifier.read(images).digit_scores
     assert scores is not None
@@ -151,6 +156,7 @@ def test_probabilities_do_not_depend_on_the_digit_probe(shipped: Checkpoint, dig
 
 def test_digit_probe_that_overflows_is_refused_without_a_warning(shipped: Checkpoint) -> None:
     probe = {"weights/is_digit": np.full(385, 3e38, np.float32), "biases/is_digit": np.full(1, -3e38, np.float32)}
-    classifier = Classifier(save({**shipped.parameters, **probe}, shipped.card), version=1)
+    network = {name: shipped.parameters[name] for name in SHAPES}
+    classifier = Classifier(save({**network, **probe}, shipped.card), version=1)
     with pytest.raises(CheckpointError, match="its digit scores are"):
         classifier.self_check()

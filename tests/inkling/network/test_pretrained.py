@@ -3,7 +3,7 @@
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import ACCURATE
 
-DIGEST = "3c7860e20bde15e3a73b4956b59a5c12dc80665ca0dea8aeb542b0ab0c386196"
+DIGEST = "84c1c23791f795e2cfcd5ee47d23648fc831599f5fa4c691d1644f5efa22e7c9"
 """SHA-256 of the file."""
 
 

@@ -5,7 +5,8 @@ from inkling.digit import Gray
 from inkling.vision.placement import bounding_box, center_of_mass
 from tests.support.digits import make_digits
 from training.data.distorted_digits import distort_digits
-from training.data.non_digits import KINDS, draw_non_digits, draw_strokes
+from training.data.figures.hand import draw_strokes, placed
+from training.data.non_digits import KINDS, draw_non_digits
 
 PLACED = set(KINDS) - {"patterns", "flat"}
 
@@ -43,6 +44,10 @@ def test_stroke_has_the_width_that_was_asked_for() -> None:
     image = draw_strokes([np.array([(0.0, 0.0), (0.0, 1.0)])], width=0.2)
     assert (image > 127).sum(axis=1).max() == 4
     assert (image > 127).any(axis=1).sum() == 20
+
+
+def test_figure_that_is_blank_stays_so() -> None:
+    assert not placed(np.zeros((28, 28), np.uint8)).any()
 
 
 def test_distorted_digits_are_other_images_of_the_same_placement(digits: Gray) -> None:
