@@ -11,7 +11,7 @@ import uvicorn
 
 from app.cli.commands import Command
 from app.cli.registry_access import open_registry
-from app.cli.settings_flags import with_settings
+from app.cli.settings_flags import check_vertex_ai, with_settings
 from app.cli.worker_processes import WorkerProcesses
 from app.connections.stop import GRACE_S
 from app.fast.http_protocol import JoinedHttpProtocol
@@ -29,6 +29,7 @@ commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 def serve(settings: Settings) -> int:
     """Serve the network over HTTP. The first start creates the registry."""
     logging.config.dictConfig(LOGGING)
+    check_vertex_ai()
     _log_generated_key(settings)
     with open_registry(settings):  # an error here is one line; in a worker it would be a traceback
         pass

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from app.cli.failures import UsageError, print_warning
-from app.settings import PLATFORM_PORTS, PREFIX, Settings, unknown_variables
+from app.settings import PLATFORM_PORTS, PREFIX, Settings, VertexAi, unknown_variables
 
 PANEL = "Settings (also as INKLING_* variables, and in .env)"
 
@@ -48,6 +48,19 @@ def read_settings(flags: Mapping[str, str | bool | None]) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         raise UsageError("; ".join(_describe(item, given) for item in error.errors())) from error
+
+
+def check_vertex_ai() -> None:
+    """Check the variables that Vertex AI sets, so that a wrong one is one line and not the traceback of a worker.
+
+    Raises:
+        UsageError: one is no path.
+    """
+    try:
+        VertexAi()
+    except ValidationError as error:
+        wrong = [f"AIP_{item['loc'][0]}".upper() + f"={item['input']!r}" for item in error.errors()]
+        raise UsageError(f"{'; '.join(wrong)}: expected a path, such as /predict") from error
 
 
 def _parameter(name: str) -> inspect.Parameter:

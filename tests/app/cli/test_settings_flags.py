@@ -64,6 +64,11 @@ def test_wrong_port_of_a_platform_is_named() -> None:
     check_error(inkling("serve", AIP_HTTP_PORT="http"), 2, "AIP_HTTP_PORT='http'", "a valid integer")
 
 
+def test_wrong_path_of_vertex_ai_is_named(tmp_path: Path) -> None:
+    result = inkling("serve", "--data-dir", tmp_path / "data", AIP_HEALTH_ROUTE="health")
+    check_error(result, 2, "AIP_HEALTH_ROUTE='health'", "expected a path")
+
+
 def test_unknown_variable_is_a_warning_that_names_the_nearest(files: list[Path]) -> None:
     result = inkling("predict", files[0], INKLING_DATADIR="x", INKLING_PORT="8001")
     assert result.returncode == 0
