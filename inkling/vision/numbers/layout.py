@@ -11,7 +11,7 @@ from PIL import Image
 
 from inkling.digit import Box, Floats, Gray
 from inkling.errors import NoDigitError
-from inkling.vision.inner_picture import Uncovered, uncover
+from inkling.vision.inner_picture import BOX_WARNING, Uncovered, uncover
 from inkling.vision.numbers.groups import divide_line
 from inkling.vision.numbers.lines import digits_of, group_into_lines, wide_gaps
 from inkling.vision.numbers.marks import find_marks
@@ -62,7 +62,7 @@ def _ways(gray: Gray | Floats) -> Iterator[Callable[[], Page]]:
     uncovered = uncover(gray)
     if uncovered is None:
         yield from _ways_without_borders(gray)
-    elif uncovered.is_sure:
+    elif uncovered.is_sure and BOX_WARNING not in uncovered.warnings:  # a box may be one of several, each with a digit
         yield from (partial(_shift, find, uncovered) for find in _ways_without_borders(uncovered.gray))
         yield from _ways_without_borders(gray)
     else:

@@ -25,6 +25,8 @@ FRAME_CONTENT = 0.15
 """Height of what is inside of a frame, as a share of its own: in a 0 is dust."""
 LINE_HEIGHT, LINE_PEN = 1.4, 0.8
 """Of the digits' height and of the pen's width: what is higher and thinner is a line of the paper."""
+THIN_PEN = 0.4
+"""Of the pen's width: an upright line that is thinner is no 1."""
 BROKEN_HEIGHT, BROKEN_GAP = 0.75, 0.12
 """Of the digits' height: pieces of a broken digit are lower, and nearer to each other."""
 BROKEN_OVERLAP, BROKEN_SHARE = 0.25, 0.15
@@ -72,8 +74,10 @@ def find_strokes(mask: Mask, levels: Gray) -> Strokes:
 
 def without_lines(strokes: Strokes, height: float, pen: float) -> Strokes:
     """Return the components without upright lines, given the height of the digits and the width of the pen."""
-    is_high = strokes.heights > np.maximum(LINE_HEIGHT * height, RULE * strokes.widths)
-    return strokes.select(~(is_high & (strokes.areas < LINE_PEN * pen * strokes.heights)))
+    is_upright = strokes.heights > RULE * strokes.widths
+    widths = strokes.areas / strokes.heights
+    is_high = (strokes.heights > LINE_HEIGHT * height) & (widths < LINE_PEN * pen)
+    return strokes.select(~(is_upright & (is_high | (widths < THIN_PEN * pen))))
 
 
 def merge_broken(strokes: Strokes, height: float) -> Strokes:
