@@ -51,6 +51,12 @@ def test_digits_on_ruled_paper_are_read(read: Read, is_photo: bool) -> None:
     assert "ruled lines were removed" in numbers.warnings
 
 
+def test_digits_on_a_single_line_are_read(read: Read) -> None:
+    page = 255 - np.pad(write("2026", height=48), 20)
+    page[page.shape[0] // 2 :][:3] = np.minimum(page[page.shape[0] // 2 :][:3], 150)
+    assert read(page).text == "2026"
+
+
 def test_baselines_may_be_uneven(read: Read) -> None:
     assert read(write("20263", baselines=(0, 8, -9, 4))).text == "20263"
 

@@ -35,13 +35,18 @@ def find_stroke_maps(gray: Gray | Floats) -> Iterator[StrokeMap]:
     if drawing is not None and (lines is None or not lines.is_sure):
         strong = drawing.levels > STRONG * drawing.contrast
         yield StrokeMap(drawing.levels, strong, drawing.mask & ~strong, ())
-    if drawing is None or lines is not None:
+    if drawing is None or lines is not None or _crosses(drawing.mask):
         for paper in foregrounds_on_paper(gray.astype(np.float32)):
             yield StrokeMap(_without_grain(paper), paper.mask, np.zeros_like(paper.mask), paper.removed)
 
 
+def _crosses(mask: Mask) -> bool:
+    """Return whether there is foreground (h, w) at two opposite edges: perhaps of a line of the paper."""
+    return bool((mask[:, 0].any() and mask[:, -1].any()) or (mask[0].any() and mask[-1].any()))
+
+
 def _without_grain(foreground: Foreground) -> Gray:
     """Return the levels without the background's grain and JPEG artifacts."""
-    floor = min(0.5, max(1.5 * foreground.noise / foreground.contrast, 0.1)) * 255
+    floor = min(0.5, max(1.5 * foreground.noise / max(foreground.contrast, 1.0), 0.1)) * 255
     levels: Gray = np.clip((foreground.levels - floor) * (255 / (255 - floor)), foreground.mask, 255).astype(np.uint8)
     return levels
