@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import State
 
+from app.admission.admission import Admission
 from app.admission.key_guesses import KeyGuesses
 from app.bodies.limits import UploadLimits
 from app.connections.limits import ConnectionLimits
 from app.connections.open_connections import OpenConnections
-from app.connections.stop import announced_stop, stop_with_parent
+from app.connections.stop import DRAIN_S, announced_stop, stop_with_parent
 from app.decoders.pool import DecoderPool
 from app.observability.metrics import Metrics
 from app.security import resolve_key
@@ -32,6 +35,9 @@ from inkling.network.pretrained import load_pretrained
 from inkling.registry.database_errors import describe_database_error
 from inkling.registry.registry import Registry
 
+if TYPE_CHECKING:
+    from app.protocols.grpc_server import GrpcServer
+
 MAX_DECODERS = 3
 """By default; each takes some 30 MB."""
 
@@ -39,7 +45,9 @@ logger = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterator[OpenConnections]:
+async def run(
+    app: FastAPI, settings: Settings, metrics: Metrics, admission: Admission
+) -> AsyncIterator[OpenConnections]:
     """Set what `app.dependencies` injects, serve while the context is open, and stop the trainer at its end."""
     state = app.state
     state.settings, state.metrics = settings, metrics
@@ -67,6 +75,7 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
     state.run_feeds = RunFeeds(state.registry, connection_limits.event_streams)
     state.trainer = TrainerProcess(settings, state.registry)
     throttle = TrainingThrottle(settings, metrics)
+    grpc = await _start_grpc(settings, metrics, admission, state)
     tasks = [
         asyncio.create_task(_poll(state.current_version, state.trainer, settings.registry_poll_s)),
         asyncio.create_task(throttle.watch()),
@@ -80,6 +89,8 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
         state.stopping.set()
         state.run_feeds.close()
         connections.stop()
+        if grpc is not None:
+            tasks.append(asyncio.create_task(grpc.drain(DRAIN_S)))
 
     stop_with_parent()
     try:
@@ -90,9 +101,22 @@ async def run(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterat
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if grpc is not None:
+            await grpc.drain()
         await decoders.stop()
         await asyncio.to_thread(state.trainer.stop)
         state.registry.close()
+
+
+async def _start_grpc(settings: Settings, metrics: Metrics, admission: Admission, state: State) -> "GrpcServer | None":
+    """Start the gRPC server if a port is set; it needs packages of an extra."""
+    if settings.grpc_port is None:
+        return None
+    from app.protocols.grpc_services import grpc_server  # noqa: PLC0415
+
+    server = grpc_server(settings, admission, metrics, state.scoring, state.stopping)
+    await server.start()
+    return server
 
 
 def _open(settings: Settings) -> tuple[Registry, CurrentVersion, str | None]:

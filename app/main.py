@@ -51,11 +51,11 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None) -> FastAPI
         settings: of the service.
         vertex_ai: the paths that Vertex AI names; they come before all others.
     """
-    collected = Metrics()
+    collected, admission = Metrics(), Admission.from_settings(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        async with lifecycle.run(app, settings, collected) as connections:
+        async with lifecycle.run(app, settings, collected, admission) as connections:
             yield {"connections": connections}  # for the HTTP protocol: the state of ASGI's lifespan
 
     app = FastAPI(
@@ -78,7 +78,7 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None) -> FastAPI
         metrics=collected,
         max_body_bytes=settings.max_body_bytes,
         access_log=settings.access_log,
-        admission=Admission.from_settings(settings),
+        admission=admission,
         fast_routes=(*platforms, PredictRoute(), *protocols),
     )
     error_answers.install(app)

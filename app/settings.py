@@ -43,6 +43,12 @@ class Settings(StoreSettings):
         description="port to listen on; 0: any free port; if it is not set, `AIP_HTTP_PORT` (Vertex AI) and "
         "`SAGEMAKER_BIND_TO_PORT` count",
     )
+    grpc_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="port of gRPC (Open Inference and TensorFlow Serving), with the extra `grpc`; default: none",
+    )
     api_key: SecretStr | None = Field(
         None,
         min_length=8,

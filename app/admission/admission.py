@@ -42,13 +42,23 @@ class Admission:
         if self.hosts is not None and host is not None and not self.hosts.allow(host):
             raise OriginError(_wrong_host(host))
         if self.rate is not None and scope["path"] not in UNLIMITED_PATHS:
-            client = client_of(scope)
-            if wait_s := self.rate.wait_s(client):
-                raise RateLimitedError(
-                    f"{client} sends more requests than INKLING_MAX_REQUESTS_PER_MINUTE allows; wait {wait_s:.1f} s",
-                    wait_s,
-                )
-            self.rate.take(client)
+            self.require_rate(scope)
+
+    def require_rate(self, scope: Scope) -> None:
+        """Count a request for the client of a scope.
+
+        Raises:
+            RateLimitedError: it sends too many.
+        """
+        if self.rate is None:
+            return
+        client = client_of(scope)
+        if wait_s := self.rate.wait_s(client):
+            raise RateLimitedError(
+                f"{client} sends more requests than INKLING_MAX_REQUESTS_PER_MINUTE allows; wait {wait_s:.1f} s",
+                wait_s,
+            )
+        self.rate.take(client)
 
 
 def _wrong_host(host: bytes) -> str:

@@ -28,6 +28,8 @@ EXTRAS: Final = {
     "matplotlib": "report",
     "jinja2": "report",
     "psycopg": "postgres",
+    "grpc": "grpc",
+    "google": "grpc",
 }
 """Packages that are not always installed, with the extra that installs each."""
 

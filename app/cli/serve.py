@@ -4,12 +4,15 @@ import logging.config
 import os
 import resource
 import signal
+import socket
 import sys
+from importlib import import_module
 
 import typer
 import uvicorn
 
 from app.cli.commands import Command
+from app.cli.failures import CommandError
 from app.cli.registry_access import open_registry
 from app.cli.settings_flags import check_vertex_ai, with_settings
 from app.cli.worker_processes import WorkerProcesses
@@ -31,6 +34,7 @@ def serve(settings: Settings) -> int:
     logging.config.dictConfig(LOGGING)
     check_vertex_ai()
     _log_generated_key(settings)
+    _check_grpc(settings)
     with open_registry(settings):  # an error here is one line; in a worker it would be a traceback
         pass
     _export(settings)
@@ -40,6 +44,20 @@ def serve(settings: Settings) -> int:
         return _run(settings)
     except (KeyboardInterrupt, SystemExit) as ended:
         return 1 if isinstance(ended, SystemExit) and ended.code else 0  # uvicorn exits with 3 if it does not start
+
+
+def _check_grpc(settings: Settings) -> None:
+    """Raise an error of one line if gRPC cannot start; in a worker it would be a traceback."""
+    if settings.grpc_port is None:
+        return
+    import_module("app.protocols.grpc_services")  # of an extra
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.grpc_port), family=family).close()
+    except OSError as error:
+        raise CommandError(
+            f"gRPC cannot listen on {settings.host}, port {settings.grpc_port} (INKLING_GRPC_PORT): {error.strerror}"
+        ) from error
 
 
 def _run(settings: Settings) -> int:

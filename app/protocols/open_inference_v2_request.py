@@ -92,7 +92,7 @@ def _read_document(head: bytes, tail: memoryview | None, model: str) -> InferReq
     if given_id is not None and type(given_id) is not str:
         raise ProtocolError(400, f"id is {_kind(given_id)}, expected text")
     images = _read_tensor(tensor, parsed, tail, model)
-    return InferRequest(given_id, images, outputs, _fit_of(parameters, model))
+    return InferRequest(given_id, images, outputs, require_fit(parameters, model))
 
 
 def _only_input(inputs: Any, model: str) -> dict[str, Any]:
@@ -168,7 +168,12 @@ def _classes(count: Any, name: str) -> int:
     return min(count, NUM_CLASSES)
 
 
-def _fit_of(parameters: dict[str, Any], model: str) -> Fit:
+def require_fit(parameters: dict[str, Any], model: str) -> Fit:
+    """Return how image files become images, by the parameter `fit`.
+
+    Raises:
+        ProtocolError: the model takes pixels, or it is none of the ways.
+    """
     fit = parameters.get("fit", "strict")
     if fit == "mnist" and model == FILES_MODEL:
         return "mnist"

@@ -1,0 +1,147 @@
+"""The gRPC server: Open Inference and TensorFlow Serving in the event loop of the HTTP server."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from app.admission.admission import Admission
+from app.admission.byte_budget import SMALL_BODY_BYTES
+from app.errors import TABLE, ProtocolError
+from app.observability.metrics import Metrics
+from app.protocols.grpc_messages import MESSAGES
+from app.settings import Settings
+
+MAX_MESSAGE_BYTES = 4 << 20
+"""Of a request, as by gRPC's default: gRPC reads a message whole before anybody can refuse it."""
+MAX_CALLS = 32
+"""Calls at a time; gRPC refuses more with RESOURCE_EXHAUSTED."""
+GRACE_S = 7.0
+"""Seconds for open calls when the server stops, as of HTTP."""
+
+CODES = {
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    404: grpc.StatusCode.NOT_FOUND,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    500: grpc.StatusCode.INTERNAL,
+    501: grpc.StatusCode.UNIMPLEMENTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+}
+"""By the HTTP status of the same error; of all others, INVALID_ARGUMENT."""
+
+Handler = Callable[[Any], Awaitable[Any]]
+"""Message -> message, of the classes that the service names."""
+
+logger = logging.getLogger(__name__)
+
+
+class GrpcServer:
+    """Answers calls of gRPC until it is stopped.
+
+    Args:
+        settings: with a `grpc_port`.
+        admission: the limits that HTTP has, too.
+        metrics: where calls are counted, by their paths and the HTTP status of the same outcome.
+        services: by their full names, the methods of each: the name of its request, and its handler.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        admission: Admission,
+        metrics: Metrics,
+        services: Mapping[str, Mapping[str, tuple[str, Handler]]],
+    ) -> None:
+        self._settings = settings
+        self._admission = admission
+        self._metrics = metrics
+        self._services = services
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            RuntimeError: the port is taken, or the host is none of this machine.
+        """
+        self._server = grpc.aio.server(
+            options=(
+                ("grpc.max_receive_message_length", min(MAX_MESSAGE_BYTES, self._settings.max_body_bytes)),
+                ("grpc.so_reuseport", int(self._settings.workers > 1)),  # one worker only must not share its port
+            ),
+            maximum_concurrent_rpcs=MAX_CALLS,
+        )
+        for service, methods in self._services.items():
+            handlers = {
+                method: grpc.unary_unary_rpc_method_handler(self._handler(f"/{service}/{method}", request, handle))
+                for method, (request, handle) in methods.items()
+            }
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        self._server.add_insecure_port(f"{host}:{self._settings.grpc_port}")
+        await self._server.start()
+        logger.info("gRPC listens on %s:%s", host, self._settings.grpc_port)
+
+    async def drain(self, delay_s: float = 0) -> None:
+        """Take no more calls after a delay, and wait for the open ones."""
+        await asyncio.sleep(delay_s)
+        await self._server.stop(GRACE_S)
+
+    def _handler(self, path: str, request: str, handle: Handler) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        """Return what gRPC calls with the bytes of a request: so that a damaged one is the client's error, not ours."""
+
+        async def answer(content: bytes, context: Any) -> bytes:
+            started = time.perf_counter()
+            status, text, answered = 200, "", b""
+            try:
+                answered = await self._answer(content, context.peer(), request, handle)
+            except asyncio.CancelledError:
+                status = 499
+                raise
+            except Exception as error:  # the outermost boundary
+                status, text = _status(error), str(error)
+                if status == 500:
+                    logger.exception("%s failed", path)
+                    text = "the server failed; its log says why"
+            finally:
+                self._metrics.observe("POST", path, status, time.perf_counter() - started)
+            if status != 200:
+                await context.abort(CODES.get(status, grpc.StatusCode.INVALID_ARGUMENT), text)
+            return answered
+
+        return answer
+
+    async def _answer(self, content: bytes, peer: str, request: str, handle: Handler) -> bytes:
+        self._admission.require_rate({"client": (_address(peer), 0)})
+        try:
+            message = MESSAGES[request].FromString(content)
+        except DecodeError as error:
+            raise ProtocolError(400, f"the message is no {request}: {error}") from error
+        if len(content) <= SMALL_BODY_BYTES:
+            answer: bytes = (await handle(message)).SerializeToString()
+            return answer
+        reservation = await self._admission.budget.enter_in_turn(len(content), b"application/grpc")
+        try:
+            answer = (await handle(message)).SerializeToString()
+        finally:
+            reservation.release()
+        return answer
+
+
+def _address(peer: str) -> str:
+    """Return the address of a client, which gRPC gives as `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`."""
+    return unquote(peer.partition(":")[2].rpartition(":")[0]).strip("[]")
+
+
+def _status(error: Exception) -> int:
+    """Return the HTTP status of an error."""
+    if isinstance(error, ProtocolError):
+        return error.status
+    found = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
+    return HTTPStatus.INTERNAL_SERVER_ERROR if found is None else found[0]
