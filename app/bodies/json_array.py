@@ -131,7 +131,7 @@ def _irregular_levels(body: bytes) -> NDArray[np.uint8]:
             f"{MAX_IRREGULAR_BYTES} bytes or {MAX_IRREGULAR_ITEMS} values it is not searched for where"
         )
     images = _parsed_images(body)
-    if not leaf_types(images) <= {int, float}:
+    if not _leaf_types(images) <= {int, float}:
         raise ImageError(_ONLY_NUMBERS)
     try:
         array = np.asarray(images)
@@ -182,7 +182,7 @@ def _check_repeated(body: bytes) -> None:
         raise BodyError("the body is nested too deeply") from error
 
 
-def leaf_types(nested: list[Any]) -> set[type]:
+def _leaf_types(nested: list[Any]) -> set[type]:
     """Return the types of the leaves of nested lists.
 
     They are checked first, because NumPy would allocate an array of the longest string.
