@@ -1,7 +1,8 @@
 """Scores for the protocols of other servers: pixels or image files in, the probabilities of /predict out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
+from typing import TypeVar
 
 from anyio.to_thread import run_sync
 
@@ -10,6 +11,8 @@ from app.serving.inference import INLINE_IMAGES, Inference
 from app.serving.numbered_versions import NumberedVersions
 from inkling.digit import SIDE, Images
 from inkling.predictor import Fit, Predictions
+
+T = TypeVar("T", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,7 @@ class Scoring:
         inference.limits.check_count(len(pixels))
         predictor = await self.versions.predictor(version)
         images = pixels.reshape(-1, SIDE, SIDE)
-        if len(images) <= INLINE_IMAGES:
-            predictions = predictor.predict_strict(images)
-        else:
-            predictions = await run_sync(predictor.predict_strict, images, limiter=inference.threads)
-        inference.metrics.count_images(len(images), protocol)
-        return predictions
+        return await self._predict(predictor.predict_strict, images, protocol)
 
     async def score_files(
         self, files: Sequence[bytes], protocol: str, *, fit: Fit = "strict", version: int | None = None
@@ -58,10 +56,15 @@ class Scoring:
         predictor = await self.versions.predictor(version)
         pictures = undecoded_files(files, fit, inference.limits)
         if fit == "strict":
-            images = await inference.decode_images(pictures)
-            predictions = await run_sync(predictor.predict_strict, images, limiter=inference.threads)
+            return await self._predict(predictor.predict_strict, await inference.decode_images(pictures), protocol)
+        decoded = await inference.decoders.run("mnist", pictures)
+        return await self._predict(predictor.predict_readings, decoded.normalized, protocol)
+
+    async def _predict(self, predict: Callable[[T], Predictions], images: T, protocol: str) -> Predictions:
+        """Return what a method of a predictor says of images; of many in a thread."""
+        if len(images) <= INLINE_IMAGES:
+            predictions = predict(images)
         else:
-            decoded = await inference.decoders.run("mnist", pictures)
-            predictions = await run_sync(predictor.predict_readings, decoded.normalized, limiter=inference.threads)
-        inference.metrics.count_images(len(files), protocol)
+            predictions = await run_sync(predict, images, limiter=self.inference.threads)
+        self.inference.metrics.count_images(len(images), protocol)
         return predictions

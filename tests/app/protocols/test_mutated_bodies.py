@@ -6,6 +6,7 @@ import json
 import httpx
 import pytest
 
+from benchmarks.mutated_requests import send_all
 from inkling.digit import Gray
 from tests.app.protocols.test_invocations import documents
 from tests.support.bodies import image_file
@@ -49,3 +50,8 @@ async def test_mutated_bodies_of_hugging_face(client: httpx.AsyncClient, digits:
     bodies = [{"inputs": file}, {"inputs": file, "parameters": {"top_k": 3, "function_to_apply": "softmax"}}]
     encoded = [json.dumps(body).encode() for body in bodies]
     await check_all(client, "/predict?as=labels", encoded, 3, {"title", "detail"})
+
+
+async def test_mutated_requests_of_open_inference(client: httpx.AsyncClient) -> None:
+    statuses = await send_all(client, "open inference v2", 2000, 4)
+    assert {200, 400, 404, 415} <= statuses.keys()
