@@ -51,7 +51,7 @@ def expected(server: Server, digits: Gray) -> NDArray[np.float64]:
     return np.array([prediction["probabilities"] for prediction in answer["predictions"]])
 
 
-@pytest.mark.parametrize("program", ["hugging_face_program.py", "tf_serving_program.py"])
+@pytest.mark.parametrize("program", ["hugging_face_program.py", "tf_serving_program.py", "triton_http_program.py"])
 def test_client_in_python_gets_the_probabilities_of_predict(
     server: Server, folder: Path, expected: NDArray[np.float64], program: str, tmp_path: Path
 ) -> None:
