@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from inkling.digit import Floats, Gray
+from inkling.vision.dots import has_dots
 from inkling.vision.foreground import Foreground
 from inkling.vision.normalization import Normalized, enlarge_box, first_reading, shift_box
 from inkling.vision.paper import foregrounds_on_paper
@@ -19,6 +20,8 @@ SHARP_SIDE = 60
 
 Below WORK_SIDE / 4, so that the crop always shrinks and the recursion ends.
 """
+
+DOTS_REMOVED = "the dots of the paper were removed"
 
 
 def normalize_photo(gray: Gray | Floats, *, only_first: bool = False) -> Normalized:
@@ -43,5 +46,7 @@ def _read_photo(gray: Gray | Floats, foreground: Foreground, step: int, *, only_
         right, bottom = (right + margin) * step, (bottom + margin) * step
         return shift_box(normalize_photo(gray[top:bottom, left:right], only_first=only_first), left, top)
     floor = min(0.5, max(1.5 * foreground.noise / foreground.contrast, 0.1)) * 255  # grain and JPEG artifacts
+    has_marks = has_dots(foreground.levels > floor, digit)
+    removed = (*foreground.removed, *([DOTS_REMOVED] if has_marks else []))
     levels = np.where(digit, np.clip((foreground.levels - floor) * (255 / (255 - floor)), 0, 255), 0)
-    return enlarge_box(place_digit(levels.astype(np.uint8), digit, foreground, foreground.removed), step, gray.shape)
+    return enlarge_box(place_digit(levels.astype(np.uint8), digit, foreground, removed), step, gray.shape)

@@ -8,6 +8,7 @@ from inkling.readings import read_each
 from inkling.vision.foreground import subtract_uniform_background
 from inkling.vision.normalize import normalize
 from inkling.vision.paper import foregrounds_on_paper
+from inkling.vision.photo import DOTS_REMOVED
 from inkling.vision.plateaus import has_plateau
 from inkling.vision.pooling import close
 from tests.support.pictures import draw_strokes, put, to_gray_levels
@@ -104,3 +105,17 @@ def test_enlarged_digits_have_no_plateaus(digits: Gray, scale: int) -> None:
         drawing = subtract_uniform_background(image.repeat(scale, axis=0).repeat(scale, axis=1))
         assert drawing is not None
         assert not has_plateau(drawing.levels, drawing.contrast)
+
+
+@pytest.mark.parametrize("is_grid", [True, False])
+def test_dots_of_paper_are_named_and_specks_are_not(is_grid: bool) -> None:
+    random = np.random.default_rng(0)
+    places = [(y, x) for y in range(10, 230, 22) for x in range(10, 190, 22)]
+    if not is_grid:
+        places = [(int(random.integers(4, 232)), int(random.integers(4, 192))) for _ in places[:24]]
+    dots = np.zeros((240, 200))
+    for y, x in places:
+        dots[y : y + 3, x : x + 3] = 0.7
+    strokes = np.maximum(put(draw_strokes(3, 120, 11.0), (240, 200), (60, 50)), dots)
+    normalized = normalize(to_gray_levels(220 * (1 - 0.8 * strokes) + random.normal(0, 3, dots.shape)))
+    assert (DOTS_REMOVED in normalized.report.warnings) == is_grid
