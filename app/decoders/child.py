@@ -14,7 +14,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,7 @@ def _run(task: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], l
             return {"error": "MemoryError", "message": item["name"]}, []
         readings = (normalized, *normalized.alternatives)
         images += [reading.pixels.tobytes() for reading in readings]
-        reports.append([asdict(reading.report) for reading in readings])
+        reports.append([reading.to_fields() for reading in readings])
     return {"reports": reports}, images
 
 

@@ -28,7 +28,7 @@ from inkling.errors import (
     UnreadError,
 )
 from inkling.vision.image_files import PictureLimits
-from inkling.vision.normalization import Normalization, Normalized
+from inkling.vision.normalization import Normalized
 from inkling.vision.numbers.page import Page
 
 EXTRA_BYTES = 32 << 20
@@ -269,7 +269,7 @@ def _decoded(batch: Batch, images: Images, reports: list[list[dict[str, Any]]]) 
     remaining = iter(images)
     normalized = []
     for fields in reports:
-        first, *others = (Normalized(next(remaining), Normalization.from_fields(item)) for item in fields)
+        first, *others = (Normalized.from_fields(next(remaining), item) for item in fields)
         normalized.append(replace(first, alternatives=tuple(others)))
     return Decoded(images[:0], tuple(normalized))
 

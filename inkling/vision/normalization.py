@@ -1,12 +1,14 @@
 """A picture as the network reads it, with its other readings and the report on how it was made."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from inkling.digit import Box, Gray
 from inkling.errors import NoDigitError
 
+FIRST = 3.0
+"""The weight of a picture's first reading, beside that of an equally sure alternative."""
 MAX_ALTERNATIVES = 7
 """Readings of a picture beside its first one: each takes the network 3 us, and a kilobyte between processes."""
 
@@ -45,18 +47,30 @@ class Normalized:
 
     Here nothing chooses among them: the network does, in `inkling.readings`.
     """
+    weight: float = 1.0
+    """Its share in the picture's answer, beside an equally sure reading; a first reading counts FIRST times more."""
+    is_shifted: bool = False
+    """Whether it is read where it is and shifted by a pixel, because nothing says where its digit is."""
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return all but pixels and alternatives, for JSON."""
+        return {"report": asdict(self.report), "weight": self.weight, "is_shifted": self.is_shifted}
+
+    @classmethod
+    def from_fields(cls, pixels: Gray, fields: Mapping[str, Any]) -> "Normalized":
+        """Return the reading of which `to_fields` was sent as JSON, without alternatives."""
+        return cls(pixels, **{**fields, "report": Normalization.from_fields(fields["report"])})
 
 
-def with_alternatives(first: Normalized, images: Mapping[str, Gray | None], report: Normalization) -> Normalized:
-    """Return a reading with alternative images, each by a warning that says what was done; twins are left out."""
-    seen = {first.pixels.tobytes()}
+def with_alternatives(first: Normalized, others: Iterable[Normalized]) -> Normalized:
+    """Return a reading with other ones as alternatives; blank images and twins are left out."""
+    seen = {(first.pixels.tobytes(), first.is_shifted)}
     alternatives = []
-    for warning, image in images.items():
-        if image is not None and image.any() and image.tobytes() not in seen:
-            seen.add(image.tobytes())
-            alternatives.append(
-                Normalized(image, replace(report, warnings=(*report.warnings, *filter(None, [warning]))))
-            )
+    for other in others:
+        key = other.pixels.tobytes(), other.is_shifted
+        if other.pixels.any() and key not in seen:
+            seen.add(key)
+            alternatives.append(other)
     return replace(first, alternatives=tuple(alternatives))
 
 

@@ -25,7 +25,6 @@ from inkling.vision.normalization import (
     enlarge_box,
     first_reading,
     shift_box,
-    with_alternatives,
     with_warnings,
 )
 from inkling.vision.photo import normalize_photo
@@ -33,7 +32,7 @@ from inkling.vision.placed_digit import box_or_raise, check_not_blank
 from inkling.vision.placement import bounding_box, looks_like_mnist
 from inkling.vision.plateaus import has_plateau
 from inkling.vision.segmentation import check_single, is_pair
-from inkling.vision.small_alternatives import FILLED, MAX_SOLID_OF_EDGES, filled
+from inkling.vision.small_alternatives import FILLED, LIKELY, MAX_SOLID_OF_EDGES, filled, variant
 from inkling.vision.small_picture import normalize_small
 
 MAX_SIDE = 4096
@@ -53,11 +52,12 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
     if looks_like_mnist(gray):
         warnings = (PAIR_WARNING,) if is_pair(gray > 0) else ()  # a single digit may have a gap
         report = Normalization(is_untouched=True, inverted=False, box=None, background_removed=False, warnings=warnings)
-        return with_alternatives(
-            Normalized(gray.astype(np.uint8), report),
-            {FILLED: filled(gray.astype(np.uint8), MAX_SOLID_OF_EDGES)},
-            replace(report, is_untouched=False, box=bounding_box(gray > 0)),
-        )
+        image = gray.astype(np.uint8)
+        solid = filled(image, MAX_SOLID_OF_EDGES)
+        if solid is None:
+            return Normalized(image, report)
+        changed = replace(report, is_untouched=False, box=bounding_box(gray > 0))
+        return Normalized(image, report, (variant(solid, changed, FILLED, weight=LIKELY),))
     check_not_blank(gray)
     uncovered = uncover(gray)
     if uncovered is not None and BOX_WARNING not in uncovered.warnings:

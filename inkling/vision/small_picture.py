@@ -9,15 +9,17 @@ from inkling.digit import DIGIT_SIDE, SIDE, Box, Floats, Gray, Mask
 from inkling.errors import NoDigitError
 from inkling.vision.drawing import normalize_drawing
 from inkling.vision.foreground import Foreground, estimate_noise, subtract_varying_background, threshold_foreground
-from inkling.vision.normalization import Normalized, with_alternatives
+from inkling.vision.normalization import FIRST, Normalization, Normalized, with_alternatives
 from inkling.vision.placed_digit import box_or_raise, check_contrast, place_digit, report_on
 from inkling.vision.placement import center_of_mass, longer_side, stretch_contrast
 from inkling.vision.pooling import dilate
-from inkling.vision.segmentation import check_single, select_digit
-from inkling.vision.small_alternatives import changed, stretched, without_clouds
+from inkling.vision.segmentation import check_single, is_pair, select_digit
+from inkling.vision.small_alternatives import DOUBTFUL, LIKELY, changed, unchanged, variant, without_clouds
 from inkling.vision.stripes import remove_stripes
 
 MOVED = "marks beside the digit were removed, and it was moved"
+FAINT_LEVEL = 40
+"""From this level on, a pixel of a picture without noise may join strokes."""
 MAX_OFFSET = 2
 """Pixels of the center of mass of MNIST's digits from the center of the frame, with marks on them: half without."""
 
@@ -27,10 +29,7 @@ def normalize_small(gray: Floats, drawing: Foreground | None) -> Normalized:
     if drawing is not None and longer_side(box_or_raise(drawing.mask)) <= DIGIT_SIDE:
         first = normalize_drawing(drawing)
         if first is not None:
-            images = changed(first.pixels)
-            if _is_balanced(drawing.levels):
-                images = {"": stretched(drawing.levels), **images}
-            return with_alternatives(first, images, first.report)
+            return with_alternatives(first, unchanged(gray, first.report) + changed(first.pixels, first.report))
     noise = estimate_noise(gray)
     unstriped = remove_stripes(gray, noise)
     if unstriped is not None:
@@ -41,25 +40,30 @@ def normalize_small(gray: Floats, drawing: Foreground | None) -> Normalized:
     else:
         foreground = subtract_varying_background(gray)
     check_contrast(foreground)
-    if unstriped is None:
+    # Faint smears, if they are no noise, may join the halves of a digit.
+    if unstriped is None and (foreground.noise or is_pair(foreground.levels > FAINT_LEVEL)):
         check_single(foreground.mask)
     warnings: tuple[str, ...] = ("stripes were removed",) if unstriped is not None else ()
     digit = select_digit(foreground.mask, is_noisy=True, is_surely_one=True)
     first = _unmoved_or_placed(foreground, digit, warnings)
-    images = {"": stretched(foreground.levels), **_without_marks(foreground, digit), **changed(foreground.levels)}
+    if unstriped is None:
+        first = replace(first, weight=DOUBTFUL / FIRST)
+    report = report_on(foreground, box_or_raise(foreground.mask), warnings)
+    others = unchanged(gray, report) + _without_marks(foreground, digit, report) + changed(foreground.levels, report)
     if drawing is None:
-        images["clouds were removed"] = without_clouds(gray, inverted=foreground.inverted)
-    return with_alternatives(first, images, report_on(foreground, box_or_raise(foreground.mask), warnings))
+        clear = without_clouds(gray, inverted=foreground.inverted)
+        others.append(variant(clear, report, "clouds were removed", weight=LIKELY))
+    return with_alternatives(first, others)
 
 
-def _without_marks(foreground: Foreground, digit: Mask) -> dict[str, Gray]:
-    """Return the digit of a picture of 28x28 pixels without other marks, by a warning; unless it is centered, moved."""
+def _without_marks(foreground: Foreground, digit: Mask, report: Normalization) -> list[Normalized]:
+    """Return readings of the digit of a picture of 28x28 pixels without other marks; unless it is centered, moved."""
     levels = np.where(dilate(digit, 1), foreground.levels, 0).astype(np.uint8)
-    images = {"marks beside the digit were removed": levels}
+    readings = [variant(levels, report, "marks beside the digit were removed")]
     if not _is_balanced(levels):
         with contextlib.suppress(NoDigitError):
-            images[MOVED] = place_digit(levels, digit, foreground).pixels
-    return images
+            readings.append(variant(place_digit(levels, digit, foreground).pixels, report, MOVED))
+    return readings
 
 
 def _unmoved_or_placed(foreground: Foreground, digit: Mask, warnings: tuple[str, ...]) -> Normalized:

@@ -14,6 +14,8 @@ MIN_STEP = 40
 """Gray levels between a stripe and its neighbor."""
 MIN_EVENNESS = 0.4
 """Share of a stripe's pixels that have its level: strokes cover fewer of the others. Two blots are no stripe."""
+CLEAREST_EVENNESS = 0.6
+"""The same of the clearest stripe: splashes that reach two edges are less even, and strokes leave one stripe clear."""
 MIN_HEADROOM = 40
 """Gray levels that a stripe must leave between itself and black or white for a stroke to be visible on it."""
 
@@ -63,8 +65,11 @@ def _remove_vertical_stripes(gray: Floats, noise: float) -> Floats | None:
         return None
     columns = np.arange(gray.shape[1])
     background = (top + bottom) / 2
-    is_even = (np.abs(gray - background) < limit / 2).mean(axis=0) > MIN_EVENNESS
-    is_sure &= is_even | (np.abs(background - np.median(background)) < limit)
+    evenness = (np.abs(gray - background) < limit / 2).mean(axis=0)
+    departs = np.abs(background - np.median(background)) >= limit
+    is_sure &= (evenness > MIN_EVENNESS) | ~departs
+    if evenness[is_sure & departs].max(initial=0) < CLEAREST_EVENNESS:
+        return None
     if is_sure.sum() < len(is_sure) / 2:
         return None
     if np.abs(np.diff(background[is_sure])).max() < limit:

@@ -70,6 +70,28 @@ def test_first_reading_answers_unless_another_is_clearly_surer(classifier: Class
     assert reading is picture
 
 
+def test_reading_of_little_weight_does_not_overrule_the_first(classifier: Classifier, sure: list[Normalized]) -> None:
+    rows = np.array([[0.9, 0.1], [0.1, 0.9]], np.float32)
+
+    def read(images: Images) -> Outputs:
+        return Outputs(np.pad(rows, ((0, 0), (0, 8))), None)
+
+    for weight, expected in ((1.0, 0), (2.9, 0), (3.1, 1)):
+        picture = replace(sure[0], alternatives=(replace(sure[1], weight=weight),))
+        assert read_each(read, [picture]).outputs.probabilities.argmax() == expected
+
+
+def test_shifted_reading_is_the_mean_logits_of_nine_images(classifier: Classifier, digits: Gray) -> None:
+    first = normalize(digits[0])
+    shifted = replace(first, pixels=np.pad(digits[0], 1)[2:, 2:], is_shifted=True)
+    _, outputs = read_each(classifier.read, [replace(shifted, alternatives=(replace(first, weight=0),))])
+    padded = np.pad(shifted.pixels, 1, mode="edge")
+    views = np.stack([padded[i : i + 28, j : j + 28] for i in range(3) for j in range(3)])
+    logits = np.log(classifier.probabilities(views)).mean(axis=0)
+    expected = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(outputs.probabilities[0], expected, atol=1e-5)
+
+
 def test_answer_tells_of_the_chosen_reading_and_is_the_same_in_any_batch(
     classifier: Classifier, sure: list[Normalized], unsure: list[Normalized]
 ) -> None:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from inkling.digit import Gray
+from inkling.errors import SeveralDigitsError
 from inkling.vision.normalization import MAX_ALTERNATIVES, Normalized
 from inkling.vision.normalize import normalize
 from inkling.vision.pooling import dilate
-from inkling.vision.small_alternatives import filled, smoothed, without_clouds, without_thin_lines
+from inkling.vision.small_alternatives import filled, without_clouds, without_thin_lines
 
 
 def ring(outer: float, inner: float) -> Gray:
@@ -56,15 +57,6 @@ def test_thin_line_and_specks_go_and_a_stroke_stays() -> None:
     assert (without_thin_lines(picture) == picture).mean() > 0.97
 
 
-def test_smoothed_image_keeps_its_place_and_a_full_maximum() -> None:
-    picture = np.zeros((28, 28), np.uint8)
-    picture[10, 20] = 90
-    blurred = smoothed(picture)
-    assert blurred[10, 20] == 255
-    assert (blurred > 0).sum() == 9
-    assert not smoothed(np.zeros((28, 28), np.uint8)).any()
-
-
 @pytest.mark.parametrize("inverted", [False, True])
 def test_clouds_go_and_strokes_stay(*, inverted: bool) -> None:
     stroke = ring(9, 6.5) > 0
@@ -82,6 +74,34 @@ def test_spattered_digit_is_read_as_it_is_and_without_the_splashes(digits: Gray)
     np.testing.assert_array_equal(images[()].pixels, spattered)
     removed = images[("marks beside the digit were removed",)].pixels
     assert (removed != digits[3]).mean() < 0.02
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_picture_is_also_read_as_it_was_sent_and_moved_to_its_center(digits: Gray, *, inverted: bool) -> None:
+    sent = np.pad(digits[3], 3)[:28, 6:]  # 3 down, 3 to the left
+    sent[5, 25] = 200  # a speck
+    first, *others = readings(255 - sent if inverted else sent).values()
+    as_sent, moved = (reading for reading in (first, *others) if reading.is_shifted)
+    np.testing.assert_array_equal(as_sent.pixels, sent)
+    np.testing.assert_array_equal(moved.pixels[:, 3:], np.pad(sent, 3, mode="edge")[6:, 3:31][:, :25])
+    assert moved.report.warnings == ("the picture was moved to its center of mass",)
+    assert moved.weight < as_sent.weight
+
+
+def test_splashes_that_reach_two_edges_are_no_stripe() -> None:
+    splashed = ring(10, 6.5)
+    for rows in (slice(0, 8), slice(20, 28)):
+        splashed[rows, 5:7] = np.maximum(splashed[rows, 5:7], 63)
+    assert not any("stripes" in warning for warnings in readings(splashed) for warning in warnings)
+
+
+def test_smear_that_joins_the_halves_of_a_digit_shows_that_they_are_no_pair() -> None:
+    halves = np.zeros((28, 28), np.uint8)
+    halves[4:24, 7:10] = halves[4:24, 17:20] = 255
+    with pytest.raises(SeveralDigitsError):
+        normalize(halves)
+    halves[12:18, 5:26] = np.maximum(halves[12:18, 5:26], 63)
+    assert readings(halves)
 
 
 def test_shifted_digit_is_re_placed_first_and_also_read_where_it_is(digits: Gray) -> None:
