@@ -14,6 +14,7 @@ from inkling.digit import Gray
 from tests.clients.conftest import ROOT, Workshop
 from tests.support.bodies import RAW, image_file
 from tests.support.digits import make_digits
+from tests.support.ports import free_port
 from tests.support.servers import Server, start_server
 
 TOOLS = ROOT / ".venv-protocol-clients"
@@ -22,9 +23,15 @@ COUNT = 100
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server without a trainer."""
-    with start_server(tmp_path_factory.mktemp("data"), INKLING_TRAINER="external") as server:
+def grpc_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def server(grpc_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server without a trainer, and with gRPC."""
+    settings = {"INKLING_TRAINER": "external", "INKLING_GRPC_PORT": str(grpc_port)}
+    with start_server(tmp_path_factory.mktemp("data"), **settings) as server:
         yield server
 
 
@@ -51,16 +58,19 @@ def expected(server: Server, digits: Gray) -> NDArray[np.float64]:
     return np.array([prediction["probabilities"] for prediction in answer["predictions"]])
 
 
-@pytest.mark.parametrize("program", ["hugging_face_program.py", "tf_serving_program.py", "triton_http_program.py"])
+@pytest.mark.parametrize(
+    "program",
+    ["hugging_face_program.py", "tf_serving_program.py", "triton_http_program.py", "triton_grpc_program.py"],
+)
 def test_client_in_python_gets_the_probabilities_of_predict(
-    server: Server, folder: Path, expected: NDArray[np.float64], program: str, tmp_path: Path
+    server: Server, grpc_port: int, folder: Path, expected: NDArray[np.float64], program: str
 ) -> None:
     if not (TOOLS / ".installed").exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(TO_INSTALL)
     done = subprocess.run(
-        [TOOLS / "bin/python", Path(__file__).parent / program, server.url, folder],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HF_HUB_DISABLE_TELEMETRY": "1", "HOME": str(tmp_path)},
+        [TOOLS / "bin/python", Path(__file__).parent / program, server.url, folder, str(grpc_port)],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HF_HUB_DISABLE_TELEMETRY": "1", "HOME": str(folder)},
         capture_output=True,
         text=True,
         timeout=120,

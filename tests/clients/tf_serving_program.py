@@ -29,5 +29,5 @@ def read(url: str, folder: Path) -> list[list[float]]:
 
 
 if __name__ == "__main__":
-    url, folder = sys.argv[1:]
+    url, folder = sys.argv[1:3]
     print(json.dumps(read(url, Path(folder))))  # noqa: T201  the answer

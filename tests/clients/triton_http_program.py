@@ -89,7 +89,7 @@ async def read_asynchronously(host: str, digits: Any) -> Any:
 
 
 if __name__ == "__main__":
-    url, folder = sys.argv[1:]
+    url, folder = sys.argv[1:3]
     host = url.removeprefix("http://")
     digits = np.load(Path(folder) / "digits.npy")
     client = triton.InferenceServerClient(host)

@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+
+from tests.support.ports import free_port
 
 BACKENDS = ("sqlite", "postgresql")
 """The databases of the tests that run on each: they parametrize the fixture `backend`."""
@@ -46,7 +47,7 @@ class Postgres:
             self._start(self.port)
             return
         for attempt in range(START_ATTEMPTS):  # another program may take the port first
-            port = _free_port()
+            port = free_port()
             try:
                 self._start(port)
             except RuntimeError:
@@ -161,10 +162,3 @@ def _is_user(name: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -18,16 +18,11 @@ from inkling.digit import Gray
 from tests.support.bodies import image_file
 from tests.support.command_line import inkling
 from tests.support.mutations import mutations
+from tests.support.ports import free_port
 from tests.support.servers import Server, start_server
 
 INFERENCE, SERVING = "inference.GRPCInferenceService", "tensorflow.serving.PredictionService"
 MUTATED = 1500
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="module")
