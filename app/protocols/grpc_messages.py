@@ -9,12 +9,16 @@ Sources: the Open Inference Protocol's and Triton's `grpc_service.proto` and `mo
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from app.errors import ProtocolError
+
 PACKAGE = "inkling"
+MAX_ENTRIES = 64
+"""Parameters, inputs, outputs or axes that a call reads: it reads them in the event loop, and 4 MB hold 2 million."""
 _FIELD = re.compile(r"(?P<label>repeated |optional |)(?P<type>\w+) (?P<name>\w+) = (?P<number>\d+)")
 _SCALARS = {
     name: getattr(descriptor_pb2.FieldDescriptorProto, f"TYPE_{name.upper()}")
@@ -98,6 +102,17 @@ _TENSORFLOW = {
     "PredictRequest": "ModelSpec model_spec = 1, repeated TensorEntry inputs = 2, repeated string output_filter = 3",
     "PredictResponse": "repeated TensorEntry outputs = 1, ModelSpec model_spec = 2",
 }
+
+
+def few(entries: Sequence[Any], name: str) -> Sequence[Any]:
+    """Return the entries of a repeated field, if they are no more than any client has.
+
+    Raises:
+        ProtocolError: there are more than MAX_ENTRIES.
+    """
+    if len(entries) > MAX_ENTRIES:
+        raise ProtocolError(400, f"the message has {len(entries)} {name}, the limit is {MAX_ENTRIES}")
+    return entries
 
 
 def _message_classes(messages: dict[str, str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.errors import ProtocolError
-from app.protocols.grpc_messages import MESSAGES
+from app.protocols.grpc_messages import MESSAGES, few
 from app.protocols.grpc_server import Handler
 from app.protocols.names import FILES_MODEL
 from app.protocols.open_inference_v2_answer import tensor_of, warnings_of
@@ -137,7 +137,10 @@ class OpenInferenceGrpc:
         key = (model, (await self._scoring.versions.predictor(version)).version)
         try:
             parameters = _values_of(request.parameters)
-            asked = [{"name": output.name, "parameters": _values_of(output.parameters)} for output in request.outputs]
+            asked = [
+                {"name": output.name, "parameters": _values_of(output.parameters)}
+                for output in few(request.outputs, "outputs")
+            ]
             outputs = read_outputs(asked, is_binary=True)
             images = _images_of(request, model)
             fit = require_fit(parameters, model)
@@ -169,11 +172,13 @@ def _version_of(text: str) -> int | None:
 
 def _values_of(entries: Sequence[Any]) -> dict[str, Any]:
     """Return parameters by their names: of each the one value that it holds."""
-    return {entry.key: next((value for _, value in entry.value.ListFields()), None) for entry in entries}
+    return {
+        entry.key: next((value for _, value in entry.value.ListFields()), None) for entry in few(entries, "parameters")
+    }
 
 
 def _images_of(request: Any, model: str) -> Pixels | list[bytes]:
-    for tensor in request.inputs:
+    for tensor in few(request.inputs, "inputs"):
         require_input(tensor.name, model)
     if len(request.inputs) != 1:
         raise ProtocolError(400, f"{len(request.inputs)} inputs, model '{model}' has one")
@@ -193,7 +198,7 @@ def _files_of(tensor: Any, raw: Sequence[bytes]) -> list[bytes]:
     if tensor.datatype != BYTES:
         raise ProtocolError(400, f"datatype is {tensor.datatype[:40]!r}, expected {BYTES}: image files")
     files = byte_strings(raw[0]) if raw else list(tensor.contents.bytes_contents)
-    shape = list(tensor.shape)
+    shape = list(few(tensor.shape, "axes"))
     if shape not in ([len(files)], [len(files), 1]) or not files:
         raise ProtocolError(400, f"shape is {shape[:8]}, and there are {len(files)} files; expected [n], n at least 1")
     return files

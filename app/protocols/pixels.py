@@ -14,6 +14,7 @@ Pixels = NDArray[np.uint8]
 
 IMAGE_SHAPES = ((NUM_PIXELS,), (SIDE, SIDE), (SIDE, SIDE, 1), (1, SIDE, SIDE))
 """Of one image, below the first axis."""
+MAX_AXES = 4
 SHAPES_IN_WORDS = "[n, 784], [n, 28, 28], [n, 28, 28, 1] or [n, 1, 28, 28]"
 
 
@@ -23,8 +24,8 @@ def count_images(shape: Sequence[int]) -> int:
     Raises:
         ImageError: it is none of IMAGE_SHAPES with an axis of images before, or has none.
     """
-    if tuple(shape[1:]) not in IMAGE_SHAPES:
-        raise ImageError(f"`images` has shape {list(shape)[:8]}, expected {SHAPES_IN_WORDS}")
+    if len(shape) > MAX_AXES or tuple(shape[1:]) not in IMAGE_SHAPES:
+        raise ImageError(f"`images` has shape {list(shape[:8])}, expected {SHAPES_IN_WORDS}")
     if shape[0] < 1:
         raise ImageError(f"`images` has shape {list(shape)}: it holds no image")
     return shape[0]

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.errors import ProtocolError
-from app.protocols.grpc_messages import MESSAGES
+from app.protocols.grpc_messages import MESSAGES, few
 from app.protocols.grpc_server import Handler
 from app.protocols.names import INPUT, MODEL, SCORES
 from app.protocols.pixels import Pixels, count_images, to_levels
@@ -52,7 +52,7 @@ class TensorFlowServingGrpc:
                 f'Serving signature name: "{signature[:100]}" not found in signature def; it has '
                 f"{', '.join(SIGNATURES)}",
             )
-        if unknown := [name for name in request.output_filter if name != SCORES]:
+        if unknown := [name for name in few(request.output_filter, "output names") if name != SCORES]:
             raise ProtocolError(400, f"output tensor alias not found in signature: {unknown[0][:100]}; it has {SCORES}")
         predictions = await self._score(_only_input(request.inputs), signature, version)
         return _answer(predictions, signature)
@@ -79,14 +79,14 @@ class TensorFlowServingGrpc:
             return await self._scoring.score_files(files, PROTOCOL, version=version)
         if signature == FILES_SIGNATURE:
             raise ProtocolError(400, f"`{INPUT}` has type {tensor.dtype}, {FILES_SIGNATURE} takes DT_STRING: files")
-        shape = [dimension.size for dimension in tensor.tensor_shape.dim]
+        shape = [dimension.size for dimension in few(tensor.tensor_shape.dim, "axes")]
         count = count_images(shape)
         self._scoring.inference.limits.check_count(count)  # one number may stand for all
         return await self._scoring.score_pixels(_pixels_of(tensor, count), PROTOCOL, version)
 
 
 def _only_input(entries: Sequence[Any]) -> Any:
-    names = [entry.key for entry in entries]
+    names = [entry.key for entry in few(entries, "inputs")]
     if names != [INPUT]:
         raise ProtocolError(
             400,

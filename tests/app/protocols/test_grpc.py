@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.protocols.grpc_messages import MESSAGES
+from app.protocols.grpc_messages import MAX_ENTRIES, MESSAGES
 from inkling.digit import Gray
 from tests.support.bodies import image_file
 from tests.support.command_line import inkling
@@ -221,7 +221,13 @@ def wrong(digits: Gray) -> dict[str, tuple[str, str, Any, grpc.StatusCode, str]]
     huge = predict_request(one, float_val=[0.0])
     huge.inputs[0].value.tensor_shape.dim[0].size = 2**62
     zero = predict_request(one, float_val=[0.0])
+    many = MAX_ENTRIES + 1
     return {
+        "many parameters": (*infer, raw(one).SerializeToString() + b"\x22\x00" * many, bad, "65 parameters"),
+        "many inputs": (*infer, raw(one).SerializeToString() + b"\x2a\x00" * many, bad, "66 inputs"),
+        "many outputs": (*infer, raw(one).SerializeToString() + b"\x32\x00" * many, bad, "65 outputs"),
+        "many servable inputs": (*predict, zero.SerializeToString() + b"\x12\x00" * many, bad, "66 inputs"),
+        "many filters": (*predict, zero.SerializeToString() + b"\x1a\x00" * many, bad, "65 output names"),
         "garbage": (*infer, b"\xff\xff\xff", bad, "the message is no ModelInferRequest"),
         "no model": (*infer, MESSAGES["ModelInferRequest"](model_name="resnet"), missing, "there is no model 'resnet'"),
         "no version": (*infer, infer_request(one, model_version="9"), missing, "there is no version 9"),
