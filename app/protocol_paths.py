@@ -8,4 +8,4 @@ PATHS: Final = frozenset((*(prefix.rstrip("/") for prefix in PREFIXES), "/invoca
 
 def is_protocol_path(path: str) -> bool:
     """Return whether a path belongs to one of these protocols; TensorFlow Serving's are in any case."""
-    return path[:4].lower() in PREFIXES or path.lower() in PATHS
+    return path[:4].lower() in PREFIXES or path.lower().rstrip("/") in PATHS

@@ -91,6 +91,8 @@ async def test_other_methods_and_limits_have_the_same_shape(client: httpx.AsyncC
     assert (response.status_code, response.headers["Allow"], list(response.json())) == (405, "POST", ["error"])
     response = await client.post("/score", headers={"Content-Length": "99999999"})
     assert (response.status_code, list(response.json())) == (413, ["error"])
+    for headers in ({"Content-Length": "99999999"}, {"Host": "example.org"}):
+        assert list((await client.post("/invocations/", headers=headers)).json()) == ["error"]
 
 
 @pytest.fixture
