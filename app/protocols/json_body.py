@@ -25,6 +25,9 @@ SMALL_BYTES = 64 << 10
 MAX_ITEMS = 400_000
 """Lists, objects and values of a body beside its one large array: 500 images as lists in objects, 25 MB."""
 
+MAX_HEAD_BYTES = 1 << 20
+"""In which the large array begins; a search holds up all threads."""
+
 _PLACE = f"array-{secrets.token_hex(8)}"
 """Stands in the document for the array; nobody can send it."""
 _TEXT_ENDS = (b'"', b"}")
@@ -94,7 +97,7 @@ class JsonBody:
 
     def _without_array(self, body: bytes, before: re.Pattern[bytes]) -> bytes:
         """Return the body with the regular array that follows `before` replaced by _PLACE, if there is one."""
-        opening = before.search(body)
+        opening = before.search(body, 0, MAX_HEAD_BYTES)
         if opening is None:
             return body
         start = opening.end()
@@ -136,11 +139,23 @@ def parse(body: bytes, *, ignores_rest: bool = False) -> Any:
             raise BodyError(f"the body is not JSON: {error}") from error
     try:
         text = body.decode("utf-8-sig")  # never of bytes: it would take UTF-16, too
-        return json.JSONDecoder().raw_decode(text.lstrip())[0] if ignores_rest else json.loads(text)
+        document = json.JSONDecoder().raw_decode(text.lstrip())[0] if ignores_rest else json.loads(text)
+        _require_unicode(document, text)
+        return document
     except RecursionError as error:
         raise BodyError("the body is not JSON of a call: it is nested too deeply") from error
     except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, or a number of more than 4,300 digits
         raise BodyError(f"the body is not JSON: {error}") from error
+
+
+def _require_unicode(document: Any, text: str) -> None:
+    """Raise BodyError if a text in a document has half a pair of surrogates, which orjson refuses, and json takes."""
+    if "\\u" not in text:
+        return
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise BodyError("the body is not JSON in Unicode: it escapes one half of a surrogate pair") from error
 
 
 def _leaves(value: Any) -> NDArray[Any]:

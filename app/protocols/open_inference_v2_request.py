@@ -15,6 +15,8 @@ from app.protocols.tensors import BYTES, binary_pixels, byte_strings, number_typ
 from inkling.digit import NUM_CLASSES, NUM_PIXELS
 from inkling.predictor import Fit
 
+MAX_SIZE = 2**63 - 1
+"""Of an axis, as in the protocol; Python's json takes thousands of digits, whose products it does not print."""
 MAX_SHOWN = 100
 """Characters of a name that an error shows."""
 
@@ -207,8 +209,10 @@ def _read_tensor(tensor: dict[str, Any], parsed: JsonBody, tail: memoryview | No
 
 
 def _shape_of(shape: Any) -> list[int]:
-    if type(shape) is not list or not all(type(size) is int and size >= 0 for size in shape):
-        raise ProtocolError(400, f"shape of '{INPUT}' is {str(shape)[:MAX_SHOWN]}, expected a list of whole numbers")
+    if type(shape) is not list or not all(type(size) is int and 0 <= size <= MAX_SIZE for size in shape):
+        raise ProtocolError(
+            400, f"shape of '{INPUT}' is {str(shape)[:MAX_SHOWN]}, expected a list of whole numbers of 64 bits"
+        )
     return shape
 
 

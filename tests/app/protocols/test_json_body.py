@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.errors import BodyError
-from app.protocols.json_body import MAX_ITEMS, JsonBody, parse
+from app.protocols.json_body import MAX_HEAD_BYTES, MAX_ITEMS, JsonBody, parse
 from inkling.errors import ImageError
 
 
@@ -35,6 +35,8 @@ def test_large_array_is_not_parsed_into_objects() -> None:
     body = b'{"data":[' + b"[0]," * MAX_ITEMS + b"[0]]}"
     found = JsonBody(body, "data")
     assert found.levels(found.document["data"], is_unit=False)[1] == (MAX_ITEMS + 1, 1)
+    late = JsonBody(b'{"text":"' + b" " * MAX_HEAD_BYTES + b'","data":[7]}', "data")
+    assert late.document["data"] == [7]
     with pytest.raises(BodyError, match=r"400003 lists and values .* the limit is 400000"):
         JsonBody(b'{"other":[' + b"0," * MAX_ITEMS + b"[]]}", "data")
 
@@ -53,6 +55,8 @@ def test_large_array_is_not_parsed_into_objects() -> None:
         (b'{"NaN":' + b"[" * 60_000, "nested too deeply"),
         (b'{"NaN":' + b"1" * 5000 + b"}", "not JSON"),
         (b"\x89PNG\r\n\x1a\n", "not JSON but a PNG"),
+        (b'{"NaN":"\\ud800"}', "one half of a surrogate pair"),
+        (b'{"\\udc00":NaN}', "one half of a surrogate pair"),
     ],
 )
 def test_what_is_no_json_is_refused(body: bytes, message: str) -> None:
@@ -61,6 +65,7 @@ def test_what_is_no_json_is_refused(body: bytes, message: str) -> None:
 
 
 def test_nan_and_byte_order_mark_are_read() -> None:
+    assert parse(b'{"a":NaN,"b":"\\ud83d\\ude00"}')["b"] == "\U0001f600"
     assert parse(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
     assert np.isnan(parse(b'{"a":NaN}')["a"])
 

@@ -269,6 +269,8 @@ WRONG: list[tuple[Any, str]] = [
     (document(tensor(shape=[0, 784], data=[])), "it holds no image"),
     (document(tensor(shape=[7, 784])), "4704 numbers, shape [7, 784] has 5488"),
     (document(tensor(shape=[2**62, 784])), "4704 numbers"),
+    (document(tensor(shape=[10**4000, 784]), x=float("nan")), "expected a list of whole numbers of 64 bits"),
+    (document(id="\ud800", x=float("nan")), "one half of a surrogate pair"),
     (document({**tensor(), "datatype": "BYTES"}), "send image files to the model mnist-files"),
     (document({**tensor(), "datatype": "uint8"}), "datatype is 'uint8', expected one of UINT8, INT32"),
     (document({**tensor(), "datatype": ["UINT8"]}), "datatype is"),
@@ -366,7 +368,7 @@ async def test_every_mistake_about_binary_tensors_is_refused_in_words(client: ht
         ("{}".encode("utf-16"), "UTF-16"),
         (b'{"id":"\xff"}', "not JSON"),
         (b'{"id":"\\ud800","inputs":7}', "not JSON"),
-        (b'{"NaN":"\\ud800","inputs":"\\ud800"}', "inputs is the text"),
+        (b'{"NaN":"\\ud800","inputs":"\\ud800"}', "one half of a surrogate pair"),
         (b"\x89PNG\r\n\x1a\n", "not JSON but a PNG"),
     ],
 )

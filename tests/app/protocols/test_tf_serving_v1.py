@@ -128,6 +128,8 @@ WRONG_BODIES = [
     ({"instances": []}, "No values in 'instances' array"),
     ({"instances": ["x", "y"]}, "not of expected type: float"),
     ({"instances": [{"b64": "x"}]}, "not of expected type: float"),
+    ({"instances": [{"b64": "\ud800"}]}, "JSON Parse error: Invalid value. the body is not JSON in Unicode"),
+    ({"instances": ["\udc00"], "signature_name": "\ud800"}, "the body is not JSON in Unicode"),
     ({"instances": [True]}, "`images` holds true or false, expected numbers"),
     ({"instances": [[None] * 784]}, "`images` holds null, expected numbers"),
     ({"instances": [["0"] * 784]}, "`images` holds text, expected numbers"),
