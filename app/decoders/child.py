@@ -39,7 +39,8 @@ def main(memory_bytes: int) -> None:
     os.nice(NICENESS)
     _die_with_parent()
     _limit_memory(memory_bytes)
-    with socket.socket(fileno=0) as connection, connection.makefile("rb") as reader:
+    gone = contextlib.suppress(BrokenPipeError, ConnectionResetError)  # the server: without a traceback in its log
+    with gone, socket.socket(fileno=0) as connection, connection.makefile("rb") as reader:
         _send(connection, {"is_ready": True})
         while prefix := reader.read(PREFIX.size):
             head_bytes, _ = PREFIX.unpack(prefix)

@@ -3,6 +3,9 @@
 import asyncio
 import os
 import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
@@ -183,6 +186,20 @@ async def test_process_allocates_no_more_than_its_memory() -> None:
         )
     child.kill()
     assert await child.end() == -signal.SIGKILL
+
+
+async def test_process_ends_in_silence_when_its_server_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with theirs:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.decoders.child", str(20 << 20)),
+            stdin=theirs.fileno(),
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        printed = await child.communicate()
+    assert (child.returncode, *printed) == (0, b"", b"")
 
 
 @pytest.mark.parametrize(
