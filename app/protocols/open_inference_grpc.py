@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+from anyio.to_thread import run_sync
 
 from app.errors import ProtocolError
 from app.protocols.grpc_messages import MESSAGES, few
 from app.protocols.grpc_server import Handler
+from app.protocols.json_body import SMALL_BYTES
 from app.protocols.names import FILES_MODEL
 from app.protocols.open_inference_v2_answer import tensor_of, warnings_of
 from app.protocols.open_inference_v2_models import (
@@ -142,7 +144,7 @@ class OpenInferenceGrpc:
                 for output in few(request.outputs, "outputs")
             ]
             outputs = read_outputs(asked, is_binary=True)
-            images = _images_of(request, model)
+            images = await self._read(request, model)
             fit = require_fit(parameters, model)
             read_ns = time.perf_counter_ns()
             predictions = await self._score(images, fit, version)
@@ -159,6 +161,13 @@ class OpenInferenceGrpc:
             time.perf_counter_ns() - scored_ns,
         )
         return answer
+
+    async def _read(self, request: Any, model: str) -> Pixels | list[bytes]:
+        """Return the images of a request; of a large one in a thread, since 4 MB may be a million elements."""
+        raw = request.raw_input_contents
+        if not raw or len(raw[0]) <= SMALL_BYTES:
+            return _images_of(request, model)
+        return await run_sync(_images_of, request, model, limiter=self._scoring.inference.threads)
 
     async def _score(self, images: Pixels | list[bytes], fit: Fit, version: int | None) -> Predictions:
         if isinstance(images, list):

@@ -222,7 +222,10 @@ def wrong(digits: Gray) -> dict[str, tuple[str, str, Any, grpc.StatusCode, str]]
     huge.inputs[0].value.tensor_shape.dim[0].size = 2**62
     zero = predict_request(one, float_val=[0.0])
     many = MAX_ENTRIES + 1
+    empties = files_request(one, is_raw=True)
+    empties.raw_input_contents[0] = bytes(80_000)
     return {
+        "many empty files": (*infer, empties, bad, "there are 20000 files"),
         "many parameters": (*infer, raw(one).SerializeToString() + b"\x22\x00" * many, bad, "65 parameters"),
         "many inputs": (*infer, raw(one).SerializeToString() + b"\x2a\x00" * many, bad, "66 inputs"),
         "many outputs": (*infer, raw(one).SerializeToString() + b"\x32\x00" * many, bad, "65 outputs"),
