@@ -14,7 +14,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks import beside_training, bulk, chart, load, serving, start, workers
+from benchmarks import beside_training, bulk, chart, load, protocols, serving, start, workers
 from benchmarks.processes import ROOT
 from benchmarks.verdicts import Verdict, log_to_stderr
 from inkling.model_card.markdown import paragraph, table
@@ -61,6 +61,11 @@ def _workers() -> tuple[str, list[Verdict]]:
     return workers.section(measured), workers.verdicts(measured)
 
 
+def _protocols() -> tuple[str, list[Verdict]]:
+    measured = protocols.run(log_to_stderr)
+    return protocols.section(measured), protocols.verdicts(measured)
+
+
 def _start() -> tuple[str, list[Verdict]]:
     measured = start.run(log_to_stderr)
     return start.section(measured), start.verdicts(measured)
@@ -91,6 +96,7 @@ PARTS: dict[str, Part] = {
     "serving": _serving,
     "bulk": _bulk,
     "workers": _workers,
+    "protocols": _protocols,
     "start": _start,
     "beside": _beside,
     "arithmetic": _arithmetic,
