@@ -24,15 +24,12 @@ EXAMPLES = {
 """The text of an error, by its status."""
 
 
-_NO_EXAMPLE = object()
-
-
 def operation(
     operation_id: str,
     tag: str,
     summary: str,
     *,
-    example: Any = _NO_EXAMPLE,
+    example: Any,
     description: str | None = None,
     statuses: Sequence[int] = (),
     parameters: Sequence[dict[str, Any]] = (),
@@ -45,7 +42,7 @@ def operation(
         operation_id: the name of the call in generated clients.
         tag: of its protocol.
         summary: what it does, in one line.
-        example: of its answer; None: the answer is empty; none given: the call is always refused.
+        example: of its answer; None: the answer is empty.
         description: more about it.
         statuses: of its errors beside ANY_CALL.
         parameters: of its path and headers.
@@ -70,8 +67,6 @@ def operation(
 
 
 def _success(example: Any) -> dict[str, Any]:
-    if example is _NO_EXAMPLE:
-        return {}
     answer: dict[str, Any] = {"description": HTTPStatus.OK.phrase, "headers": headers(REQUEST_ID)}
     if example is not None:
         schema = {"type": "array", "items": {}} if isinstance(example, list) else {"type": "object"}

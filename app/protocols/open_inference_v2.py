@@ -193,7 +193,7 @@ def _repository_routes() -> list[ProtocolRoute]:
     return [
         ProtocolRoute("POST", "/v2/repository/index", _index_repository, documentation.INDEX_CALL),
         ProtocolRoute("POST", f"{path}/load", _load, documentation.LOAD_CALL, needs_key=True),
-        ProtocolRoute("POST", f"{path}/unload", _refuse_unload, documentation.UNLOAD_CALL, needs_key=True),
+        ProtocolRoute("POST", f"{path}/unload", _refuse_unload, needs_key=True),
     ]
 
 
@@ -207,5 +207,5 @@ def _shared_memory_routes() -> list[ProtocolRoute]:
                 ProtocolRoute("GET", f"{root}{place}/status", _list_regions, calls["status"]),
                 ProtocolRoute("POST", f"{root}{place}/unregister", _unregister_region, calls["unregister"]),
             ]
-        routes.append(ProtocolRoute("POST", f"{root}/region/{{region}}/register", _refuse_region, calls["register"]))
+        routes.append(ProtocolRoute("POST", f"{root}/region/{{region}}/register", _refuse_region))
     return routes

@@ -81,16 +81,6 @@ LOAD_CALL = operation(
     bodies=_ANY_OBJECT,
     needs_key=True,
 )
-UNLOAD_CALL = operation(
-    "v2_unload",
-    TAG,
-    "Refuse to unload a model",
-    description="Always a 400: the server has no other model.",
-    statuses=(400, 404),
-    parameters=(_MODEL,),
-    bodies=_ANY_OBJECT,
-    needs_key=True,
-)
 
 
 def infer_call(model: str) -> dict[str, Any]:
@@ -181,14 +171,5 @@ def shared_memory_calls(memory: str, *, has_region: bool) -> dict[str, dict[str,
             f"Forget regions of {memory} shared memory, of which there are none",
             example=None,
             parameters=parameters,
-        ),
-        "register": operation(
-            f"{prefix}_register",
-            TAG,
-            f"Refuse a region of {memory} shared memory",
-            description="Always a 400: tensors come in the body.",
-            statuses=(400,),
-            parameters=parameters,
-            bodies={"a region": {"key": "/region", "offset": 0, "byte_size": NUM_PIXELS}},
         ),
     }

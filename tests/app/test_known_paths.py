@@ -17,7 +17,6 @@ pytestmark = pytest.mark.anyio
         ("/TRAIN//7/Events/", "/train/7/events"),
         ("/docs/", "/docs"),
         ("/metric", "/metrics"),
-        ("/v1/predict", "/predict"),
         ("/versions/current/", "/versions/current"),
     ],
 )

@@ -86,17 +86,14 @@ def test_every_call_of_the_contract_is_documented_under_its_operation_id(documen
         "GET /v2/models/{model}/versions/{version}/stats": "v2_statistics_version",
         "POST /v2/repository/index": "v2_index",
         "POST /v2/repository/models/{model}/load": "v2_load",
-        "POST /v2/repository/models/{model}/unload": "v2_unload",
         "GET /v2/systemsharedmemory/status": "v2_system_memory_status",
         "GET /v2/systemsharedmemory/region/{region}/status": "v2_system_memory_status_region",
         "POST /v2/systemsharedmemory/unregister": "v2_system_memory_unregister",
         "POST /v2/systemsharedmemory/region/{region}/unregister": "v2_system_memory_unregister_region",
-        "POST /v2/systemsharedmemory/region/{region}/register": "v2_system_memory_register",
         "GET /v2/cudasharedmemory/status": "v2_cuda_memory_status",
         "GET /v2/cudasharedmemory/region/{region}/status": "v2_cuda_memory_status_region",
         "POST /v2/cudasharedmemory/unregister": "v2_cuda_memory_unregister",
         "POST /v2/cudasharedmemory/region/{region}/unregister": "v2_cuda_memory_unregister_region",
-        "POST /v2/cudasharedmemory/region/{region}/register": "v2_cuda_memory_register",
     }
 
 
@@ -255,7 +252,6 @@ def test_unsafe_calls_are_documented_with_the_key(document: dict[str, Any]) -> N
         "PUT /versions/current",
         "DELETE /versions/{version}",
         "POST /v2/repository/models/{model}/load",
-        "POST /v2/repository/models/{model}/unload",
     }
     (scheme,) = document["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
