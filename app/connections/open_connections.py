@@ -206,7 +206,7 @@ class OpenConnections:
             )
 
     def _check_stop(self, connection: Connection, wait: Wait, stopping_s: float) -> None:
-        if wait == "request" or stopping_s > STOP_ALL_S:
+        if stopping_s > (STOP_NEW_S if wait == "request" else STOP_ALL_S):
             connection.close()
         elif stopping_s > STOP_REQUESTS_S and wait in ("head", "body"):
             connection.refuse(UnavailableError("the server stops, and the request was not complete; send it again"))
