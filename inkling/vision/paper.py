@@ -67,8 +67,15 @@ def _remove_shadows(gray: Floats) -> list[Foreground]:
     smooth = box_blur(gray, 1)
     papers = (_find_paper(smooth, share) for share in (NARROW_WINDOW, WINDOW))
     pictures = [_subtract(gray, paper, is_darker=is_darker) for paper, is_darker in papers]
-    pictures = [*map(_keep_dark, pictures), *pictures]
-    return [_drop_faint(found) for strokes in pictures for found in _remove_lines(strokes, SHADOW_REMOVED)]
+    unruled = [_remove_lines(strokes, SHADOW_REMOVED) for strokes in pictures]
+    dark = [
+        # where no line was found, none is left
+        [_threshold(_keep_dark(strokes), SHADOW_REMOVED)]
+        if len(found) == 1 and LINES_REMOVED not in found[0].removed
+        else _remove_lines(_keep_dark(strokes), SHADOW_REMOVED)
+        for strokes, found in zip(pictures, unruled, strict=True)
+    ]
+    return [_drop_faint(foreground) for found in (*dark, *unruled) for foreground in found]
 
 
 def _keep_dark(strokes: Strokes) -> Strokes:
@@ -91,13 +98,15 @@ def _drop_faint(foreground: Foreground) -> Foreground:
 def _remove_lines(strokes: Strokes, *removed: str) -> list[Foreground]:
     """Return the foreground of strokes without lines, and, where it is doubtful, with them."""
     unruled = remove_ruled_lines(strokes.levels)
-    pictures = [] if unruled is None else [(unruled.strokes, (*removed, LINES_REMOVED))]
-    if unruled is None or not unruled.is_sure:
-        pictures.append((strokes.levels, removed))
-    return [
-        replace(threshold_foreground(levels, strokes.noise, inverted=strokes.is_darker), removed=warnings)
-        for levels, warnings in pictures
-    ]
+    if unruled is None:
+        return [_threshold(strokes, *removed)]
+    found = [_threshold(strokes._replace(levels=unruled.strokes), *removed, LINES_REMOVED)]
+    return found if unruled.is_sure else [*found, _threshold(strokes, *removed)]
+
+
+def _threshold(strokes: Strokes, *removed: str) -> Foreground:
+    foreground = threshold_foreground(strokes.levels, strokes.noise, inverted=strokes.is_darker)
+    return replace(foreground, removed=removed)
 
 
 def _departures(gray: Floats) -> tuple[float, float, float]:

@@ -56,9 +56,9 @@ def remove_ruled_lines(strokes: Floats) -> Unruled | None:
     """Return the strokes (h, w), 0 for paper, without lines from edge to edge; None if it has none."""
     if min(strokes.shape) < MIN_SIDE:
         return None
-    full = _mean_of_largest(strokes)
-    level = _remove_level_lines(strokes, full)
-    upright = _remove_level_lines((strokes if level is None else level.strokes).T, full)
+    full, noise = _mean_of_largest(strokes), estimate_noise(strokes)
+    level = _remove_level_lines(strokes, full, noise)
+    upright = _remove_level_lines((strokes if level is None else level.strokes).T, full, noise)
     if upright is None:
         unruled = level
     else:
@@ -69,13 +69,13 @@ def remove_ruled_lines(strokes: Floats) -> Unruled | None:
     return unruled if rest > LEAST_REST else None
 
 
-def _remove_level_lines(strokes: Floats, full: float) -> Unruled | None:
+def _remove_level_lines(strokes: Floats, full: float, noise: float) -> Unruled | None:
     """Remove lines from left to right; None if there are none."""
     slope = _find_slope(strokes, LEAST_LEVEL * full)
     if slope is None:
         return None
     level = _shear(strokes, slope)
-    line_levels = _line_levels(level, max(LEAST_LEVEL * full, 6 * estimate_noise(strokes) / np.sqrt(strokes.shape[1])))
+    line_levels = _line_levels(level, max(LEAST_LEVEL * full, 6 * noise / np.sqrt(strokes.shape[1])))
     lines = [line for line in _runs(line_levels > 0) if line[1] - line[0] <= max(3, MAX_WIDTH * len(strokes))]
     is_sure = len(lines) >= SURE_COUNT
     is_line = np.zeros(len(level.rows), bool)
