@@ -1,7 +1,6 @@
 """The Open Inference Protocol, version 2, over gRPC: KServe's service, and what Triton's clients ask besides."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -24,7 +23,7 @@ from app.protocols.open_inference_v2_models import (
     require_version,
 )
 from app.protocols.open_inference_v2_request import read_outputs, require_fit, require_input
-from app.protocols.open_inference_v2_statistics import Statistics
+from app.protocols.open_inference_v2_statistics import Statistics, Timing
 from app.protocols.pixels import Pixels, count_images, to_levels
 from app.protocols.tensors import BYTES, binary_pixels, byte_strings, number_type, pack_strings
 from app.serving.scoring import Scoring
@@ -134,10 +133,9 @@ class OpenInferenceGrpc:
         return name
 
     async def _infer(self, request: Any) -> Any:
-        started_ns = time.perf_counter_ns()
         model, version = require_model(request.model_name), _version_of(request.model_version)
         key = (model, (await self._scoring.versions.predictor(version)).version)
-        try:
+        with Timing(self._statistics, key) as timing:
             parameters = _values_of(request.parameters)
             asked = [
                 {"name": output.name, "parameters": _values_of(output.parameters)}
@@ -146,21 +144,11 @@ class OpenInferenceGrpc:
             outputs = read_outputs(asked, is_binary=True)
             images = await self._read(request, model)
             fit = require_fit(parameters, model)
-            read_ns = time.perf_counter_ns()
+            timing.note_read()
             predictions = await self._score(images, fit, version)
-            scored_ns = time.perf_counter_ns()
-            answer = _answer(predictions, model, request.id, outputs)
-        except Exception:
-            self._statistics.count_failure(key, time.perf_counter_ns() - started_ns)
-            raise
-        self._statistics.count_success(
-            key,
-            len(predictions.probabilities),
-            read_ns - started_ns,
-            scored_ns - read_ns,
-            time.perf_counter_ns() - scored_ns,
-        )
-        return answer
+            timing.note_scored()
+            timing.images = len(predictions.probabilities)
+            return _answer(predictions, model, request.id, outputs)
 
     async def _read(self, request: Any, model: str) -> Pixels | list[bytes]:
         """Return the images of a request; of a large one in a thread, since 4 MB may be a million elements."""

@@ -1,12 +1,10 @@
 """POST /v2/models/{model}/infer: images in, scores and digits out."""
 
-import time
-
 from app.protocols.calls import Call, ProtocolAnswer
 from app.protocols.open_inference_v2_answer import encode_answer
 from app.protocols.open_inference_v2_models import model_of, version_of
 from app.protocols.open_inference_v2_request import InferRequest, read_request
-from app.protocols.open_inference_v2_statistics import Statistics
+from app.protocols.open_inference_v2_statistics import Statistics, Timing
 from app.serving.client_presence import while_connected
 from app.serving.inference import INLINE_IMAGES
 from inkling.predictor import Predictions
@@ -27,30 +25,18 @@ class Infer:
         Raises:
             InklingError: the request is wrong, or there is no such model or version, or no room.
         """
-        started_ns = time.perf_counter_ns()
         model, version = model_of(call), version_of(call)
         predictor = await call.scoring.versions.predictor(version)
-        key = (model, predictor.version)
-        try:
+        with Timing(self._statistics, (model, predictor.version)) as timing:
             body = await call.body()
-            received_ns = time.perf_counter_ns()
+            timing.note_received()
             request = await call.parsed(read_request, body, call.header(b"inference-header-content-length"), model)
-            read_ns = time.perf_counter_ns()
+            timing.note_read()
             predictions = await _score(call, request, version)
-            scored_ns = time.perf_counter_ns()
+            timing.note_scored()
+            timing.images = len(predictions.probabilities)
             request_id: str = request.id if request.id is not None else call.scope["request_id"]
-            answer = encode_answer(predictions, model, request_id, request.outputs)
-        except Exception:
-            self._statistics.count_failure(key, time.perf_counter_ns() - started_ns)
-            raise
-        self._statistics.count_success(
-            key,
-            len(predictions.probabilities),
-            read_ns - received_ns,
-            scored_ns - read_ns,
-            time.perf_counter_ns() - scored_ns,
-        )
-        return answer
+            return encode_answer(predictions, model, request_id, request.outputs)
 
 
 async def _score(call: Call, request: InferRequest, version: int | None) -> Predictions:

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 MAX_MODELS = 64
 """Models and versions that are counted; of more, those counted first are forgotten."""
@@ -18,6 +18,45 @@ class _Counts:
     infer_ns: int = 0
     output_ns: int = 0
     last_ms: int = 0
+
+
+class Timing:
+    """The time of one request, in parts, as a context: it counts the request when it ends."""
+
+    def __init__(self, statistics: "Statistics", key: tuple[str, int]) -> None:
+        self._statistics = statistics
+        self._key = key
+        self.images = 0
+        """Images that were read; set before the end."""
+
+    def __enter__(self) -> Self:
+        self._started_ns = self._received_ns = self._read_ns = self._scored_ns = time.perf_counter_ns()
+        return self
+
+    def note_received(self) -> None:
+        """Begin the first part, reading the request: the wait for its body does not count."""
+        self._received_ns = time.perf_counter_ns()
+
+    def note_read(self) -> None:
+        """End it, and begin the second part, the network."""
+        self._read_ns = time.perf_counter_ns()
+
+    def note_scored(self) -> None:
+        """End it, and begin the third part, the answer."""
+        self._scored_ns = time.perf_counter_ns()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        ended_ns = time.perf_counter_ns()
+        if kind is None:
+            self._statistics.count_success(
+                self._key,
+                self.images,
+                self._read_ns - self._received_ns,
+                self._scored_ns - self._read_ns,
+                ended_ns - self._scored_ns,
+            )
+        elif issubclass(kind, Exception):
+            self._statistics.count_failure(self._key, ended_ns - self._started_ns)
 
 
 class Statistics:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from inkling.digit import Floats
 from inkling.exports.description import Description
 from inkling.exports.measurement import largest_difference
-from inkling.exports.network import PortableNetwork
+from inkling.exports.network import SHORT_NAMES, PortableNetwork
 from inkling.exports.templates import fill
 from inkling.network.forward import forward
 
@@ -20,14 +20,6 @@ Run it in Node.js 18 or newer; in a browser, import it in the same way from your
 
     const { scores, digits } = predict(readFileSync("images.bin"));
 """
-NAMES = {
-    "weights/h1": "h1",
-    "weights/h2": "h2",
-    "weights/out": "out",
-    "biases/b1": "b1",
-    "biases/b2": "b2",
-    "biases/out": "b_out",
-}
 FROM_F16 = """
 /** @param {string} base64 little-endian floats of 16 bits, IEEE 754 binary16, without infinities */
 function float16(base64) {
@@ -50,7 +42,7 @@ def write(network: PortableNetwork) -> bytes:
     return fill(
         "inkling.mjs",
         {
-            "ARRAYS": "\n".join(f"  {NAMES[name]}: {_decoded(array)}," for name, array in network.arrays.items()),
+            "ARRAYS": "\n".join(f"  {SHORT_NAMES[name]}: {_decoded(array)}," for name, array in network.arrays.items()),
             "FUNCTIONS": FROM_F16 if network.weights == "f16" else "",
             "TEMPERATURE": repr(temperature),
             "VIEWS_TEMPERATURE": repr(views_temperature),

@@ -13,6 +13,15 @@ from inkling.network.checkpoint import SHAPES, Card, Checkpoint, load
 Weights = Literal["f32", "f16"]
 """The floats that store the weights. The biases, 394 numbers, and all arithmetic are float32."""
 
+SHORT_NAMES = {
+    "weights/h1": "h1",
+    "weights/h2": "h2",
+    "weights/out": "out",
+    "biases/b1": "b1",
+    "biases/b2": "b2",
+    "biases/out": "b_out",
+}
+"""The arrays' names as identifiers."""
 LARGEST_F16 = float(np.finfo(np.float16).max)
 
 

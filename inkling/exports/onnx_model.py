@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from inkling.digit import Floats
 from inkling.exports.description import Description
 from inkling.exports.measurement import largest_difference
-from inkling.exports.network import PortableNetwork
+from inkling.exports.network import SHORT_NAMES, PortableNetwork
 from inkling.network.views import SHIFTS
 
 RUN = """\
@@ -22,14 +22,6 @@ Run it, for example with `pip install onnxruntime`:
     session = onnxruntime.InferenceSession("inkling-{version}.onnx")
     scores, digits = session.run(["scores", "digits"], {"images": np.zeros((1, 784), np.uint8)})
 """
-NAMES = {
-    "weights/h1": "h1",
-    "weights/h2": "h2",
-    "weights/out": "out",
-    "biases/b1": "b1",
-    "biases/b2": "b2",
-    "biases/out": "b_out",
-}
 HEADER = '<ir_version: 8, opset_import: ["": 17], producer_name: "inkling">'
 """The oldest versions that have all operators: read by runtimes since 2022."""
 GRAPH = """
@@ -109,7 +101,7 @@ def _model(network: PortableNetwork) -> onnx.ModelProto:
     text = HEADER + GRAPH.format(weights=weights, scores=scores)
     model = onnx.parser.parse_model(text)
     temperatures = np.array(network.temperatures, np.float32).reshape(2, 1)
-    constants = {NAMES[name]: array for name, array in network.arrays.items()}
+    constants = {SHORT_NAMES[name]: array for name, array in network.arrays.items()}
     constants["temperatures"] = temperatures if views else temperatures[0]
     if views:
         constants["below"] = np.array(network.views_below, np.float32)
