@@ -56,10 +56,13 @@ def test_run_of_a_killed_trainer_is_trained_by_the_next_and_fails_when_that_is_k
     # when: its lease expires (after 30 seconds, which the test does not wait for), and another trainer is started
     execute(store, "UPDATE runs SET lease_expires_at = '2000-01-01 00:00:00.000000'")
     assert registry.runs.has_work()
+    snapshot = registry.runs.snapshot(run.id)  # None, unless the first steps took longer than the time between two
     with start_training(tmp_path, *worker_arguments(store)) as trainer:
-        # then: it claims the run and starts from the beginning
+        # then: it claims the run and starts from its snapshot, or from the beginning
         wait_until(lambda: registry.runs.get(run.id).attempt == 2, "the run is claimed again")
-        assert (registry.runs.get(run.id).step, registry.runs.progress(run.id)) == (0, [])
+        step = snapshot.step if snapshot else 0
+        assert registry.runs.get(run.id).step == step
+        assert [line.step for line in registry.runs.progress(run.id)] == list(range(500, step + 1, 500))
         # when: it is killed too
         trainer.process.kill()
         trainer.end()
