@@ -12,7 +12,7 @@ from app.serving.current_version import CurrentVersion
 from app.serving.exports import Exports
 from app.serving.inference import Inference
 from app.serving.run_feeds import RunFeeds
-from app.serving.trainer_process import TrainerProcess
+from app.serving.trainers import Trainers
 from app.settings import Settings
 from inkling.predictor import Fit, Predictor
 from inkling.registry.records import MAX_ID
@@ -56,7 +56,7 @@ ReadyVersionDep = Annotated[CurrentVersion, Depends(get_ready_version)]
 PredictorDep = Annotated[Predictor, Depends(get_predictor)]
 ExportsDep = Annotated[Exports, Depends(_from_state("exports"))]
 RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
-TrainerDep = Annotated[TrainerProcess, Depends(_from_state("trainer"))]
+TrainersDep = Annotated[Trainers, Depends(_from_state("trainers"))]
 MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
 InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]
 UploadingDep = Annotated[CapacityLimiter, Depends(_from_state("uploading"))]

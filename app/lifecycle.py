@@ -26,7 +26,7 @@ from app.serving.inference import Inference
 from app.serving.numbered_versions import NumberedVersions
 from app.serving.run_feeds import RunFeeds
 from app.serving.scoring import Scoring
-from app.serving.trainer_process import TrainerProcess
+from app.serving.trainers import Trainers
 from app.serving.training_throttle import TrainingThrottle
 from app.settings import Settings
 from inkling.cpus import count_cpus
@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 async def run(
     app: FastAPI, settings: Settings, metrics: Metrics, admission: Admission
 ) -> AsyncIterator[OpenConnections]:
-    """Set what `app.dependencies` injects, serve while the context is open, and stop the trainer at its end."""
+    """Set what `app.dependencies` injects, serve while the context is open, and stop the trainers at its end."""
     state = app.state
     state.settings, state.metrics = settings, metrics
     state.uploading = CapacityLimiter(1)
@@ -73,19 +73,19 @@ async def run(
     connection_limits = ConnectionLimits.from_settings(settings)
     connections = OpenConnections(connection_limits, metrics, access_log=settings.access_log)
     state.run_feeds = RunFeeds(state.registry, connection_limits.event_streams)
-    state.trainer = TrainerProcess(settings, state.registry)
+    state.trainers = Trainers(settings, state.registry)
     throttle = TrainingThrottle(settings, metrics)
     grpc = await _start_grpc(settings, metrics, admission, state)
     tasks = [
-        asyncio.create_task(_poll(state.current_version, state.trainer, settings.registry_poll_s)),
+        asyncio.create_task(_poll(state.current_version, state.trainers, settings.registry_poll_s)),
         asyncio.create_task(throttle.watch()),
         asyncio.create_task(state.run_feeds.follow()),
         asyncio.create_task(connections.watch()),
     ]
 
     def begin_stop() -> None:
-        if not state.stopping.is_set():  # the trainer has the time of the open requests, not the time after it
-            tasks.append(asyncio.create_task(asyncio.to_thread(state.trainer.stop)))
+        if not state.stopping.is_set():  # the trainers have the time of the open requests, not the time after it
+            tasks.append(asyncio.create_task(asyncio.to_thread(state.trainers.stop)))
         state.stopping.set()
         state.run_feeds.close()
         connections.stop()
@@ -104,7 +104,7 @@ async def run(
         if grpc is not None:
             await grpc.drain()
         await decoders.stop()
-        await asyncio.to_thread(state.trainer.stop)
+        await asyncio.to_thread(state.trainers.stop)
         state.registry.close()
 
 
@@ -128,13 +128,13 @@ def _open(settings: Settings) -> tuple[Registry, CurrentVersion, str | None]:
     return registry, current_version, key
 
 
-async def _poll(current_version: CurrentVersion, trainer: TrainerProcess, interval_s: float) -> None:
+async def _poll(current_version: CurrentVersion, trainers: Trainers, interval_s: float) -> None:
     """Serve the promoted version, and have queued runs trained, until the server stops."""
     is_reached = True
     while True:
         try:
             await asyncio.to_thread(current_version.poll)
-            await asyncio.to_thread(trainer.ensure)
+            await asyncio.to_thread(trainers.ensure)
             is_reached = True
         except (SQLAlchemyError, RegistryError) as error:
             if is_reached:

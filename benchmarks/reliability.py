@@ -123,7 +123,7 @@ def torture(victim: Victim, dice: random.Random, count: int) -> Tally:
         time.sleep(dice.uniform(0.1, 9.0))
         whom = dice.choice(["server", "trainer", "server and trainer"])
         running = Registry(victim.registry_url).runs.running()
-        tally.killed_while[f"step {'0' if not running.step else '> 0'}" if running else "no run"] += 1
+        tally.killed_while[f"step {'0' if not running[0].step else '> 0'}" if running else "no run"] += 1
         if "trainer" in whom:
             victim.kill_trainers()
         if "server" in whom:

@@ -26,6 +26,14 @@ class StoreSettings(BaseSettings):
         description="trainer threads; default: one per CPU core, one fewer if the server starts the trainer",
     )
 
+    runs_at_once: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="training runs that are trained at the same time, by all trainers of the registry together; a "
+        "server starts as many trainers, at most one per CPU core",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _without_quotes(cls, values: Any) -> Any:

@@ -138,6 +138,7 @@ def worker(
         float | None,
         typer.Option(metavar="SECONDS", parser=_seconds, help="Exit when no run was queued for this long."),
     ] = None,
+    number: Annotated[int, typer.Option(hidden=True)] = 1,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     mnist_dir: MnistDir = None,
@@ -147,7 +148,7 @@ def worker(
     logging.config.dictConfig(LOGGING)
     from training import terminal  # noqa: PLC0415  the registry
 
-    terminal.work_in_terminal(settings, idle_exit)
+    terminal.work_in_terminal(settings, idle_exit, number)
 
 
 @app.command(hidden=True)

@@ -75,9 +75,8 @@ def train_and_publish(recipe: Recipe, settings: StoreSettings, out: Path | None,
         worker = Worker(registry, settings, stop)
         lease = worker.claim(f"cli.{os.getpid()}", run.id)
         if lease is None:
-            typer.echo(
-                f"run {run.id} is queued; another run is being trained, and its trainer will train this one next"
-            )
+            others = "another run is" if settings.runs_at_once == 1 else f"{settings.runs_at_once} other runs are"
+            typer.echo(f"run {run.id} is queued; {others} being trained, and a trainer will train this one next")
             return 0
         try:
             with open_display(recipe) as display:
@@ -97,14 +96,14 @@ def train_and_publish(recipe: Recipe, settings: StoreSettings, out: Path | None,
     return 0
 
 
-def work_in_terminal(settings: StoreSettings, idle_exit_s: float | None) -> None:
+def work_in_terminal(settings: StoreSettings, idle_exit_s: float | None, number: int = 1) -> None:
     """Train the registry's queued runs.
 
     Raises:
         RegistryError: the registry cannot be opened.
     """
     with _registry_errors(settings):
-        work(settings, idle_exit_s)
+        work(settings, idle_exit_s, number=number)
 
 
 @contextmanager

@@ -55,10 +55,18 @@ class Timings:
 DEFAULT_TIMINGS = Timings()
 
 
-def work(settings: StoreSettings, idle_exit_s: float | None = None, timings: Timings = DEFAULT_TIMINGS) -> None:
+def work(
+    settings: StoreSettings, idle_exit_s: float | None = None, timings: Timings = DEFAULT_TIMINGS, number: int = 1
+) -> None:
     """Train queued runs until SIGTERM, or until no run was queued for `idle_exit_s`.
 
     A run that is being trained when the signal arrives goes back to the queue.
+
+    Args:
+        settings: the registry, the data and the limits.
+        idle_exit_s: None: wait for runs until SIGTERM.
+        timings: the periods of the worker.
+        number: of this trainer among those that servers start on the data directory.
 
     Raises:
         RegistryError, SQLAlchemyError: the registry cannot be opened.
@@ -72,7 +80,7 @@ def work(settings: StoreSettings, idle_exit_s: float | None = None, timings: Tim
     try:
         owner = f"{socket.gethostname()[:16]}.{os.getpid()}"
         if idle_exit_s is not None:  # started by a server; several servers may start one each
-            identity = TrainerLock(settings.data_dir).acquire(timeout_s=2)
+            identity = TrainerLock(settings.data_dir, number).acquire(timeout_s=2)
             if identity is None:
                 return
             owner = identity
@@ -114,8 +122,8 @@ class Worker:
         return True
 
     def claim(self, owner: str, run_id: int | None = None) -> Lease | None:
-        """Claim the oldest queued run, or the one with this id; None if there is none or a run is being trained."""
-        return self._registry.runs.claim(self._timings.lease_s, owner, run_id)
+        """Claim the oldest queued run, or the one with this id; None if there is none or too many are being trained."""
+        return self._registry.runs.claim(self._timings.lease_s, owner, run_id, self._settings.runs_at_once)
 
     def train(
         self,

@@ -9,12 +9,12 @@ from pydantic import ValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
 from app.api_route import ApiRoute
-from app.dependencies import PageCursor, PageSize, RegistryDep, RunId, SettingsDep, TrainerDep
+from app.dependencies import PageCursor, PageSize, RegistryDep, RunId, SettingsDep, TrainersDep
 from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, UnavailableError
 from app.openapi import headers, problems
 from app.schemas import RunDetail, RunList, RunProgress, RunSummary, TrainRequest
 from app.security import require_key
-from app.serving.trainer_process import TrainerProcess
+from app.serving.trainers import Trainers
 from inkling.errors import (
     IdempotencyKeyError,
     QueueFullError,
@@ -58,7 +58,7 @@ router = APIRouter(route_class=ApiRoute, prefix="/train", tags=["train"])
 def start_run(
     *,
     registry: RegistryDep,
-    trainer: TrainerDep,
+    trainers: TrainersDep,
     settings: SettingsDep,
     background: BackgroundTasks,
     response: Response,
@@ -73,12 +73,12 @@ def start_run(
     """
     body = body or TrainRequest()
     recipe = _recipe(body)
-    trainer.require()
+    trainers.require()
     quota = VersionQuota(settings.max_versions, settings.max_versions_bytes)
     run, _ = registry.runs.queue(recipe, body.promote, settings.max_queued_runs, idempotency_key, quota)
-    background.add_task(trainer.ensure)
+    background.add_task(trainers.ensure)
     response.headers["Location"] = f"/train/{run.id}"
-    return _detail(run, registry, trainer)
+    return _detail(run, registry, trainers)
 
 
 @router.get("", responses=problems(FieldError, instance="/train"))
@@ -92,9 +92,9 @@ def list_runs(registry: RegistryDep, page_size: PageSize = 20, cursor: PageCurso
 
 
 @router.get("/{run_id}", responses=problems(UnknownRunError, FieldError, instance="/train/7"))
-def get_run(run_id: RunId, registry: RegistryDep, trainer: TrainerDep) -> RunDetail:
+def get_run(run_id: RunId, registry: RegistryDep, trainers: TrainersDep) -> RunDetail:
     """Show a run: its state, its progress, and the reason why it waits or failed."""
-    return _detail(registry.runs.get(run_id), registry, trainer)
+    return _detail(registry.runs.get(run_id), registry, trainers)
 
 
 @router.delete(
@@ -104,9 +104,9 @@ def get_run(run_id: RunId, registry: RegistryDep, trainer: TrainerDep) -> RunDet
         AuthorizationError, OriginError, UnknownRunError, RunFinishedError, FieldError, instance="/train/7"
     ),
 )
-def cancel_run(run_id: RunId, registry: RegistryDep, trainer: TrainerDep) -> RunDetail:
+def cancel_run(run_id: RunId, registry: RegistryDep, trainers: TrainersDep) -> RunDetail:
     """Cancel a run. One that is being trained stops within a display step; it publishes nothing."""
-    return _detail(registry.runs.cancel(run_id), registry, trainer)
+    return _detail(registry.runs.cancel(run_id), registry, trainers)
 
 
 def _recipe(body: TrainRequest) -> Recipe:
@@ -116,26 +116,31 @@ def _recipe(body: TrainRequest) -> Recipe:
         raise RequestValidationError([{**item, "loc": ("body", "overrides")} for item in error.errors()]) from error
 
 
-def _detail(run: Run, registry: Registry, trainer: TrainerProcess) -> RunDetail:
+def _detail(run: Run, registry: Registry, trainers: Trainers) -> RunDetail:
     progress = [RunProgress.model_validate(line) for line in registry.runs.progress(run.id)]
-    waits_for = describe_wait(run, registry, is_own_trainer=trainer.is_own)
+    waits_for = describe_wait(run, registry, trainers.runs_at_once, is_own_trainer=trainers.is_own)
     if run.state in ("queued", "running"):
-        waits_for = trainer.disk_trouble() or waits_for
+        waits_for = trainers.disk_trouble() or waits_for
     return RunDetail.model_validate(run).model_copy(update={"progress": progress, "waits_for": waits_for})
 
 
-def describe_wait(run: Run, registry: Registry, *, is_own_trainer: bool) -> str | None:
+def describe_wait(run: Run, registry: Registry, at_once: int = 1, *, is_own_trainer: bool) -> str | None:
     """Return what a queued run waits for, in words; None if it does not wait.
 
     Args:
         run: as the registry returned it.
         registry: that holds it.
+        at_once: how many runs may be trained at the same time.
         is_own_trainer: whether this server starts its trainers itself.
     """
     if run.state != "queued":
         return None
-    if running := registry.runs.running():
-        return f"waits for run {running.id}, which is being trained"
+    running = [str(other.id) for other in registry.runs.running()]
+    if len(running) >= at_once:
+        *others, last = running
+        if not others:
+            return f"waits for run {last}, which is being trained"
+        return f"waits for one of the runs {', '.join(others)} and {last}, which are being trained"
     if is_own_trainer:
         return "waits for its trainer, which is starting"
     waited = (datetime.now(UTC) - run.requested_at).total_seconds()  # negative if the clock was set back

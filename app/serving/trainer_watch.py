@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from inkling.registry.registry import Registry
+from inkling.registry.records import LeaseState
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,7 @@ class Patience:
 class TrainerWatch:
     """Owns the observations of one trainer process. `check` is called twice per second while it is alive."""
 
-    def __init__(self, registry: Registry, pid: int, patience: Patience) -> None:
-        self._registry = registry
+    def __init__(self, pid: int, patience: Patience) -> None:
         self._pid = pid
         self._patience = patience
         self._has_held_lease = False
@@ -42,14 +41,9 @@ class TrainerWatch:
         """Whether the process was ended because it did not respond."""
         return self._terminated_at is not None
 
-    def check(self, owner: str | None) -> None:
-        """End the process with SIGTERM, then SIGKILL, if it has had no valid lease for too long.
-
-        Args:
-            owner: its name in the leases.
-        """
+    def check(self, lease: LeaseState) -> None:
+        """End the process with SIGTERM, then SIGKILL, if it has had no valid lease for too long."""
         now = time.monotonic()
-        lease = self._registry.runs.lease_state(owner) if owner else None
         # After a gap the registry may have been unreachable, for the trainer as well: it gets its time again.
         if lease == "valid" or now - self._checked_at > 5 + self._patience.expired_s / 3:
             self._suspect_since = now

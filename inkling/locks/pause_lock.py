@@ -2,9 +2,13 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from inkling.locks.file_lock import FileLock
+
+CHECKS, RECHECK_S = 5, 0.01
+"""How often a trainer looks before it takes the lock for held, and the time between two looks."""
 
 
 class PauseLock(FileLock):
@@ -37,8 +41,13 @@ class PauseLock(FileLock):
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def is_held(self) -> bool:
-        """Return whether a server has paused the trainers. Only for trainers: a server would release its own lock."""
-        if not self._try(self._descriptor, fcntl.LOCK_EX):
-            return True
-        self.release()
-        return False
+        """Return whether a server has paused the trainers. Only for trainers: a server would release its own lock.
+
+        What is locked for a moment only is not held: another trainer checks it.
+        """
+        for _ in range(CHECKS):
+            if self._try(self._descriptor, fcntl.LOCK_EX):
+                self.release()
+                return False
+            time.sleep(RECHECK_S)
+        return True

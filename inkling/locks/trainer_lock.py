@@ -1,4 +1,4 @@
-"""The lock of the one trainer that servers start per data directory."""
+"""The locks of the trainers that servers start, one per trainer and data directory."""
 
 import fcntl
 import os
@@ -15,12 +15,14 @@ RETRY_S = 0.05
 class TrainerLock(FileLock):
     """The file `trainer.lock`: locked while the trainer is alive; its content is the owner's name in the leases.
 
+    That of a second trainer is `trainer-2.lock`, and so on.
+
     A lease outlives a killed trainer, but the lock does not. So while the lock is free, the leases of its owner can be
     expired at once.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__(data_dir / "trainer.lock")
+    def __init__(self, data_dir: Path, number: int = 1) -> None:
+        super().__init__(data_dir / ("trainer.lock" if number == 1 else f"trainer-{number}.lock"))
 
     def acquire(self, timeout_s: float) -> str | None:
         """Lock until this process ends, waiting at most `timeout_s`.

@@ -16,8 +16,8 @@ REVISIONS = ("0001", "0002", "0003", "0004")
 """The schema's history, oldest first: the files of `migrations/versions`."""
 FIRST_TABLES = {"runs", "run_progress", "versions", "promotions"}
 """The tables of the releases before the history began."""
-POSTGRES_LOCK = 0x1_4E_4B
-"""An arbitrary number for the advisory lock; no other program may use it in the same database."""
+WRITES, CLAIMS = 0x1_4E_4B, 0x1_4E_4C
+"""Advisory locks of PostgreSQL, of arbitrary numbers; no other program may use them in the same database."""
 LOCK_TIMEOUT_S = 10
 
 
@@ -25,8 +25,9 @@ class Database:
     """The database at a SQLAlchemy URL, whose schema is upgraded when it is opened.
 
     There is one write transaction at a time, by SQLite's own lock or by an advisory lock of PostgreSQL, so what a
-    transaction has read is still true when it writes. A write takes milliseconds, and there are a few per second; reads
-    never wait for them.
+    transaction has read is still true when it writes. On PostgreSQL two kinds need not wait for the others: claims have
+    an advisory lock of their own, and what a trainer writes to its own run is guarded by the lock on the run's row. A
+    write takes milliseconds; reads never wait for them.
 
     Raises:
         RegistryError: the driver is not installed.
@@ -70,16 +71,20 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, lock: int | None = WRITES) -> Iterator[Connection]:
         """Open a transaction that is committed at the end, or rolled back if an exception is raised.
+
+        Args:
+            lock: the advisory lock on PostgreSQL: WRITES, CLAIMS, or None for a transaction that first locks the row
+                of its run. SQLite has one lock for all.
 
         Raises:
             DatabaseFileError: the file was deleted or replaced, or its folder cannot be written.
         """
         self._require_file()
         with self._engine.connect().execution_options(is_write=True) as connection, connection.begin():
-            if self._engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": POSTGRES_LOCK})
+            if lock is not None and self._engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
             yield connection
 
     def _require_file(self) -> None:

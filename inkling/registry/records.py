@@ -1,5 +1,6 @@
 """The records of the registry: runs, their progress, versions and promotions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -11,6 +12,7 @@ MAX_ID = 2**31 - 1
 """The largest id and version: PostgreSQL's INTEGER has 32 bits."""
 
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+LeaseState = Literal["valid", "expired"] | None
 PromotePolicy = Literal["if_better", "always", "never"]
 MeasuredBy = Literal["release", "trainer", "server"]
 """Who measured a version on test images: the makers of this release, the trainer that made it, or the server or the
@@ -138,6 +140,32 @@ class Snapshot:
 
     step: int
     state: bytes
+
+
+@dataclass(frozen=True)
+class HeldLease:
+    """The lease of a running run, as others see it."""
+
+    owner: str
+    is_valid: bool
+    """Whether it has not expired yet."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What there is to train in a registry, and who trains."""
+
+    queued: int
+    leases: Sequence[HeldLease]
+
+    def claimable(self, at_once: int = 1) -> int:
+        """Return how many runs trainers could claim now, if `at_once` may be trained at the same time."""
+        valid = sum(lease.is_valid for lease in self.leases)
+        return max(0, min(self.queued + len(self.leases) - valid, at_once - valid))
+
+    def lease_state(self, owner: str | None) -> LeaseState:
+        """Return whether the lease of an owner has expired; None if it has none."""
+        return next(("valid" if held.is_valid else "expired" for held in self.leases if held.owner == owner), None)
 
 
 @dataclass(frozen=True)

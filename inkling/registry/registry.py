@@ -2,7 +2,7 @@
 
 from inkling.network.checkpoint import Checkpoint
 from inkling.registry.database import Database
-from inkling.registry.records import Lease, Version
+from inkling.registry.records import Decision, Lease, Version
 from inkling.registry.repair import repair
 from inkling.registry.run_changes import end_run, update_leased
 from inkling.registry.runs import Runs
@@ -32,14 +32,22 @@ class Registry:
     def publish(self, lease: Lease, checkpoint: Checkpoint, decide: DecisionRule) -> Version:
         """Add a run's version, end the run, and record the decision whether the version is served, all or nothing.
 
+        The decision is prepared before the transaction, so that nobody waits for the comparison. If another version is
+        served by then, it is taken again, inside: versions are published one after the other, and each is compared with
+        the one served at that moment.
+
         Raises:
             LeaseLostError: the lease was lost; nothing is published.
         """
+        expected, prepared = self._prepare_decision(decide)
         with self._database.write() as connection:
             update_leased(connection, lease, {})
             version = add_version(connection, checkpoint, "run", measured_by="trainer", run_id=lease.run.id)
             served = read_served(connection)
-            decision = decide(read_checkpoint(connection, served.version) if served else None)
+            if prepared is not None and served is not None and served.version == expected:
+                decision = prepared
+            else:
+                decision = decide(read_checkpoint(connection, served.version) if served else None)
             values = {
                 "state": "succeeded",
                 "step": lease.run.total_steps,
@@ -49,6 +57,13 @@ class Registry:
             end_run(connection, lease.run.id, values)
             record_decision(connection, version.version, lease.run.promote, decision, served)
             return version
+
+    def _prepare_decision(self, decide: DecisionRule) -> tuple[int | None, Decision | None]:
+        """Return the served version and the decision against it; None for both in an empty registry."""
+        with self._database.read() as connection:
+            served = read_served(connection)
+            content = read_checkpoint(connection, served.version) if served else None
+        return (served.version, decide(content)) if served else (None, None)
 
     def repair(self, shipped: Checkpoint) -> list[str]:
         """Repair what can be repaired; return what was done, one sentence each.

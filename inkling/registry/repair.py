@@ -63,6 +63,7 @@ def _promote_another(connection: Connection, damaged: set[int], shipped: Checkpo
 
 def _requeue_stuck(connection: Connection) -> Iterator[str]:
     expired = runs.c.lease_expires_at.is_(None) | (runs.c.lease_expires_at <= now()) | runs.c.lease_token.is_(None)
-    for row in connection.execute(select(runs).where(runs.c.state == "running", expired)).all():
+    stuck = select(runs).where(runs.c.state == "running", expired).with_for_update(skip_locked=True)
+    for row in connection.execute(stuck).all():
         requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
         yield f"run {row.id} is queued again: no trainer has it"

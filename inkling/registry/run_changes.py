@@ -24,8 +24,14 @@ def read_run(connection: Connection, run_id: int) -> Run:
     return to_run(row)
 
 
+def lock_run(connection: Connection, run_id: int) -> Run:
+    """Return a run that nobody else changes until the end of the transaction."""
+    connection.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
+    return read_run(connection, run_id)
+
+
 def update_leased(connection: Connection, lease: Lease, values: dict[str, Any]) -> None:
-    """Update a run if the lease is still valid.
+    """Update a run if the lease is still valid. Until the end of the transaction nobody else changes it.
 
     Raises:
         LeaseLostError: the lease was lost.
@@ -58,7 +64,7 @@ def bound_leases(connection: Connection, lease_s: float) -> None:
 
 def requeue_expired(connection: Connection) -> None:
     expired = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
-    for row in connection.execute(expired).all():
+    for row in connection.execute(expired.with_for_update(skip_locked=True)).all():  # or its trainer is alive
         if row.attempt < MAX_ATTEMPTS:
             requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)
             continue
@@ -71,8 +77,10 @@ def requeue(connection: Connection, run_id: int, attempt: int, token: str | None
     """Queue a run again, at the step of its snapshot, and delete its later progress, which will be recorded again."""
     has_token = runs.c.lease_token.is_(None) if token is None else runs.c.lease_token == token
     leased = (runs.c.id == run_id) & has_token
+    if connection.execute(select(runs.c.id).where(leased).with_for_update()).first() is None:
+        return
     step = connection.scalar(select(run_snapshots.c.step).where(run_snapshots.c.run_id == run_id)) or 0
     values = {"state": "queued", "step": step, "attempt": attempt, **NO_LEASE}
-    if connection.execute(update(runs).where(leased).values(values)).rowcount:
-        later = (run_progress.c.run_id == run_id) & (run_progress.c.step > step)
-        connection.execute(delete(run_progress).where(later))
+    connection.execute(update(runs).where(leased).values(values))
+    later = (run_progress.c.run_id == run_id) & (run_progress.c.step > step)
+    connection.execute(delete(run_progress).where(later))

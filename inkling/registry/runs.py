@@ -4,20 +4,20 @@ import secrets
 from dataclasses import asdict
 from datetime import timedelta
 from statistics import median
-from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError
 from inkling.network.recipe import Recipe
-from inkling.registry.database import Database
+from inkling.registry.database import CLAIMS, Database
 from inkling.registry.quota import VersionQuota
-from inkling.registry.records import ErrorType, Lease, Progress, PromotePolicy, Run, Snapshot
+from inkling.registry.records import ErrorType, HeldLease, Lease, Progress, PromotePolicy, Run, Snapshot, Workload
 from inkling.registry.rows import newest_rows, now, to_progress, to_run
 from inkling.registry.run_changes import (
     bound_leases,
     end_run,
     fail_run,
+    lock_run,
     read_run,
     requeue,
     requeue_expired,
@@ -114,45 +114,56 @@ class Runs:
             RunFinishedError: it has ended.
         """
         with self._database.write() as connection:
-            run = read_run(connection, run_id)
+            run = lock_run(connection, run_id)
             if run.state not in ("queued", "running"):
                 raise RunFinishedError(f"run {run_id} is {run.state}: it cannot be cancelled any more")
             end_run(connection, run_id, {"state": "cancelled"})
             return read_run(connection, run_id)
 
-    def running(self) -> Run | None:
-        """Return the run that is being trained, None if there is none."""
+    def running(self) -> list[Run]:
+        """Return the runs that are being trained, oldest first."""
         with self._database.read() as connection:
-            row = connection.execute(select(runs).where(runs.c.state == "running").limit(1)).one_or_none()
-            return to_run(row) if row else None
+            query = select(runs).where(runs.c.state == "running").order_by(runs.c.id)
+            return [to_run(row) for row in connection.execute(query)]
 
-    def has_work(self) -> bool:
-        """Return whether a trainer could claim a run now."""
+    def workload(self) -> Workload:
+        """Return what there is to train, and who trains."""
         with self._database.read() as connection:
-            live = select(runs.c.id).where(runs.c.state == "running", runs.c.lease_expires_at > now())
-            if connection.execute(live.limit(1)).first():
-                return False
-            claimable = select(runs.c.id).where(runs.c.state.in_(("queued", "running")))
-            return connection.execute(claimable.limit(1)).first() is not None
+            columns = runs.c.state, runs.c.lease_token, runs.c.lease_expires_at
+            rows = connection.execute(select(*columns).where(runs.c.state.in_(("queued", "running")))).all()
+        leases = [
+            HeldLease(
+                (row.lease_token or "").rpartition("-")[0], bool(row.lease_expires_at and row.lease_expires_at > now())
+            )
+            for row in rows
+            if row.state == "running"
+        ]
+        return Workload(len(rows) - len(leases), leases)
 
     # for trainers
 
-    def claim(self, lease_s: float, owner: str, run_id: int | None = None) -> Lease | None:
-        """Start a run and return its lease; None if no run is queued or another one is running.
+    def claim(self, lease_s: float, owner: str, run_id: int | None = None, at_once: int = 1) -> Lease | None:
+        """Start a run and return its lease; None if no run is queued or `at_once` others are running.
 
         A run whose lease has expired is queued again first; if it was started MAX_ATTEMPTS times, it fails.
+
+        Claims wait for each other, or more than `at_once` would pass. They wait for nobody else: on PostgreSQL a run
+        whose row is locked is left to the one who changes it.
 
         Args:
             lease_s: seconds until the lease expires, unless it is renewed.
             owner: the name of the trainer, for `expire_leases`.
             run_id: the run to start; without it, the oldest queued run.
+            at_once: how many runs of the registry may be trained at the same time.
         """
-        with self._database.write() as connection:
+        with self._database.write(CLAIMS) as connection:
             bound_leases(connection, lease_s)
             requeue_expired(connection)
-            if connection.execute(select(runs.c.id).where(runs.c.state == "running").limit(1)).first():
+            running = connection.scalar(select(func.count()).where(runs.c.state == "running")) or 0
+            if running >= at_once:
                 return None
             query = select(runs.c.id).where(runs.c.state == "queued").order_by(runs.c.id).limit(1)
+            query = query.with_for_update(skip_locked=True)
             run_id = connection.scalar(query if run_id is None else query.where(runs.c.id == run_id))
             if run_id is None:
                 return None
@@ -177,7 +188,7 @@ class Runs:
             owner: its name in the leases.
             trouble: how it died, in words, for the runs that it leased.
         """
-        owned = _is_owned_by(owner)
+        owned = (runs.c.state == "running") & runs.c.lease_token.startswith(f"{owner}-", autoescape=True)
         if trouble is None:
             owned &= runs.c.lease_expires_at > now()
         with self._database.read() as connection:
@@ -187,21 +198,13 @@ class Runs:
         with self._database.write() as connection:
             connection.execute(update(runs).where(owned).values(values))
 
-    def lease_state(self, owner: str) -> Literal["valid", "expired"] | None:
-        """Return whether the lease of an owner has expired; None if it has none."""
-        with self._database.read() as connection:
-            expires_at = connection.scalar(select(runs.c.lease_expires_at).where(_is_owned_by(owner)).limit(1))
-            if expires_at is None:
-                return None
-            return "valid" if expires_at > now() else "expired"
-
     def report_trouble(self, lease: Lease, trouble: str, lease_s: float) -> None:
         """Record what keeps a trainer from its work, in words, until its next progress; and extend its lease.
 
         Raises:
             LeaseLostError: the lease was lost.
         """
-        with self._database.write() as connection:
+        with self._database.write(lock=None) as connection:
             update_leased(
                 connection, lease, {"trouble": trouble, "lease_expires_at": now() + timedelta(seconds=lease_s)}
             )
@@ -212,7 +215,7 @@ class Runs:
         Raises:
             LeaseLostError: the lease was lost.
         """
-        with self._database.write() as connection:
+        with self._database.write(lock=None) as connection:
             update_leased(connection, lease, {"preparing": preparing})
 
     def renew_lease(self, lease: Lease, lease_s: float) -> None:
@@ -221,7 +224,7 @@ class Runs:
         Raises:
             LeaseLostError: the lease was lost.
         """
-        with self._database.write() as connection:
+        with self._database.write(lock=None) as connection:
             update_leased(connection, lease, {"lease_expires_at": now() + timedelta(seconds=lease_s)})
 
     def record_progress(self, lease: Lease, progress: Progress) -> None:
@@ -230,7 +233,7 @@ class Runs:
         Raises:
             LeaseLostError: the lease was lost.
         """
-        with self._database.write() as connection:
+        with self._database.write(lock=None) as connection:
             update_leased(connection, lease, {"step": progress.step, "trouble": None, "preparing": None})
             same = (run_progress.c.run_id == lease.run.id) & (run_progress.c.step == progress.step)
             connection.execute(delete(run_progress).where(same))
@@ -242,7 +245,7 @@ class Runs:
         Raises:
             LeaseLostError: the lease was lost.
         """
-        with self._database.write() as connection:
+        with self._database.write(lock=None) as connection:
             update_leased(connection, lease, {"step": snapshot.step})
             connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == lease.run.id))
             connection.execute(insert(run_snapshots).values(run_id=lease.run.id, **asdict(snapshot)))
@@ -259,14 +262,14 @@ class Runs:
         Raises:
             LeaseLostError: the lease was lost.
         """
-        with self._database.write() as connection:
+        with self._database.write(lock=None) as connection:
             update_leased(connection, lease, {"step": 0})
             connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == lease.run.id))
             connection.execute(delete(run_progress).where(run_progress.c.run_id == lease.run.id))
 
     def release(self, lease: Lease) -> None:
         """Queue the run again, at its snapshot. This does not count as an attempt: its trainer was asked to stop."""
-        with self._database.write() as connection:
+        with self._database.write(lock=None) as connection:
             requeue(connection, lease.run.id, attempt=lease.run.attempt - 1, token=lease.token)
 
     def fail(self, lease: Lease, error_type: ErrorType, error: str) -> None:
@@ -275,13 +278,9 @@ class Runs:
         Raises:
             LeaseLostError: the lease was lost.
         """
-        with self._database.write() as connection:
+        with self._database.write(lock=None) as connection:
             update_leased(connection, lease, {})
             fail_run(connection, lease.run.id, error_type, error)
-
-
-def _is_owned_by(owner: str) -> ColumnElement[bool]:
-    return (runs.c.state == "running") & runs.c.lease_token.startswith(f"{owner}-", autoescape=True)
 
 
 def _typical_duration_s(connection: Connection) -> float:

@@ -166,7 +166,7 @@ def test_training_is_queued_while_another_run_is_trained(store: StoreSettings, r
     assert registry.runs.claim(600, "another") is not None
     ended = run_training("--publish", *store_flags(store))
     assert ended.returncode == 0
-    assert "run 2 is queued; another run is being trained, and its trainer will train this one next" in ended.stdout
+    assert "run 2 is queued; another run is being trained, and a trainer will train this one next" in ended.stdout
     assert registry.runs.get(2).state == "queued"
 
 

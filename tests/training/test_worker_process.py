@@ -52,10 +52,10 @@ def test_run_of_a_killed_trainer_is_trained_by_the_next_and_fails_when_that_is_k
         trainer.process.kill()
         assert trainer.end() == -signal.SIGKILL
     assert registry.runs.get(run.id).state == "running"
-    assert not registry.runs.has_work()
+    assert not registry.runs.workload().claimable()
     # when: its lease expires (after 30 seconds, which the test does not wait for), and another trainer is started
     execute(store, "UPDATE runs SET lease_expires_at = '2000-01-01 00:00:00.000000'")
-    assert registry.runs.has_work()
+    assert registry.runs.workload().claimable()
     snapshot = registry.runs.snapshot(run.id)  # None, unless the first steps took longer than the time between two
     with start_training(tmp_path, *worker_arguments(store)) as trainer:
         # then: it claims the run and starts from its snapshot, or from the beginning

@@ -31,6 +31,17 @@ def test_run_waits_for_the_run_being_trained(registry: Registry, is_own_trainer:
     assert describe_wait(lease.run, registry, is_own_trainer=is_own_trainer) is None
 
 
+def test_run_waits_for_one_of_the_runs_being_trained(registry: Registry) -> None:
+    for _ in range(3):
+        queue(registry)
+    for _ in range(2):
+        assert registry.runs.claim(lease_s=30, owner="a test", at_once=2)
+    waits_for = describe_wait(registry.runs.get(3), registry, at_once=2, is_own_trainer=True)
+    assert waits_for == "waits for one of the runs 1 and 2, which are being trained"
+    waits_for = describe_wait(registry.runs.get(3), registry, at_once=3, is_own_trainer=True)
+    assert waits_for == "waits for its trainer, which is starting"
+
+
 def test_external_trainer_that_takes_no_run_is_reported_missing(registry: Registry) -> None:
     run = queue(registry)
     assert describe_wait(run, registry, is_own_trainer=False) == "waits for a trainer to take it"

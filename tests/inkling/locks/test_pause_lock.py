@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inkling.locks.pause_lock import PauseLock
+from tests.support.concurrency import in_threads
 from tests.support.processes import wait_until
 
 HOLD = """
@@ -52,6 +53,17 @@ def test_lock_of_a_killed_server_is_released(tmp_path: Path, trainer: PauseLock)
         assert trainer.is_held()
         server.kill()
     assert not trainer.is_held()
+
+
+def test_trainers_that_check_the_lock_at_the_same_time_do_not_pause_each_other(tmp_path: Path) -> None:
+    paused: list[bool] = []
+
+    def check(_: int) -> None:
+        with closing(PauseLock(tmp_path)) as pause_lock:
+            paused.extend(pause_lock.is_held() for _ in range(200))
+
+    in_threads(4, check)
+    assert paused == [False] * 800
 
 
 def test_lock_that_a_trainer_is_checking_cannot_be_held_until_later(tmp_path: Path, trainer: PauseLock) -> None:

@@ -47,6 +47,12 @@ def test_checking_the_lock_does_not_acquire_it(tmp_path: Path) -> None:
     assert TrainerLock(tmp_path).acquire(timeout_s=0)
 
 
+def test_trainers_of_one_data_directory_have_locks_and_names_of_their_own(tmp_path: Path) -> None:
+    names = [TrainerLock(tmp_path, number).acquire(0) for number in (1, 2, 3)]
+    assert len({*names, None}) == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["trainer-2.lock", "trainer-3.lock", "trainer.lock"]
+
+
 def test_trainers_of_two_data_directories_have_different_names(tmp_path: Path) -> None:
     one, other = TrainerLock(tmp_path / "one").acquire(0), TrainerLock(tmp_path / "other").acquire(0)
     assert one

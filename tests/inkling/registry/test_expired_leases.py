@@ -68,24 +68,35 @@ def test_stop_after_a_death_does_not_count_as_an_attempt(registry: Registry) -> 
 
 
 def test_there_is_work_only_when_a_trainer_could_claim_a_run(registry: Registry) -> None:
-    assert not registry.runs.has_work()
+    assert not registry.runs.workload().claimable()
     queue(registry)
-    assert registry.runs.has_work()
+    assert registry.runs.workload().claimable()
     leased = lease(registry)
-    assert not registry.runs.has_work()
+    assert not registry.runs.workload().claimable()
     queue(registry)
-    assert not registry.runs.has_work()
+    assert not registry.runs.workload().claimable()
     registry.runs.release(leased)
-    assert registry.runs.has_work()
+    assert registry.runs.workload().claimable()
     registry.runs.cancel(1)
     registry.runs.cancel(2)
-    assert not registry.runs.has_work()
+    assert not registry.runs.workload().claimable()
+
+
+def test_there_is_work_for_as_many_trainers_as_may_train(registry: Registry) -> None:
+    for _ in range(3):
+        queue(registry)
+    assert [registry.runs.workload().claimable(at_once) for at_once in (1, 2, 4)] == [1, 2, 3]
+    lease_of = {"live": lease_for(registry, "live"), "dead": registry.runs.claim(0, "dead", at_once=2)}
+    assert None not in lease_of.values()
+    workload = registry.runs.workload()
+    assert [workload.lease_state(owner) for owner in ("live", "dead", "nobody")] == ["valid", "expired", None]
+    assert [workload.claimable(at_once) for at_once in (1, 2, 4)] == [0, 1, 3]
 
 
 def test_dead_trainers_run_is_work(registry: Registry) -> None:
     queue(registry)
     lease(registry, lease_s=0)
-    assert registry.runs.has_work()
+    assert registry.runs.workload().claimable()
 
 
 def test_lease_that_a_clock_made_too_long_is_shortened(registry: Registry) -> None:
@@ -106,11 +117,11 @@ def test_trouble_is_told_until_the_next_progress(registry: Registry) -> None:
     leased = lease_for(registry, "dead")
     registry.runs.report_trouble(leased, "paused", 30)
     assert registry.runs.get(leased.run.id).trouble == "paused"
-    assert registry.runs.lease_state("dead") == "valid"
+    assert registry.runs.workload().lease_state("dead") == "valid"
     registry.runs.expire_leases("dead", "killed by SIGKILL")
-    assert registry.runs.lease_state("dead") == "expired"
+    assert registry.runs.workload().lease_state("dead") == "expired"
     assert registry.runs.get(leased.run.id).trouble == "killed by SIGKILL"
-    assert registry.runs.lease_state("nobody") is None
+    assert registry.runs.workload().lease_state("nobody") is None
     again = lease(registry)
     registry.runs.record_progress(again, progress_at(100))
     assert registry.runs.get(again.run.id).trouble is None
@@ -142,9 +153,9 @@ def lease_for(registry: Registry, owner: str) -> Lease:
 
 def test_leases_of_a_dead_owner_expire_at_once(registry: Registry) -> None:
     leased = lease_for(registry, "dead")
-    assert not registry.runs.has_work()
+    assert not registry.runs.workload().claimable()
     registry.runs.expire_leases("dead")
-    assert registry.runs.has_work()
+    assert registry.runs.workload().claimable()
     again = registry.runs.claim(LONG_S, "next")
     assert again is not None
     assert (again.run.id, again.run.attempt) == (leased.run.id, 2)
@@ -154,7 +165,7 @@ def test_leases_of_a_dead_owner_expire_at_once(registry: Registry) -> None:
 def test_leases_of_other_owners_do_not_expire(registry: Registry, owner: str) -> None:
     leased = lease_for(registry, "dead")
     registry.runs.expire_leases(owner)
-    assert not registry.runs.has_work()
+    assert not registry.runs.workload().claimable()
     assert registry.runs.get(leased.run.id) == leased.run
 
 

@@ -50,14 +50,26 @@ def test_one_run_is_trained_at_a_time(registry: Registry) -> None:
     assert lease(registry).run.id == 2
 
 
-def test_running_run_is_reported(registry: Registry) -> None:
-    assert registry.runs.running() is None
-    queue(registry)
-    assert registry.runs.running() is None
-    leased = lease(registry)
-    assert registry.runs.running() == leased.run
+def test_as_many_runs_are_trained_at_a_time_as_asked_for(registry: Registry) -> None:
+    for _ in range(3):
+        queue(registry)
+    leases = [registry.runs.claim(LONG_S, OWNER, at_once=2) for _ in range(3)]
+    assert [leased and leased.run.id for leased in leases] == [1, 2, None]
+    assert [run.id for run in registry.runs.running()] == [1, 2]
+    assert registry.runs.claim(LONG_S, OWNER) is None  # who allows only one waits for both
     registry.runs.cancel(1)
-    assert registry.runs.running() is None
+    third = registry.runs.claim(LONG_S, OWNER, at_once=2)
+    assert third is not None
+    assert third.run.id == 3
+
+
+def test_running_runs_are_reported(registry: Registry) -> None:
+    queue(registry)
+    assert registry.runs.running() == []
+    leased = lease(registry)
+    assert registry.runs.running() == [leased.run]
+    registry.runs.cancel(1)
+    assert registry.runs.running() == []
 
 
 def test_cancelled_run_is_never_claimed(registry: Registry) -> None:

@@ -59,7 +59,7 @@ def train_all(url: str, together: Barrier) -> None:
     checkpoint = make_checkpoint()
     together.wait(DEADLINE_S)
     while any(run.state in ("queued", "running") for run in registry.runs.newest(100)):
-        if leased := registry.runs.claim(LONG_S, OWNER):
+        if leased := registry.runs.claim(LONG_S, OWNER, at_once=3):
             registry.runs.record_progress(leased, progress_at(100))
             registry.publish(leased, checkpoint, promoted)
     registry.close()
@@ -103,10 +103,10 @@ def test_run_of_killed_trainers_is_queued_once_and_then_fails(store: StoreSettin
     # when: a trainer is killed, and another takes the run when the lease has ended, and is killed too
     kill_while_hanging(lease_and_hang, store.registry_url)
     assert registry.runs.get(1).state == "running"
-    wait_until(registry.runs.has_work, "the lease of the killed trainer ends")
+    wait_until(lambda: registry.runs.workload().claimable(), "the lease of the killed trainer ends")
     kill_while_hanging(lease_and_hang, store.registry_url)
     assert registry.runs.get(1).attempt == 2
-    wait_until(registry.runs.has_work, "the lease of the second ends")
+    wait_until(lambda: registry.runs.workload().claimable(), "the lease of the second ends")
     # then
     assert registry.runs.claim(LONG_S, OWNER) is None
     assert (registry.runs.get(1).state, registry.runs.get(1).error_type) == ("failed", "trainer_died")
@@ -125,6 +125,6 @@ def test_trainer_killed_while_it_publishes_leaves_the_state_before(
         [],
         None,
     )
-    wait_until(registry.runs.has_work, "the lease of the killed trainer ends")
+    wait_until(lambda: registry.runs.workload().claimable(), "the lease of the killed trainer ends")
     version = registry.publish(lease(registry), checkpoint, promoted).version
     assert [kept.version for kept in registry.versions.newest(10)] == [version]  # PostgreSQL uses no number again

@@ -11,12 +11,13 @@ import httpx
 import pytest
 
 from app.errors import UnavailableError
-from app.serving.trainer_process import TrainerProcess
 from app.serving.trainer_watch import Patience, describe_death
+from app.serving.trainers import Trainers
 from app.settings import Settings
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Run
 from inkling.registry.registry import Registry
+from tests.support.networks import make_checkpoint
 from tests.support.runs import execute
 from tests.support.servers import Server, start_server
 from tests.support.services import connect, eventually, eventually_answers, open_registry
@@ -31,8 +32,8 @@ def process_settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def trainer(process_settings: Settings, registry: Registry) -> Iterator[TrainerProcess]:
-    trainer = TrainerProcess(process_settings, registry)
+def trainer(process_settings: Settings, registry: Registry) -> Iterator[Trainers]:
+    trainer = Trainers(process_settings, registry)
     yield trainer
     trainer.stop()
 
@@ -62,7 +63,7 @@ def test_external_server_starts_no_trainer(
     settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    trainer = TrainerProcess(settings, registry)
+    trainer = Trainers(settings, registry)
     trainer.require()
     queue(registry)
     trainer.ensure()
@@ -71,9 +72,7 @@ def test_external_server_starts_no_trainer(
     assert registry.runs.get(1).state == "queued"
 
 
-def test_run_needs_tensorflow_where_its_trainer_starts(
-    trainer: TrainerProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_needs_tensorflow_where_its_trainer_starts(trainer: Trainers, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer.require()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UnavailableError, match="training needs TensorFlow"):
@@ -84,13 +83,13 @@ def test_external_server_needs_no_tensorflow(
     settings: Settings, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    TrainerProcess(settings, registry).require()
+    Trainers(settings, registry).require()
 
 
 def test_trainer_starts_only_when_a_run_waits_and_only_once(
     process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trainer = TrainerProcess(process_settings, registry, restart_s=0)
+    trainer = Trainers(process_settings, registry, restart_s=0)
     caplog.set_level(logging.INFO)
     trainer.ensure()
     assert trainer_processes(caplog) == []
@@ -115,7 +114,7 @@ def test_trainer_leaves_one_cpu_core_to_the_server_unless_set_otherwise(
 ) -> None:
     threads = set_to or max(1, len(os.sched_getaffinity(0)) - 1)
     caplog.set_level(logging.INFO)
-    trainer = TrainerProcess(process_settings.model_copy(update={"trainer_threads": set_to}), registry)
+    trainer = Trainers(process_settings.model_copy(update={"trainer_threads": set_to}), registry)
     queue(registry)
     trainer.ensure()
     try:
@@ -130,7 +129,7 @@ def test_trainer_leaves_one_cpu_core_to_the_server_unless_set_otherwise(
 def test_trainer_that_died_is_started_again_but_not_at_once(
     process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trainer = TrainerProcess(process_settings, registry, restart_s=3)
+    trainer = Trainers(process_settings, registry, restart_s=3)
     caplog.set_level(logging.INFO)
     queue(registry)
     started = time.monotonic()
@@ -151,7 +150,7 @@ def test_trainer_that_died_is_started_again_but_not_at_once(
 def test_trainer_that_does_not_stop_is_killed(
     process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trainer = TrainerProcess(process_settings.model_copy(update={"mnist_dir": None}), registry, stop_s=0.2)
+    trainer = Trainers(process_settings.model_copy(update={"mnist_dir": None}), registry, stop_s=0.2)
     caplog.set_level(logging.INFO)
     queue(registry)
     trainer.ensure()
@@ -165,7 +164,7 @@ def test_trainer_that_does_not_stop_is_killed(
 HASTY = Patience(expired_s=0.2, idle_s=0.2, start_s=120, stop_s=0.2)
 
 
-def is_started_again(trainer: TrainerProcess, caplog: pytest.LogCaptureFixture) -> Callable[[], bool]:
+def is_started_again(trainer: Trainers, caplog: pytest.LogCaptureFixture) -> Callable[[], bool]:
     def look() -> bool:
         trainer.ensure()
         return len(trainer_processes(caplog)) == 2
@@ -184,7 +183,7 @@ def test_trainer_that_hangs_is_ended_and_the_next_one_started(
 ) -> None:
     # given: a trainer that is stopped while it holds a lease
     caplog.set_level(logging.INFO)
-    trainer = TrainerProcess(process_settings, registry, restart_s=0, patience=HASTY)
+    trainer = Trainers(process_settings, registry, restart_s=0, patience=HASTY)
     queue(registry)
     trainer.ensure()
     (process,) = trainer_processes(caplog)
@@ -216,7 +215,7 @@ def test_run_whose_trainers_are_killed_names_signal_and_exit_code(
     process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    trainer = TrainerProcess(process_settings, registry, restart_s=0)
+    trainer = Trainers(process_settings, registry, restart_s=0)
     run = registry.runs.queue(TUTORIAL.with_overrides(LONG), "never", max_queued=10)[0]
 
     def attempts() -> int:
@@ -241,7 +240,7 @@ def test_trainers_that_die_at_their_start_are_started_less_and_less_often(
 ) -> None:
     # given: a registry that no trainer can open
     caplog.set_level(logging.INFO)
-    trainer = TrainerProcess(
+    trainer = Trainers(
         process_settings.model_copy(update={"database_url": "sqlite:////dev/null/none"}), registry, restart_s=0.5
     )
     queue(registry)
@@ -271,7 +270,7 @@ async def test_full_disk_starts_no_trainer_and_the_run_says_so(
 ) -> None:
     # given: a disk that needs more room than it has
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("app.serving.trainer_process.MIN_FREE_BYTES", 2**80)
+    monkeypatch.setattr("app.serving.trainers.MIN_FREE_BYTES", 2**80)
     async with connect(process_settings) as client:
         # when
         run = (await client.post("/train")).json()
@@ -280,7 +279,7 @@ async def test_full_disk_starts_no_trainer_and_the_run_says_so(
         assert "training is paused: the disk" in caplog.text
         assert trainer_processes(caplog) == []
         # when
-        monkeypatch.setattr("app.serving.trainer_process.MIN_FREE_BYTES", 1)
+        monkeypatch.setattr("app.serving.trainers.MIN_FREE_BYTES", 1)
         # then
         await eventually_answers(client, "/train/1", lambda answer: trainer_processes(caplog) != [])
         assert "has room again" in caplog.text
@@ -353,7 +352,7 @@ def test_server_that_is_stopped_puts_its_run_back_into_the_queue(server: Server,
         assert (run.state, run.attempt) == ("queued", 0)
         assert run.step == (snapshot.step if snapshot else 0)
         assert [line.step for line in registry.runs.progress(1)] == list(range(1000, run.step + 1, 1000))
-        assert registry.runs.has_work()
+        assert registry.runs.workload().claimable()
         assert registry.verify() == []
 
 
@@ -414,3 +413,37 @@ def test_trainer_outlives_its_server_and_the_next_server_starts_no_other(tmp_pat
         assert (run["state"], run["attempt"], run["version"]) == ("succeeded", 1, 2)
         assert [line.step for line in registry.runs.progress(1)] == list(range(100, 8_100, 100))
         assert registry.verify() == []
+
+
+@pytest.mark.train
+def test_short_run_does_not_wait_for_a_long_one_where_two_may_run(
+    process_settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: room for two runs at once
+    registry.versions.add_first(make_checkpoint())
+    monkeypatch.setattr("app.serving.trainers.count_cpus", lambda: 2)
+    caplog.set_level(logging.INFO)
+    trainers = Trainers(process_settings.model_copy(update={"runs_at_once": 2}), registry, restart_s=0)
+    long, short = (registry.runs.queue(TUTORIAL.with_overrides(o), "never", max_queued=10)[0] for o in (LONG, SHORT))
+
+    def has_ended() -> bool:
+        trainers.ensure()
+        return registry.runs.get(short.id).state not in ("queued", "running")
+
+    try:
+        # when
+        trainers.ensure()
+        trainers.ensure()
+        assert len(trainer_processes(caplog)) == 2
+        eventually(has_ended, "the end of the short run", deadline_s=120)
+        # then: each run has a trainer, and the one without a run is not joined by a third
+        assert [registry.runs.get(run.id).attempt for run in (long, short)] == [1, 1]
+        assert registry.runs.get(short.id).state == "succeeded"
+        assert registry.runs.get(long.id).state in ("queued", "running")
+        registry.runs.cancel(long.id)
+        trainers.ensure()
+        assert len(trainer_processes(caplog)) == 2
+    finally:
+        trainers.stop()
+    assert all(is_gone(process) for process in trainer_processes(caplog))
+    assert registry.verify() == []
