@@ -9,6 +9,7 @@ InklingError
 │   │       └── SeveralDigitsError  it shows several
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
 ├── CheckpointError            the file is not a checkpoint of this network
+├── BulkError                  a job of many images cannot start or go on
 ├── DatasetError               the data are missing or invalid
 ├── ExportError                the version cannot be written in this form
 ├── MissingPackageError        an optional package is not installed
@@ -65,6 +66,10 @@ class CheckpointError(InklingError):
 
 class ExportError(InklingError):
     """The version cannot be exported in this way; the message says why, and which way works."""
+
+
+class BulkError(InklingError):
+    """A job of many images cannot start or go on; the message says why, and what to do."""
 
 
 class DatasetError(InklingError):

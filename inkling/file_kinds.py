@@ -144,6 +144,8 @@ _TEXT_BYTES = 1 << 10
 IMAGE_KINDS = frozenset(kind.name for kind in (_PNG, _JPEG, _GIF, _WEBP, _BMP, _AVIF, _HEIC))
 """The kinds that Inkling reads as images."""
 NPY_KIND = "a .npy file"
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif", ".heic", ".heif", ".hif")
+"""Names of the formats that are read as images, for files that are not named one by one."""
 
 
 def file_kind(content: bytes) -> str | None:

@@ -30,6 +30,8 @@ EXTRAS: Final = {
     "psycopg": "postgres",
     "grpc": "grpc",
     "google": "grpc",
+    "pyarrow": "bulk",
+    "fsspec": "bulk",
 }
 """Packages that are not always installed, with the extra that installs each."""
 

@@ -3,12 +3,9 @@
 import glob
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from app.cli.failures import CommandError
-
-SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif", ".heic", ".heif", ".hif")
-"""Names of the formats that are read, for files that are not named one by one."""
+from inkling.file_kinds import IMAGE_SUFFIXES
 
 
 def expand(argument: Path) -> Sequence[Path]:
@@ -23,7 +20,7 @@ def expand(argument: Path) -> Sequence[Path]:
     if argument.is_dir():
         files = sorted(path for path in argument.iterdir() if _is_image_name(path) and path.is_file())
         if not files:
-            raise CommandError(f"{argument} holds no image file ({', '.join(SUFFIXES)})")
+            raise CommandError(f"{argument} holds no image file ({', '.join(IMAGE_SUFFIXES)})")
         return files
     if argument.exists() or not glob.has_magic(str(argument)):
         return [argument]
@@ -34,4 +31,4 @@ def expand(argument: Path) -> Sequence[Path]:
 
 
 def _is_image_name(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")

@@ -1,17 +1,27 @@
 """`inkling predict` and `inkling explain`: predictions for image files, and their explanations."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from app.cli.bulk import (
+    BulkOptions,
+    ColumnOption,
+    OutOption,
+    OverwriteOption,
+    ProcessesOption,
+    check_options,
+    predict_many,
+)
 from app.cli.commands import Command
 from app.cli.failures import CommandError, UsageError, describe, print_error, print_warning
 from app.cli.image_paths import expand
 from app.cli.parsers import integer
-from app.cli.prediction_output import choose_output, print_text, warnings_of
+from app.cli.prediction_output import Output, choose_output, print_text, warnings_of
 from app.cli.predictors import CheckpointOption, FitOption, load_predictor
 from app.cli.progress import Progress
 from app.cli.settings_flags import with_settings
@@ -34,7 +44,7 @@ commands = typer.Typer(rich_markup_mode=None, add_completion=False)
 def predict(
     settings: Settings,
     files: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="FILE",
             help="image files (PNG, JPEG, WebP, BMP, GIF, AVIF, HEIC); folders, for the image files directly in them; "
@@ -42,6 +52,10 @@ def predict(
         ),
     ],
     *,
+    out: OutOption = None,
+    column: ColumnOption = None,
+    overwrite: OverwriteOption = False,
+    processes: ProcessesOption = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="PNG", help=f"Draw the images, {MAX_PLOTTED} at most, into this file.")
     ] = None,
@@ -53,11 +67,29 @@ def predict(
     """Read the digits on image files. Files that cannot be read are errors; the others are still read."""
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other")
+    options = BulkOptions(column, overwrite, processes)
+    check_options(out, options, files, {"--json": as_json, "--csv": as_csv, "--plot": plot is not None})
     if plot is not None:
         _check_plot(plot)
     predictor = load_predictor(settings, checkpoint)
+    if out is not None:
+        return predict_many(predictor, files, out, options, fit=fit, settings=settings)
+    choose = partial(choose_output, as_json=as_json, as_csv=as_csv)
+    return _predict_few(predictor, [Path(file) for file in files], fit, settings, choose=choose, plot=plot)
+
+
+def _predict_few(
+    predictor: Predictor,
+    files: Sequence[Path],
+    fit: Fit,
+    settings: Settings,
+    *,
+    choose: Callable[[], Output],
+    plot: Path | None,
+) -> int:
+    """Print the predictions of image files one by one, and draw them."""
     paths, failures = expand_all(files)
-    output = choose_output(as_json=as_json, as_csv=as_csv)
+    output = choose()
     plotted: list[Predictions] = []
     for path, predictions in _read(predictor, paths, fit, settings):
         if predictions is None:

@@ -1,0 +1,172 @@
+"""The processes that read, predict and encode units; one that dies costs at most the image that killed it."""
+
+import contextlib
+import multiprocessing
+import signal
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import cast
+
+from inkling.bulk.batches import Unit
+from inkling.bulk.formats import Format, encoder_of
+from inkling.bulk.predictions import predict
+from inkling.network import checkpoint
+from inkling.network.classifier import Classifier
+from inkling.predictor import Fit, Predictor
+from inkling.vision.image_files import PictureLimits
+
+AHEAD = 2
+"""Units per process that are done before their turn, because an earlier one takes longer."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is done with every unit."""
+
+    checkpoint: bytes
+    """The file."""
+    version: int
+    fit: Fit
+    limits: PictureLimits
+    digit_threshold: float
+    output_format: Format
+
+
+@dataclass(frozen=True)
+class Done:
+    """The rows of a unit."""
+
+    content: bytes
+    images: int
+    errors: int
+    first_error: str
+    """With its file; empty if there is none."""
+
+
+class _Worker:
+    """Owns one process and the pipe to it."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self.start()
+
+    def start(self) -> None:
+        """Start the process, for which Ctrl-C means nothing: it ends with this one."""
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, self._task), daemon=True)
+        with _ignored_interrupt():
+            self._process.start()
+        theirs.close()
+
+    def restart(self) -> str:
+        """Start another process in the place of one that died, and return how it died."""
+        self.connection.close()
+        self._process.join()
+        code = self._process.exitcode or 0
+        self.start()
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def do(self, unit: Unit) -> Done:
+        """Have it do a unit; if it dies, its parts one by one, until one image is left that cannot be read."""
+        try:
+            self.connection.send(unit)
+            return self.receive()
+        except (EOFError, ConnectionError):
+            return self.do_parts(unit)
+
+    def do_parts(self, unit: Unit) -> Done:
+        """Do a unit, on which the process died, in parts."""
+        death = self.restart()
+        parts = unit.split()
+        if not parts:
+            return self.do(unit.failed(f"the process that read it died ({death})"))
+        done = [self.do(part) for part in parts]
+        return Done(
+            b"".join(part.content for part in done),
+            sum(part.images for part in done),
+            sum(part.errors for part in done),
+            next((part.first_error for part in done if part.first_error), ""),
+        )
+
+    def receive(self) -> Done:
+        done: Done = self.connection.recv()
+        return done
+
+    def end(self) -> None:
+        self.connection.close()
+        self._process.terminate()
+        self._process.join()
+
+
+def in_order(units: Iterable[Unit], task: Task, processes: int) -> Generator[tuple[Unit, Done], None, None]:
+    """Do units in processes, and yield them with their rows in their order."""
+    workers = [_Worker(task) for _ in range(processes)]
+    idle, busy = list(workers), dict[Connection, tuple[_Worker, int]]()
+    waiting: deque[tuple[Unit, Done | None]] = deque()
+    first = 0
+    remaining = iter(units)
+    try:
+        while True:
+            while idle and len(waiting) < processes * (1 + AHEAD):
+                unit = next(remaining, None)
+                if unit is None:
+                    break
+                worker = idle.pop()
+                busy[worker.connection] = worker, first + len(waiting)
+                waiting.append((unit, None))
+                with contextlib.suppress(ConnectionError):  # it has died, which `receive` notices
+                    worker.connection.send(unit)
+            if not busy:
+                return
+            for connection in wait(list(busy)):
+                worker, number = busy.pop(cast("Connection", connection))
+                unit = waiting[number - first][0]
+                try:
+                    done = worker.receive()
+                except (EOFError, ConnectionError):
+                    done = worker.do_parts(unit)
+                waiting[number - first] = unit, done
+                idle.append(worker)
+            while waiting and (ready := waiting[0])[1] is not None:
+                waiting.popleft()
+                first += 1
+                yield ready[0], ready[1]
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def _serve(connection: Connection, task: Task) -> None:
+    """Do one unit after another until the other end is closed."""
+    predictor = Predictor(Classifier(checkpoint.load(task.checkpoint), task.version))
+    encoder = encoder_of(task.output_format)
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            unit: Unit = connection.recv()
+            pieces, images, errors, first_error = [], 0, 0, ""
+            for batch in unit.read(task.fit):
+                results = predict(predictor, batch, task.fit, task.limits)
+                pieces.append(encoder.rows(results, task.digit_threshold))
+                images += results.count
+                errors += len(results.errors)
+                if results.errors and not first_error:
+                    position, reason = next(iter(results.errors.items()))
+                    first_error = f"{results.file(position)}: {reason}"
+            connection.send(Done(b"".join(pieces), images, errors, first_error))
+
+
+@contextlib.contextmanager
+def _ignored_interrupt() -> Iterator[None]:
+    """Have a process that is started ignore Ctrl-C from its first moment on, as it inherits that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
