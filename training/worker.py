@@ -76,7 +76,6 @@ def work(
     stop.listen()
     registry = Registry(settings.registry_url)
     worker = Worker(registry, settings, stop, timings)
-    idle_since = time.monotonic()
     try:
         owner = f"{socket.gethostname()[:16]}.{os.getpid()}"
         if idle_exit_s is not None:  # started by a server; several servers may start one each
@@ -84,10 +83,13 @@ def work(
             if identity is None:
                 return
             owner = identity
-        while idle_exit_s is None or time.monotonic() - idle_since < idle_exit_s:
+        idle_since = time.monotonic()
+        while True:
             stop.check()
             if worker.train_next(owner):
                 idle_since = time.monotonic()
+            elif idle_exit_s is not None and time.monotonic() - idle_since >= idle_exit_s:
+                return
             else:
                 time.sleep(timings.poll_s)
     except (StopRequested, KeyboardInterrupt):

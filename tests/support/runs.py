@@ -1,5 +1,7 @@
 """Runs for tests: recipes of several lengths, claims, and the expected outcome of a short run."""
 
+import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -68,6 +70,13 @@ def execute(store: StoreSettings, statement: str) -> None:
     """Change a SQLite registry in a way that none of its methods does."""
     with closing(sqlite3.connect(store.data_dir / "inkling.db", timeout=60)) as connection, connection:
         connection.execute(statement)
+
+
+def stop_between_writes(store: StoreSettings, pid: int) -> None:
+    """Stop a process with SIGSTOP while it does not hold the write lock of a SQLite registry: this process holds it."""
+    with closing(sqlite3.connect(store.data_dir / "inkling.db", timeout=60, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        os.kill(pid, signal.SIGSTOP)
 
 
 def store_flags(store: StoreSettings) -> list[str]:

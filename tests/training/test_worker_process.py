@@ -136,7 +136,7 @@ def test_run_fails_with_a_reason_where_tensorflow_is_missing(
     registry: Registry, store: StoreSettings, tmp_path: Path
 ) -> None:
     run = queue(registry, SMALL)
-    run_training(*worker_arguments(store), "--idle-exit", "0.1", **without_module(tmp_path, "tensorflow"))
+    run_training(*worker_arguments(store), "--idle-exit", "0", **without_module(tmp_path, "tensorflow"))
     failed = registry.runs.get(run.id)
     assert (failed.state, failed.error_type) == ("failed", "tensorflow_missing")
     assert "No module named 'tensorflow'" in (failed.error or "")

@@ -18,7 +18,7 @@ from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Run
 from inkling.registry.registry import Registry
 from tests.support.networks import make_checkpoint
-from tests.support.runs import execute
+from tests.support.runs import execute, stop_between_writes
 from tests.support.servers import Server, start_server
 from tests.support.services import connect, eventually, eventually_answers, open_registry
 
@@ -190,7 +190,7 @@ def test_trainer_that_hangs_is_ended_and_the_next_one_started(
     try:
         eventually(lease_of(registry), "a lease", deadline_s=120)
         trainer.ensure()  # it sees the lease
-        os.kill(process, signal.SIGSTOP)
+        stop_between_writes(process_settings, process)
         # when
         if is_cancelled:
             registry.runs.cancel(1)
