@@ -25,6 +25,9 @@ MAX_CALLS = 32
 GRACE_S = 7.0
 """Seconds for open calls when the server stops, as of HTTP."""
 
+CHECK_S = 0.2
+"""Seconds between two looks whether the server still serves."""
+
 CODES = {
     401: grpc.StatusCode.UNAUTHENTICATED,
     404: grpc.StatusCode.NOT_FOUND,
@@ -63,13 +66,18 @@ class GrpcServer:
         self._admission = admission
         self._metrics = metrics
         self._services = services
+        self._is_draining = False
 
     async def start(self) -> None:
-        """Listen.
+        """Listen, until `drain`.
 
         Raises:
             RuntimeError: the port is taken, or the host is none of this machine.
         """
+        await self._listen()
+        self._keeper = asyncio.create_task(self._keep_listening())
+
+    async def _listen(self) -> None:
         self._server = grpc.aio.server(
             options=(
                 ("grpc.max_receive_message_length", min(MAX_MESSAGE_BYTES, self._settings.max_body_bytes)),
@@ -88,10 +96,25 @@ class GrpcServer:
         await self._server.start()
         logger.info("gRPC listens on %s:%s", host, self._settings.grpc_port)
 
+    async def _keep_listening(self) -> None:
+        """Listen again whenever grpc.aio has ended by itself: it does so at a call whose path is not UTF-8.
+
+        Its own end waits for the open calls, which would be as long as a client likes; it is seen before.
+        """
+        while not self._is_draining:
+            try:
+                await self._server.wait_for_termination(CHECK_S)
+            except Exception as error:
+                logger.error("gRPC ended and starts again: %s", error)
+                await self._server.stop(None)
+                await self._listen()
+
     async def drain(self, delay_s: float = 0) -> None:
         """Take no more calls after a delay, and wait for the open ones."""
         await asyncio.sleep(delay_s)
+        self._is_draining = True
         await self._server.stop(GRACE_S)
+        await asyncio.wait([self._keeper])
 
     def _handler(self, path: str, request: str, handle: Handler) -> Callable[[bytes, Any], Awaitable[bytes]]:
         """Return what gRPC calls with the bytes of a request: so that a damaged one is the client's error, not ours."""

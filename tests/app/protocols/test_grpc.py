@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from app.protocols.grpc_messages import MAX_ENTRIES, MESSAGES
+from benchmarks import mutated_grpc
 from inkling.digit import Gray
 from tests.support.bodies import image_file
 from tests.support.command_line import inkling
-from tests.support.mutations import mutations
 from tests.support.ports import free_port
 from tests.support.servers import Server, start_server
+from tests.support.services import eventually
 
 INFERENCE, SERVING = "inference.GRPCInferenceService", "tensorflow.serving.PredictionService"
-MUTATED = 1500
 
 
 @pytest.fixture(scope="module")
@@ -285,32 +285,20 @@ def test_wrong_calls_get_the_code_and_words_of_their_error(call: Callable[..., A
         assert re.search(words, failure.value.details()), (name, failure.value.details())
 
 
-def code_of(call: Callable[..., Any], *arguments: Any) -> str:
-    """Return the code by its name that a call is answered with."""
-    try:
-        call(*arguments)
-    except grpc.RpcError as error:
-        name: str = error.code().name
-        return name
-    return "OK"
-
-
-def test_mutated_messages_are_answered_or_refused(call: Callable[..., Any], digits: Gray, server: Server) -> None:
-    codes: dict[str, bytes] = {}
-    for service, method, answer, messages in (
-        (INFERENCE, "ModelInfer", "ModelInferResponse", [raw(digits[:2]), files_request(digits[:1], is_raw=False)]),
-        (SERVING, "Predict", "PredictResponse", [predict_request(digits[:1], float_val=[0.5] * 784)]),
-    ):
-        for content in mutations([message.SerializeToString() for message in messages], MUTATED, seed=16):
-            codes[code_of(call, service, method, answer, content)] = content
-    assert {"OK", "INVALID_ARGUMENT"} <= codes.keys() <= {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED"}
-    assert not [line for line in server.log if "Traceback" in line]
-
-
 def test_calls_are_counted_by_path_and_status(call: Callable[..., Any], digits: Gray, server: Server) -> None:
     call(INFERENCE, "ModelInfer", "ModelInferResponse", raw(digits[:1]))
     metrics = httpx.get(f"{server.url}/metrics", headers={"Accept": "text/plain"}).text
     assert 'route="/inference.GRPCInferenceService/ModelInfer"' in metrics
+
+
+def test_server_starts_again_after_a_path_that_is_no_text(server: Server, port: int) -> None:
+    damaged = mutated_grpc.connection("gRPC Predict").replace(b"/Predict", b"/Pr\xe9dict")
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(damaged)
+        assert eventually(lambda: [line for line in server.log if "gRPC ended and starts again" in line], "its end")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        live = channel.unary_unary(f"/{INFERENCE}/ServerLive")
+        assert live(b"", timeout=30, wait_for_ready=True) == b"\x08\x01"
 
 
 def test_rate_limit_counts_calls(tmp_path: Path) -> None:

@@ -1,16 +1,21 @@
-"""Bodies that are nearly right: each is answered, by 200 or by an error of the client's in the protocol's shape."""
+"""Requests that are nearly right: each is answered, or refused as an error of the client's in the protocol's shape."""
 
 import base64
 import json
+import logging
 
 import httpx
 import pytest
 
+from app.settings import Settings
+from benchmarks import mutated_grpc
 from benchmarks.mutated_requests import send_all
 from inkling.digit import Gray
 from tests.app.protocols.test_invocations import documents
 from tests.support.bodies import image_file
 from tests.support.mutations import mutations
+from tests.support.ports import free_port
+from tests.support.services import connect
 
 pytestmark = pytest.mark.anyio
 
@@ -55,3 +60,13 @@ async def test_mutated_bodies_of_hugging_face(client: httpx.AsyncClient, digits:
 async def test_mutated_requests_of_open_inference(client: httpx.AsyncClient) -> None:
     statuses = await send_all(client, "open inference v2", 2000, 4)
     assert {200, 400, 404, 415} <= statuses.keys()
+
+
+async def test_mutated_calls_of_grpc(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    async with connect(settings.model_copy(update={"grpc_port": port})):
+        for name in mutated_grpc.CALLS:
+            codes = await mutated_grpc.send_all_calls(port, name, 700, 5)
+            assert {"OK", "INVALID_ARGUMENT", "NOT_FOUND"} <= codes.keys()
+        assert (await mutated_grpc.send_all_connections(port, 300, 6))["answered"] > 290
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
