@@ -44,7 +44,7 @@ RECIPE ?= accurate
 train: $(SERVE)  ## train the network that ships: inkling/network/pretrained.safetensors (half an hour to an hour)
 	$(BIN)/inkling train --recipe $(RECIPE) --out inkling/network/pretrained.safetensors
 
-bench: $(DEV)  ## measure the ratios of benchmarks/RESULTS.md (about 15 minutes; needs wrk)
+bench: $(DEV)  ## measure the ratios of benchmarks/RESULTS.md (about 20 minutes; needs wrk)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.hot_swap
 	$(BIN)/python -m benchmarks.page

@@ -14,7 +14,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks import beside_training, bulk, chart, load, protocols, serving, start, workers
+from benchmarks import beside_others, beside_training, bulk, chart, load, protocols, serving, start, workers
 from benchmarks.processes import ROOT
 from benchmarks.verdicts import Verdict, log_to_stderr
 from inkling.model_card.markdown import paragraph, table
@@ -92,6 +92,11 @@ def _beside() -> tuple[str, list[Verdict]]:
     return beside_training.section(measured), beside_training.verdicts(measured)
 
 
+def _others() -> tuple[str, list[Verdict]]:
+    measured = beside_others.run(log_to_stderr)
+    return beside_others.section(measured), beside_others.verdicts(measured)
+
+
 PARTS: dict[str, Part] = {
     "serving": _serving,
     "bulk": _bulk,
@@ -99,6 +104,7 @@ PARTS: dict[str, Part] = {
     "protocols": _protocols,
     "start": _start,
     "beside": _beside,
+    "others": _others,
     "arithmetic": _arithmetic,
     "training": _training,
 }

@@ -140,7 +140,7 @@ def connection(name: str) -> bytes:
         ":path": path,
         ":authority": "localhost",
         "content-type": "application/grpc",
-        "te": "trailers",
+        "te": "trailers",  # codespell:ignore te
     }
     fields = b"".join(  # literals that no table holds (RFC 7541, 6.2.2)
         b"\x00" + bytes((len(key),)) + key.encode() + bytes((len(value),)) + value.encode()

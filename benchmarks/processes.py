@@ -135,6 +135,17 @@ def free_port() -> int:
         return port
 
 
+def wait_for_removal(control_group: Path) -> None:
+    """Remove a control group as soon as its processes have left it."""
+    for _ in range(100):
+        try:
+            control_group.rmdir()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+
+
 def _environment() -> dict[str, str]:
     """Return this process's environment without settings of Inkling, and with the peers' telemetry turned off."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INKLING_")}

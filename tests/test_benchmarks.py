@@ -13,7 +13,7 @@ from PIL import Image
 
 from app.bodies.images import read_images
 from app.bodies.limits import UploadLimits
-from benchmarks import audit, bulk, chart, load, processes, serving, verdicts
+from benchmarks import audit, beside_others, bulk, chart, load, processes, serving, verdicts
 from benchmarks.digits import make_digits, write_mnist
 from benchmarks.load import Load
 from benchmarks.serving import Race
@@ -55,6 +55,22 @@ def test_threshold_is_compared_with_the_median() -> None:
     measured = race({"Inkling": [100.0, 300.0, 150.0], "no-op FastAPI": [200.0, 300.0, 200.0], "mosec": [100.0] * 3})
     results = {verdict.subject: verdict.is_met for verdict in serving.verdicts(measured)}
     assert results == {"raw: Inkling / no-op FastAPI": True, "raw: Inkling / mosec": True, "raw: p99": True}
+
+
+def test_rates_beside_others_are_compared_per_free_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside_others, "count_cpus", lambda: 2)
+    rates = {"quiet": 100.0, "2 busy loops": 40.0, "a quota of 0.5 cores": 20.0}
+    found = beside_others.BesideOthers(
+        {(name, "1 PNG"): [rate] for name, rate in rates.items()}, {name: [200 / rate] for name, rate in rates.items()}
+    )
+    assert [verdict.measured for verdict in beside_others.verdicts(found)] == [
+        "0.60x (0.60 to 0.60)",  # two of three fair shares of two cores
+        "2.50x (2.50 to 2.50)",
+        "0.40x (0.40 to 0.40)",
+        "5.00x (5.00 to 5.00)",
+    ]
+    assert [verdict.is_met for verdict in beside_others.verdicts(found)] == [True, True, False, False]
+    assert "| 1 PNG | 100 | 40, 0.60x | 20, 0.40x |" in beside_others.section(found)
 
 
 def test_missing_contestant_is_named_with_the_reason() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import MIB, ROOT
+from benchmarks.processes import MIB, ROOT, wait_for_removal
 
 V1 = Path("/sys/fs/cgroup/memory")
 V2 = Path("/sys/fs/cgroup")
@@ -66,7 +66,7 @@ def memory_group(limit_mib: int) -> Iterator[MemoryGroup | None]:
         yield group
     finally:
         if group:
-            _remove(group.folder)
+            wait_for_removal(group.folder)
 
 
 def _create(limit_mib: int) -> MemoryGroup | None:
@@ -84,17 +84,6 @@ def _create(limit_mib: int) -> MemoryGroup | None:
             (folder / "memory.swap.max").write_text("0")
     except OSError:
         if folder.exists():
-            _remove(folder)
+            wait_for_removal(folder)
         return None
     return MemoryGroup(folder, is_v1)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a group as soon as its processes have left it."""
-    for _ in range(100):
-        try:
-            folder.rmdir()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
