@@ -80,6 +80,7 @@ def test_job_that_is_ended_in_the_middle_continues_to_the_same_bytes(
     command = [sys.executable, "-m", "app.cli", "predict", "-", "--processes", "1", "--out"]
     folder = tmp_path / "out"
     folder.mkdir()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so its children
     with subprocess.Popen(
         [*command, folder / name], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
