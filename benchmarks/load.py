@@ -24,6 +24,8 @@ class Post:
 
     content_type: str
     body: Path
+    headers: tuple[str, ...] = ()
+    """Others, as `Name: value`."""
 
 
 def require_wrk() -> None:
@@ -39,7 +41,7 @@ def send(post: Post, url: str, connections: int, seconds: float) -> Load:
         RuntimeError: a connection or an answer failed, or a status was neither 2xx nor 3xx.
     """
     options = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", str(SCRIPT)]
-    arguments = [url, "--", str(post.body), post.content_type]
+    arguments = [url, "--", str(post.body), post.content_type, *post.headers]
     finished = subprocess.run(["wrk", *options, *arguments], capture_output=True, text=True, check=False)
     if finished.returncode:
         raise RuntimeError(f"wrk failed: {finished.stdout}{finished.stderr}")

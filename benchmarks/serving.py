@@ -7,14 +7,14 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import load, processes
+from benchmarks import dialects, load, processes
 from benchmarks.load import Load, Post
 from benchmarks.processes import PEERS_PYTHON, ROOT, Process
 from benchmarks.verdicts import Log, Verdict, spread
@@ -46,6 +46,7 @@ class Contestant:
     """The package that it needs in the peers' environment."""
     predicts: bool = True
     """Whether it answers a prediction; the no-op servers answer a constant."""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, port: int, data_dir: Path) -> list[str]:
         if self.module is None:
@@ -57,6 +58,9 @@ class Contestant:
 BOTH = {"multipart": "/multipart", "raw": "/raw"}
 OURS = Contestant("Inkling", {"multipart": "/predict", "raw": "/predict"})
 NO_OP = Contestant("no-op FastAPI", BOTH, "limit_fastapi", predicts=False)
+RAY_FAST = "Ray Serve, HAProxy"
+RAY_FAST_ENVIRONMENT = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
+"""As its makers advise: https://docs.ray.io/en/latest/serve/advanced-guides/performance.html."""
 CONTESTANTS = (
     OURS,
     NO_OP,
@@ -67,6 +71,7 @@ CONTESTANTS = (
     Contestant("LitServe", {"multipart": "/predict"}, "litserve_server", "litserve"),
     Contestant("BentoML", {"multipart": "/multipart"}, "bentoml_server", "bentoml"),
     Contestant("Ray Serve", {"multipart": "/"}, "ray_server", "ray"),
+    Contestant(RAY_FAST, {"multipart": "/"}, "ray_server", "ray", environment=RAY_FAST_ENVIRONMENT),
 )
 THRESHOLDS = {
     ("multipart", "no-op FastAPI"): 0.85,
@@ -76,6 +81,7 @@ THRESHOLDS = {
     ("multipart", "plain FastAPI + TensorFlow"): 3.5,
     ("multipart", "BentoML"): 9.0,
     ("multipart", "Ray Serve"): 20.0,
+    ("multipart", RAY_FAST): 2.0,
 }
 """The least ratio of our requests per second to the contestant's, at CONNECTIONS."""
 
@@ -87,6 +93,8 @@ class Race:
     loads: dict[tuple[str, str, int], list[Load]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     """The reasons why contestants are missing, by name."""
+    dialects: dict[str, list[Load]] = field(default_factory=dict)
+    """Loads on Inkling in other servers' protocols, round by round, at CONNECTIONS."""
 
     def ratios(self, upload: str, name: str, connections: int = CONNECTIONS) -> list[float]:
         """Return the ratio of our requests per second to the contestant's, round by round."""
@@ -103,6 +111,7 @@ def run(log: Log, rounds: int = ROUNDS, only: frozenset[str] | None = None) -> R
     race = Race()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         posts, expected = uploads(Path(folder))
+        foreign, grpc_port = dialects.rest_posts(Path(folder)), processes.free_port()
         servers: list[tuple[Contestant, Process]] = []
         for contestant in CONTESTANTS:
             if only is not None and contestant.name not in only:
@@ -112,7 +121,7 @@ def run(log: Log, rounds: int = ROUNDS, only: frozenset[str] | None = None) -> R
                 continue
             log(f"starting {contestant.name}")
             try:
-                process = stack.enter_context(_checked(contestant, Path(folder), posts, expected))
+                process = stack.enter_context(_checked(contestant, Path(folder), posts, expected, grpc_port))
             except RuntimeError as error:
                 race.absent[contestant.name] = str(error)
                 log(f"{contestant.name} is left out: {error}")
@@ -124,6 +133,11 @@ def run(log: Log, rounds: int = ROUNDS, only: frozenset[str] | None = None) -> R
                     log(f"round {number} of {rounds}, {upload}, {connections} connections")
                     for server in servers:
                         _measure(race, server, upload, post, connections)
+            if servers and servers[0][0] is OURS:
+                log(f"round {number} of {rounds}, other protocols")
+                loads = dialects.measure(servers[0][1], grpc_port, foreign, CONNECTIONS, SECONDS[CONNECTIONS])
+                for name, one in loads.items():
+                    race.dialects.setdefault(name, []).append(one)
     for name in race.absent:
         race.loads = {key: loads for key, loads in race.loads.items() if key[1] != name}
     return race
@@ -164,12 +178,13 @@ def is_installed(package: str) -> bool:
 
 @contextmanager
 def _checked(
-    contestant: Contestant, folder: Path, posts: dict[str, Post], expected: dict[str, object]
+    contestant: Contestant, folder: Path, posts: dict[str, Post], expected: dict[str, object], grpc_port: int
 ) -> Iterator[Process]:
     """Start a contestant, and warm it up with requests whose answers are checked."""
     port = processes.free_port()
     data_dir = folder / f"data-{port}"
-    with processes.running(contestant.command(port, data_dir), port) as process:
+    ours = {"INKLING_GRPC_PORT": str(grpc_port)} if contestant is OURS else {}
+    with processes.running(contestant.command(port, data_dir), port, **contestant.environment, **ours) as process:
         process.wait_for(lambda: _is_answered(process, contestant, posts))
         for upload, path in contestant.paths.items():
             post = posts[upload]
@@ -224,11 +239,17 @@ def section(race: Race) -> str:
     for upload in ("multipart", "raw"):
         parts.append(f"### {'A form (multipart/form-data)' if upload == 'multipart' else 'The PNG itself (image/png)'}")
         parts.append(table(_HEADER, [_row(race, upload, name) for name in race.names(upload)]))
+    if race.dialects:
+        keys = {name: (upload, name, CONNECTIONS) for name, upload in _PEERS.items()}
+        peers = {name: race.loads[key] for name, key in keys.items() if key in race.loads}
+        parts.append(dialects.section(race.dialects, peers, CONNECTIONS))
     for name, reason in race.absent.items():
         parts.append(paragraph(f"Left out: {name}, {reason}."))
     return "\n\n".join(parts)
 
 
+_PEERS = {"mosec": "raw", "LitServe": "multipart", "Ray Serve": "multipart", RAY_FAST: "multipart"}
+"""The upload of each model server that the protocols are compared with."""
 _HEADER = (
     "contestant",
     "requests/s: 1",

@@ -13,7 +13,7 @@ from PIL import Image
 
 from app.bodies.images import read_images
 from app.bodies.limits import UploadLimits
-from benchmarks import audit, beside_others, bulk, chart, load, processes, serving, verdicts
+from benchmarks import audit, beside_others, bulk, chart, dialects, load, processes, serving, verdicts
 from benchmarks.digits import make_digits, write_mnist
 from benchmarks.load import Load
 from benchmarks.serving import Race
@@ -71,6 +71,22 @@ def test_rates_beside_others_are_compared_per_free_core(monkeypatch: pytest.Monk
     ]
     assert [verdict.is_met for verdict in beside_others.verdicts(found)] == [True, True, False, False]
     assert "| 1 PNG | 100 | 40, 0.60x | 20, 0.40x |" in beside_others.section(found)
+
+
+def test_requests_of_other_protocols_keep_their_headers(tmp_path: Path) -> None:
+    posts = dialects.rest_posts(tmp_path)
+    path, post = posts["v2, binary UINT8"]
+    (header,) = post.headers
+    length = int(header.removeprefix("Inference-Header-Content-Length: "))
+    assert (path, len(post.body.read_bytes()) - length) == ("/v2/models/mnist/infer", 784)
+    assert {path for path, _ in posts.values()} == {"/predict", path, "/v1/models/mnist:predict"}
+
+
+def test_other_protocols_are_compared_with_ours_and_with_the_peers() -> None:
+    ours = {dialects.RAW: [Load(100.0, 1.0, 2.0)], "v2": [Load(80.0, 1.0, 3.0)]}
+    report = dialects.section(ours, {"mosec": [Load(40.0, 1.0, 9.0)]}, 16)
+    assert "| v2 | 80 | 3.00 | 0.80x | 2.00x |" in report
+    assert "| mosec | 40 | 9.00 | 0.40x | 1.00x |" in report
 
 
 def test_missing_contestant_is_named_with_the_reason() -> None:

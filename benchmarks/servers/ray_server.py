@@ -1,4 +1,4 @@
-"""Ray Serve: one replica behind its HTTP proxy."""
+"""Ray Serve: one replica behind its HTTP proxy, or behind HAProxy where RAY_SERVE_ENABLE_HA_PROXY is 1."""
 
 import logging
 import signal
@@ -24,7 +24,7 @@ class Digits:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    ray.init(num_cpus=2, include_dashboard=False, configure_logging=True, logging_level=logging.ERROR)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, configure_logging=True, logging_level=logging.ERROR)
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
     serve.run(Digits.bind())  # type: ignore[attr-defined]  # the decorator adds it
     try:
