@@ -6,7 +6,7 @@ It imports neither the web framework nor TensorFlow.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -59,6 +59,18 @@ class Predictions(NamedTuple):
             return None
         are_digits: list[bool] = (self.digit_scores >= threshold).tolist()
         return are_digits
+
+    def items(self, threshold: float) -> list[dict[str, Any]]:
+        """Return each image's digit, confidence and probabilities, and whether it is a digit, as JSON names them."""
+        items: list[dict[str, Any]] = [
+            {"digit": digit, "confidence": row[digit], "probabilities": row}
+            for digit, row in zip(self.digits, self.probabilities, strict=True)
+        ]
+        are_digits, scores = self.are_digits(threshold), self.digit_scores
+        if are_digits is not None and scores is not None:
+            for item, is_digit, score in zip(items, are_digits, scores, strict=True):
+                item["is_digit"], item["digit_score"] = is_digit, score
+        return items
 
 
 class NumberReadings(NamedTuple):

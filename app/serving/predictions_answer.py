@@ -16,20 +16,8 @@ from inkling.vision.image_files import png_bytes
 from inkling.vision.normalization import Normalization
 
 
-def _prediction_items(predictions: Predictions, threshold: float) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = [
-        {"digit": digit, "confidence": row[digit], "probabilities": row}
-        for digit, row in zip(predictions.digits, predictions.probabilities, strict=True)
-    ]
-    are_digits, scores = predictions.are_digits(threshold), predictions.digit_scores
-    if are_digits is not None and scores is not None:
-        for item, is_digit, score in zip(items, are_digits, scores, strict=True):
-            item["is_digit"], item["digit_score"] = is_digit, score
-    return items
-
-
 def predictions_json(predictions: Predictions, threshold: float, *, return_image: bool) -> bytes:
-    items = _prediction_items(predictions, threshold)
+    items = predictions.items(threshold)
     if predictions.reports:
         for item, report, image in zip(items, predictions.reports, predictions.images, strict=True):
             item["normalized"] = _report(report, image if return_image else None)
@@ -53,7 +41,7 @@ def labels_json(probabilities: NDArray[np.float32], count: int) -> bytes:
 
 
 def explanation_json(explanation: Explanation, predictions: Predictions, threshold: float) -> bytes:
-    (prediction,) = _prediction_items(predictions, threshold)
+    (prediction,) = predictions.items(threshold)
     if predictions.warnings[0] and not predictions.reports:
         prediction["warnings"] = predictions.warnings[0]
     return orjson.dumps(

@@ -91,14 +91,7 @@ _IS_DIGIT: Final = {True: b",true,,", False: b",false,,"}
 
 def _json_predictions(predictions: Predictions, threshold: float) -> list[dict[str, Any]]:
     """Return the fields of the service's answers, but for the version."""
-    items: list[dict[str, Any]] = [
-        {"digit": digit, "confidence": row[digit], "probabilities": row}
-        for digit, row in zip(predictions.digits, predictions.probabilities, strict=True)
-    ]
-    are_digits, scores = predictions.are_digits(threshold), predictions.digit_scores
-    if are_digits is not None and scores is not None:
-        for item, is_digit, score in zip(items, are_digits, scores, strict=True):
-            item["is_digit"], item["digit_score"] = is_digit, score
+    items = predictions.items(threshold)
     if predictions.reports:
         for item, report in zip(items, predictions.reports, strict=True):
             item["normalized"] = asdict(report)
