@@ -23,7 +23,7 @@ serve: $(SERVE)  ## serve on 127.0.0.1:8000, or INKLING_HOST and INKLING_PORT
 # One thread per training: a trainer that another test waits for uses only CPU time that nobody else wants.
 test: $(DEV)  ## run the tests, with branch coverage
 	$(BIN)/coverage erase
-	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(or $(ARGS),--cov --cov-report=term)
+	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(or $(ARGS),--cov --cov-report=term)
 
 check: $(DEV)  ## check format, lint, typos, types, import rules, and that openapi.json is up to date
 	$(BIN)/ruff format --check .

@@ -23,9 +23,12 @@ from tests.support.postgres import postgres, postgres_url  # noqa: F401  fixture
 from tests.support.servers import Server, start_server
 
 REAL_MNIST_DIR = os.environ.get("INKLING_MNIST_DIR")
+LONGEST = ("test_killed_trainers", "test_outages", "test_worker_process", "test_scoreboard", "test_trainers")
+"""The files that take minutes: they run first, so that no process of the tests ends long before the others."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
     if REAL_MNIST_DIR is None:
         skip = pytest.mark.skip(reason="needs the real MNIST: set INKLING_MNIST_DIR to a folder with its four files")
         for item in items:

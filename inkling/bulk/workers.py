@@ -21,6 +21,9 @@ from inkling.vision.image_files import PictureLimits
 AHEAD = 2
 """Units per process that are done before their turn, because an earlier one takes longer."""
 
+END_S = 1.0
+"""How long a process may take to end at the end of the job, before it is killed."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -97,8 +100,9 @@ class _Worker:
         return done
 
     def end(self) -> None:
-        self.connection.close()
-        self._process.terminate()
+        """End the process, whose connection is closed: by itself, or by force where it is amid a long unit."""
+        self._process.join(END_S)
+        self._process.kill()
         self._process.join()
 
 
@@ -136,6 +140,8 @@ def in_order(units: Iterable[Unit], task: Task, processes: int) -> Generator[tup
                 first += 1
                 yield ready[0], ready[1]
     finally:
+        for worker in workers:
+            worker.connection.close()  # which each of them notices after its unit
         for worker in workers:
             worker.end()
 
