@@ -11,8 +11,8 @@ from app.bodies.arrays import GrayLevels
 from app.errors import BodyError
 from inkling.errors import ImageError
 from inkling.file_kinds import NPY_KIND, file_kind
+from inkling.npy_header import ArrayHeader, read_npy_header
 
-MAX_AXES = 8
 _NUMBER_KINDS = "uif"
 
 
@@ -23,38 +23,29 @@ def npy_levels(body: bytes) -> NDArray[np.uint8]:
         BodyError: not such a file, or its header does not match its size.
         ImageError: another dtype, or other numbers; the message says how to convert them.
     """
-    shape, is_fortran, dtype, start = _header(body)
+    header = _header(body)
+    shape, dtype = header.shape, header.dtype
     if dtype.kind not in _NUMBER_KINDS:
         advice = "; convert it: (array * 255).astype(np.uint8)" if dtype.kind == "b" else ""
         raise ImageError(f"the array is {str(dtype)[:100]}, expected uint8, or numbers 0 to 255{advice}")
-    held, expected = len(body) - start, math.prod(shape) * dtype.itemsize
+    held, expected = len(body) - header.start, math.prod(shape) * dtype.itemsize
     if held != expected:
         raise BodyError(
             f"the .npy file holds {held} bytes of pixels, expected {expected} for its shape {shape} of {dtype}"
         )
-    numbers = np.frombuffer(body, dtype, offset=start)
+    numbers = np.frombuffer(body, dtype, offset=header.start)
     levels = numbers if numbers.dtype == np.uint8 else _levels(numbers)
-    return levels.reshape(shape, order="F" if is_fortran else "C")
+    return levels.reshape(shape, order="F" if header.is_fortran else "C")
 
 
-def _header(body: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """Return shape, Fortran order and dtype that the header claims, and the position of the first number.
-
-    By hand, not by np.load: that allocates what the header claims before it reads the content.
-    """
+def _header(body: bytes) -> ArrayHeader:
     kind = file_kind(body)
     if kind != NPY_KIND:
         raise BodyError(f"the body is not a .npy file{f' but {kind}' if kind else ''}; write it with np.save")
-    file = io.BytesIO(body)
     try:
-        major, _ = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        shape, is_fortran, dtype = read_header(file)
-    except Exception as error:  # NumPy parses the header as a Python literal, and raises many kinds
-        raise BodyError(f"the body is not a .npy file: {str(error)[:200]}") from error
-    if len(shape) > MAX_AXES or not all(type(side) is int and 0 <= side < 1 << 40 for side in shape):
-        raise BodyError(f"the .npy file claims an impossible shape, {repr(shape)[:100]}")
-    return shape, is_fortran, dtype, file.tell()
+        return read_npy_header(io.BytesIO(body), "the body")
+    except ImageError as error:
+        raise BodyError(str(error)) from error
 
 
 def _levels(numbers: NDArray[Any]) -> NDArray[np.uint8]:

@@ -15,22 +15,11 @@ from inkling.bulk.batches import Batch, Loaded, Unit, Unreadable, unit_rows, unr
 from inkling.bulk.gray_arrays import gray_items, item_shape
 from inkling.bulk.storage import identity, is_url, open_file, read_range, reason_of, size_of
 from inkling.errors import ImageError
+from inkling.npy_header import ArrayHeader, read_npy_header
 from inkling.predictor import Fit
 
 IDX_UINT8 = 8
 """The third byte of an IDX file of bytes; the fourth is the number of axes."""
-MAX_AXES = 8
-
-
-@dataclass(frozen=True)
-class Header:
-    """The array that a file says it holds."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    start: int
-    """Position of the first number."""
-    is_fortran: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,7 +27,7 @@ class ArrayRows:
     """Some images of a file of one array, which is read where it is needed."""
 
     file: str
-    header: Header
+    header: ArrayHeader
     """Its shape is (n, *item_shape)."""
     first: int
     stop: int
@@ -117,7 +106,7 @@ def idx_gz_units(name: str, fit: Fit) -> Iterator[Unit]:
 def npy_units(name: str, fit: Fit) -> Iterator[Unit]:
     """Yield the units of a .npy file. Raises as `idx_units`."""
     with open_file(name) as file:
-        header = _npy_header(file)
+        header = read_npy_header(file, "it")
     if header.dtype.kind not in "uif":
         raise ImageError(f"it holds {str(header.dtype)[:100]}, expected uint8, or numbers 0 to 255")
     if header.is_fortran and is_url(name):
@@ -125,7 +114,7 @@ def npy_units(name: str, fit: Fit) -> Iterator[Unit]:
     yield from _rows(name, header, fit)
 
 
-def _rows(name: str, header: Header, fit: Fit) -> Iterator[Unit]:
+def _rows(name: str, header: ArrayHeader, fit: Fit) -> Iterator[Unit]:
     held = size_of(name) - header.start
     expected = math.prod(header.shape) * header.dtype.itemsize
     if held != expected:
@@ -138,7 +127,7 @@ def _rows(name: str, header: Header, fit: Fit) -> Iterator[Unit]:
         yield ArrayRows(name, header, first, min(first + step, count), version)
 
 
-def _as_items(header: Header, fit: Fit) -> Header:
+def _as_items(header: ArrayHeader, fit: Fit) -> ArrayHeader:
     """Return a header whose first axis counts images."""
     if item_shape(header.shape, fit):
         return header
@@ -148,7 +137,7 @@ def _as_items(header: Header, fit: Fit) -> Header:
     return replace(header, shape=(1, *header.shape))
 
 
-def _idx_header(file: BinaryIO | gzip.GzipFile) -> Header:
+def _idx_header(file: BinaryIO | gzip.GzipFile) -> ArrayHeader:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise ImageError("it is no IDX file")
@@ -158,19 +147,7 @@ def _idx_header(file: BinaryIO | gzip.GzipFile) -> Header:
     sizes = file.read(4 * axes)
     if len(sizes) < 4 * axes:
         raise ImageError("it ends within its header")
-    return Header(struct.unpack(f">{axes}I", sizes), np.dtype(np.uint8), 4 + len(sizes))
-
-
-def _npy_header(file: BinaryIO) -> Header:
-    try:
-        major, _ = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        shape, is_fortran, dtype = read_header(file)
-    except Exception as error:  # NumPy parses the header as a Python literal, and raises many kinds
-        raise ImageError(f"it is not a .npy file: {reason_of(error)}") from error
-    if len(shape) > MAX_AXES or not all(type(side) is int and 0 <= side < 1 << 40 for side in shape):
-        raise ImageError(f"it claims an impossible shape, {repr(shape)[:100]}")
-    return Header(shape, dtype, file.tell(), is_fortran)
+    return ArrayHeader(struct.unpack(f">{axes}I", sizes), np.dtype(np.uint8), 4 + len(sizes))
 
 
 def _read_fully(file: gzip.GzipFile, count: int) -> bytes:
