@@ -9,6 +9,8 @@ DEPTH = 1 / 40
 """Of the rectangle's sides: rows that far on both sides of its outline are compared, beyond its soft edge."""
 LEAST_CONTRAST = 0.25
 """By so much a stroke differs from its row, as a share of the row's level."""
+DARKEST = 96.0
+"""Gray levels: a darker row counts as this dark, so that noise on a dark page is no stroke."""
 SAMPLE_SIDE = 256
 """Pixels of the longer side of the sample whose contrast is measured."""
 LEAST_INNER_CONTRAST = 0.3
@@ -56,7 +58,7 @@ def _has_common_stroke(one: Gray | Floats, other: Gray | Floats) -> bool:
     changes = []
     for row in (one, other):
         level = float(np.median(row))
-        change = (row - np.float32(level)) / max(16.0, level)
+        change = (row - np.float32(level)) / max(DARKEST, level)
         changes.append(box_blur(np.stack([change] * 3), 1)[1])  # a single pixel is noise
     lighter, darker = np.minimum(*changes), np.minimum(*(-change for change in changes))
     return bool(max(lighter.max(), darker.max()) > LEAST_CONTRAST)

@@ -3,11 +3,14 @@
 import numpy as np
 from PIL import Image
 
+from inkling.digit import SIDE, Mask
+from inkling.vision.captions import CAPTIONS_LEFT_OUT, find_captions
 from inkling.vision.connected_components import label
 from inkling.vision.foreground import Foreground
-from inkling.vision.normalization import Normalized
+from inkling.vision.normalization import Normalized, first_reading
 from inkling.vision.placed_digit import place_digit
-from inkling.vision.pooling import WORK_SIDE, max_pool, upsample
+from inkling.vision.placement import bounding_box, longer_side
+from inkling.vision.pooling import WORK_SIDE, dilate, max_pool, upsample
 from inkling.vision.ruled_lines import Unruled, remove_ruled_lines
 from inkling.vision.segmentation import select_digit
 
@@ -16,16 +19,51 @@ MAX_DRAWING_COMPONENTS = 12
 
 
 def normalize_drawing(drawing: Foreground) -> Normalized | None:
-    """Normalize a drawing on a uniform background; return None if it has too many components to be one."""
+    """Normalize a drawing on a uniform background; return None if it has too many components to be one.
+
+    Text and icons beside the digit are left out; the drawing with them is another reading.
+    """
     step = -(-max(drawing.mask.shape) // WORK_SIDE)
     coarse = max_pool(drawing.mask, step)
-    if label(coarse)[1] > MAX_DRAWING_COMPONENTS:
+    labels, count = label(coarse)
+    captions = find_captions(labels, count)
+    if captions is None:
+        return _read(drawing, coarse, step) if count <= MAX_DRAWING_COMPONENTS else None
+    kept = np.concatenate([[False], ~captions])[labels]
+    if count - captions.sum() > MAX_DRAWING_COMPONENTS:
         return None
+    ways = [lambda: _read(drawing, kept, step, CAPTIONS_LEFT_OUT)]
+    return first_reading([*ways, lambda: _read(drawing, coarse, step)])
+
+
+def _read(drawing: Foreground, coarse: Mask, step: int, *warnings: str) -> Normalized:
+    """Normalize the part of a drawing that a mask, reduced `step` times, selects."""
     # Refuse several digits; faint pixels are left out, because they might connect two of them.
-    select_digit(max_pool(drawing.levels > 0.25 * drawing.contrast, step), is_noisy=False)
+    strong = select_digit(coarse & max_pool(drawing.levels > 0.25 * drawing.contrast, step), is_noisy=False)
     digit = select_digit(coarse, is_noisy=False, is_surely_one=True)
+    reach = _halo(strong, digit, step)
+    if not reach:
+        return _place(drawing, digit, step, warnings)
+    ways = [lambda: _place(drawing, digit & dilate(strong, reach), step, warnings)]
+    return first_reading([*ways, lambda: _place(drawing, digit, step, warnings)])
+
+
+def _place(drawing: Foreground, digit: Mask, step: int, warnings: tuple[str, ...]) -> Normalized:
     mask = drawing.mask & upsample(digit, step, drawing.mask.shape)
-    return place_digit(np.where(mask, drawing.levels, 0).astype(np.uint8), mask, drawing)
+    return place_digit(np.where(mask, drawing.levels, 0).astype(np.uint8), mask, drawing, warnings)
+
+
+def _halo(strong: Mask, digit: Mask, step: int) -> int:
+    """Return how far from its strong pixels (h, w) a digit ends, if faint ones reach much farther; else 0.
+
+    Those are what JPEG leaves around strokes and along the edges of a picture that was cut out of another one.
+    """
+    box, whole = bounding_box(strong), bounding_box(digit)
+    if box is None or whole is None or longer_side(box) * step <= SIDE:
+        return 0
+    reach = 1 + longer_side(box) // 20
+    farthest = max(abs(one - other) for one, other in zip(box, whole, strict=True))
+    return reach if farthest > reach else 0
 
 
 def find_lines(drawing: Foreground) -> Unruled | None:

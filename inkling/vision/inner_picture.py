@@ -25,6 +25,8 @@ class Uncovered:
     warnings: tuple[str, ...]
     is_sure: bool
     """Whether nothing removed may have been a stroke."""
+    is_all: bool
+    """Whether no border is left inside; else the next one may be a stroke."""
 
     @property
     def box(self) -> Box:
@@ -36,16 +38,21 @@ class Uncovered:
 def uncover(gray: Gray | Floats) -> Uncovered | None:
     """Return the picture inside all borders and boxes of a picture (h, w); None if it has none.
 
+    After borders that surely are none of its strokes, one that may be is left: it does not make those doubtful.
+
     Pictures of MNIST's own size or less have none: there, a line along the edge is a stripe.
     """
     left = top = 0
     warnings: tuple[str, ...] = ()
-    is_sure = True
+    is_sure = is_all = True
     inner = gray
     for _ in range(MAX_BORDERS):
         if max(inner.shape) <= SIDE:
             break
         border = find_inner_picture(inner)
+        if border is not None and warnings and is_sure and not border.is_sure:
+            is_all = False
+            break
         if border is not None:
             x, y, right, bottom = border.box
             inner = inner[y:bottom, x:right]
@@ -59,4 +66,4 @@ def uncover(gray: Gray | Floats) -> Uncovered | None:
             is_sure &= cell.is_sure
         left, top = left + x, top + y
         warnings += () if warning in warnings else (warning,)
-    return Uncovered(inner, left, top, warnings, is_sure) if warnings else None
+    return Uncovered(inner, left, top, warnings, is_sure, is_all) if warnings else None

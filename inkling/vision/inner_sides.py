@@ -18,6 +18,10 @@ RING_DEPTHS = (0.05, 0.1, 0.18, 0.25)
 """Of the inner picture's sides: it is looked at that far behind its outline. No outline of a box or 0 is so thick."""
 RING_FILLED = 0.3
 """Share of the pixels that far behind the outline that must differ from the border. The digit may have its level."""
+SOFTEST = 8
+"""The widest soft edge is one part in so many of the inner picture's side."""
+PAPER_PERCENTILE = 80
+"""Of a row's deviations from the border's level: the paper's, if the digit leaves a fifth of the row free."""
 CORNER_FILLED = 0.6
 """Share of a corner of the inner picture, an eighth of each side, that must differ from the border."""
 
@@ -55,7 +59,9 @@ def _start(shares: NDArray[np.float64]) -> int | None:
     if not is_filled.any():
         return None
     start = int(is_filled.argmax())
-    return start if start - int((shares >= HALF_FILLED).argmax()) <= 2 + len(shares) // 16 else None
+    below_half = np.flatnonzero(shares[:start] < HALF_FILLED)  # rows before these are noise
+    first = int(below_half[-1]) + 1 if len(below_half) else 0
+    return start if start - first <= 2 + len(shares) // 16 else None
 
 
 def inside_soft_edges(gray: Gray | Floats, box: Box, level: float) -> Box:
@@ -78,11 +84,31 @@ def _inset(box: Box, widths: Sequence[int], shape: tuple[int, ...]) -> Box:
 
 
 def _soft_width(inner: Gray | Floats, level: float) -> int:
-    """Return how many of the first rows (h, w) have another level than those a little further inside."""
+    """Return how many of the first rows (h, w) have another level than those a little further inside.
+
+    If more than two thirds of the rows that are looked at have, the edge may be very soft: twice as many are looked at.
+    """
     depth = max(2, min(40, len(inner) // 30))
-    levels = np.median(inner[: depth + 1], axis=1)
-    inside = levels[-1]
-    return int((np.abs(levels - inside) <= max(2.0, 0.05 * abs(inside - level))).argmax())
+    width = first_width = _first_steady_row(inner[: depth + 1], level)
+    while width > depth * 2 / 3:
+        depth *= 2
+        if depth > len(inner) // SOFTEST:
+            return first_width
+        width = _first_steady_row(inner[: depth + 1], level)
+    return width
+
+
+def _first_steady_row(rows: Gray | Floats, level: float) -> int:
+    """Return the first of rows (n, w) that has the level of the last one, seen from the level of the border.
+
+    That level is the paper's, also where the digit has the border's level and takes most of the row.
+    """
+    deviations = np.median(rows, axis=1) - level
+    paper = np.percentile(np.abs(rows - np.float32(level)), PAPER_PERCENTILE, axis=1)
+    if abs(deviations[-1]) < paper[-1] / 2:
+        deviations = paper
+    inside = deviations[-1]
+    return int((np.abs(deviations - inside) <= max(2.0, 0.05 * abs(inside))).argmax())
 
 
 def inside_corners(is_inner: Mask, box: Box) -> Box:

@@ -96,10 +96,11 @@ def first_reading(ways: Iterable[Callable[[], Normalized | None]]) -> Normalized
 
 
 def with_warnings(normalized: Normalized, warnings: tuple[str, ...]) -> Normalized:
-    """Return the result with warnings before those of all its readings."""
+    """Return the result with warnings before those of all its readings, each once."""
+    own = tuple(warning for warning in normalized.report.warnings if warning not in warnings)
     return replace(
         normalized,
-        report=replace(normalized.report, warnings=warnings + normalized.report.warnings),
+        report=replace(normalized.report, warnings=warnings + own),
         alternatives=tuple(with_warnings(reading, warnings) for reading in normalized.alternatives),
     )
 

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkling.digit import SIDE, Floats, Gray
+from inkling.digit import SIDE, Box, Floats, Gray
 from inkling.errors import NoDigitError
 from inkling.vision.crossing_strokes import is_crossed, is_step_of_light
 from inkling.vision.drawing import find_lines, normalize_drawing
+from inkling.vision.filled_rectangle import inside_rectangle, is_filled_rectangle
 from inkling.vision.foreground import subtract_uniform_background
-from inkling.vision.inner_picture import BOX_WARNING, Uncovered, uncover
+from inkling.vision.inner_picture import BORDER_WARNING, BOX_WARNING, Uncovered, uncover
 from inkling.vision.normalization import (
     MAX_ALTERNATIVES,
     Normalization,
@@ -59,6 +60,11 @@ def normalize(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Normalized:
         changed = replace(report, is_untouched=False, box=bounding_box(gray > 0))
         return Normalized(image, report, (variant(solid, changed, FILLED, weight=LIKELY),))
     check_not_blank(gray)
+    return _normalize_bordered(gray)
+
+
+def _normalize_bordered(gray: Gray | Floats) -> Normalized:
+    """Normalize a picture that may have borders."""
     uncovered = uncover(gray)
     if uncovered is not None and BOX_WARNING not in uncovered.warnings:
         if is_step_of_light(gray, uncovered.box):
@@ -87,9 +93,9 @@ def _normalize_uncovered(gray: Gray | Floats, uncovered: Uncovered) -> Normalize
     """Normalize what borders surround; where that is doubtful, the picture with its borders is another reading."""
     try:
         inside = _normalize_inside(uncovered)
-    except NoDigitError:
+    except NoDigitError as refusal:
         if uncovered.is_sure:
-            raise
+            return _normalize_outside(gray, uncovered.box, refusal)
         return _normalize_whole(gray)
     if uncovered.is_sure:
         return inside
@@ -103,15 +109,30 @@ def _normalize_uncovered(gray: Gray | Floats, uncovered: Uncovered) -> Normalize
     return replace(whole, alternatives=tuple(replace(other, alternatives=()) for other in others))
 
 
+def _normalize_outside(gray: Gray | Floats, box: Box, refusal: NoDigitError) -> Normalized:
+    """Normalize a picture whose digit lies outside of what borders surround: that is another part of the page."""
+    try:
+        whole = _normalize_whole(gray)
+    except NoDigitError:
+        raise refusal from None
+    left, top, right, bottom = whole.report.box or box
+    if left < box[2] and box[0] < right and top < box[3] and box[1] < bottom:
+        raise refusal
+    return whole
+
+
 def _is_cut(inside: Normalized, uncovered: Uncovered, shape: tuple[int, ...]) -> bool:
-    """Return whether the strokes found inside of doubtful borders go on at the other side of one."""
+    """Return whether the strokes found inside of doubtful borders may go on at the other side of one.
+
+    No stroke is a border on all four sides.
+    """
     if inside.report.box is None:
         return False
     margin = 1 + max(uncovered.gray.shape) // 64
     outer, inner = uncovered.box, inside.report.box
     ends = (inner[0] - outer[0], inner[1] - outer[1], outer[2] - inner[2], outer[3] - inner[3])
     is_open = (outer[0] > 0, outer[1] > 0, outer[2] < shape[1], outer[3] < shape[0])
-    return any(end <= margin and cut for end, cut in zip(ends, is_open, strict=True))
+    return not all(is_open) and any(end <= margin and cut for end, cut in zip(ends, is_open, strict=True))
 
 
 def _normalize_inside(uncovered: Uncovered) -> Normalized:
@@ -122,12 +143,30 @@ def _normalize_inside(uncovered: Uncovered) -> Normalized:
         report = Normalization(is_untouched=False, inverted=False, box=box, background_removed=False, warnings=())
         inside = Normalized(uncovered.gray.astype(np.uint8), report)
     else:
-        inside = _normalize_whole(uncovered.gray)
+        inside = _normalize_bordered(uncovered.gray) if not uncovered.is_all else _normalize_whole(uncovered.gray)
     return shift_box(with_warnings(inside, uncovered.warnings), uncovered.left, uncovered.top)
 
 
 def _normalize_whole(gray: Gray | Floats) -> Normalized:
-    """Normalize a picture without borders."""
+    """Normalize a picture without borders; if a filled rectangle is its digit, what is inside of that.
+
+    Raises:
+        NoDigitError: it shows no digit, or nothing but a filled rectangle.
+    """
+    whole = _normalize_strokes(gray)
+    box = whole.report.box
+    if box is None or not is_filled_rectangle(whole.pixels):
+        return whole
+    inner = inside_rectangle(gray, box)
+    if inner is None:
+        raise NoDigitError("the picture shows no digit but a filled rectangle; expected strokes")
+    left, top, right, bottom = inner
+    inside = _normalize_strokes(gray[top:bottom, left:right])
+    return shift_box(with_warnings(inside, (BORDER_WARNING,)), left, top)
+
+
+def _normalize_strokes(gray: Gray | Floats) -> Normalized:
+    """Normalize a picture whose background is a drawing's, or a photograph's."""
     drawing = subtract_uniform_background(gray)
     if gray.shape == (SIDE, SIDE):
         return normalize_small(gray.astype(np.float32), drawing)

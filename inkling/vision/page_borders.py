@@ -143,11 +143,9 @@ def _inner_picture(gray: Gray | Floats, is_inner: Mask, level: float, tolerance:
     must_be_sure = is_one_sided or min(right - left, bottom - top) < CERTAIN_SIDE
     if contact > (CONTACT if must_be_sure else MAX_CONTACT) or (is_one_sided and tolerance == WEAK_TOLERANCE):
         return None  # a stroke along an edge of a picture cropped to its digit, as the bar of a 7
-    return InnerPicture(
-        box,
-        is_frame=bool((widths > 0).all() and widths.max() <= FRAME_SHARE * max(right - left, bottom - top)),
-        is_sure=contact <= CONTACT,
-    )
+    is_around = bool((widths > 0).all())  # as no stroke is
+    is_frame = is_around and bool(widths.max() <= FRAME_SHARE * max(right - left, bottom - top))
+    return InnerPicture(box, is_frame=is_frame, is_sure=is_around or contact <= CONTACT)
 
 
 def _is_large(gray: Gray | Floats, box: Box) -> bool:

@@ -27,6 +27,7 @@ from inkling.vision.plateaus import has_plateau
 from inkling.vision.pooling import close
 from inkling.vision.ruled_lines import remove_ruled_lines
 from inkling.vision.segmentation import DUST
+from inkling.vision.two_levels import find_two_levels
 
 WINDOW = 0.3
 """Side of the window, as a share of the picture's shorter side: wider than any stroke of a digit that fills it."""
@@ -59,7 +60,10 @@ def foregrounds_on_paper(gray: Floats) -> list[Foreground]:
     if hundredth <= max(UNEVEN, NOISE_FACTOR * noise) and not is_shaded:
         return _remove_lines(even)
     shaded = _remove_shadows(gray)
-    return shaded if is_shaded or tenth > VERY_UNEVEN else _remove_lines(even) + shaded
+    if not is_shaded and tenth <= VERY_UNEVEN:
+        return _remove_lines(even) + shaded
+    flat = find_two_levels(gray)
+    return shaded if flat is None else [flat, *shaded]
 
 
 def _remove_shadows(gray: Floats) -> list[Foreground]:

@@ -116,6 +116,43 @@ def test_screenshot_loses_its_bars_and_text() -> None:
     np.testing.assert_array_equal(inside.pixels, normalize(drawing(4)).pixels)
 
 
+def test_soft_edges_may_be_wide() -> None:
+    blurred = drawing(3, height=200, paper=230)
+    soft = np.pad(blurred, 12, mode="linear_ramp", end_values=20)
+    inside = normalize(bordered(soft, (90, 80, 60, 70), 20))
+    np.testing.assert_array_equal(inside.pixels, normalize(blurred).pixels)
+    assert inside.report.warnings == (BORDER,)
+
+
+def test_noise_on_a_dark_page_does_not_cross_the_picture() -> None:
+    random = np.random.default_rng(4)
+    lit = drawing(7, height=400) * np.linspace(0.75, 1, 500)
+    page = np.pad(lit, 300, constant_values=20) + random.normal(0, 4, (1100, 1100))
+    assert normalize(to_gray_levels(page)).report.warnings[0] == BORDER
+    assert all(reading.report.warnings[0] == BORDER for reading in normalize(to_gray_levels(page)).alternatives)
+
+
+def test_doubtful_border_inside_a_page_does_not_make_the_page_doubtful() -> None:
+    strokes = draw_strokes(5, 112, 16.0)
+    tight = bordered(to_gray_levels(240 - 240 * put(strokes, (118, 96), (3, 3))), (0, 0, 50, 60), 0)
+    plain, inside = normalize(tight), normalize(bordered(tight, (40, 30, 20, 50), 128))
+    np.testing.assert_array_equal(inside.pixels, plain.pixels)
+    assert len(inside.alternatives) == len(plain.alternatives)
+    assert inside.report.warnings == (BORDER,)
+
+
+def test_digit_beside_a_panel_of_text_is_read() -> None:
+    page = np.zeros((300, 200))
+    page[190:] = 30
+    page[20:132, 50:139] = 220 * draw_strokes(3, 112, 12.0)
+    for x in range(20, 180, 40):
+        page[220:250, x : x + 24] = np.maximum(30, 220 * draw_strokes(4, 30, 4.0))
+    assert find_inner_picture(to_gray_levels(page)) is not None
+    box = normalize(to_gray_levels(page)).report.box
+    assert box is not None
+    assert box[3] <= 140
+
+
 def test_picture_of_mnist_inside_a_page_stays_as_it_is() -> None:
     digits, _ = make_digits(5, seed=3)
     for digit in digits:
