@@ -8,6 +8,10 @@ from pydantic import BaseModel
 
 from app.schemas import (
     Comparison,
+    CorrectionDetail,
+    CorrectionList,
+    CorrectionsAdded,
+    CorrectionsDeleted,
     Live,
     ProblemKind,
     PromotionDetail,
@@ -45,6 +49,10 @@ def answer_examples() -> dict[str, dict[str, Any]]:
         promotion,
         PromotionList(items=[promotion], next=None),
         metrics,
+        _correction(),
+        CorrectionsAdded(items=[_correction()]),
+        CorrectionList(items=[_correction()], next=None),
+        CorrectionsDeleted(deleted=3),
         Live(),
         Ready(version=2, refused=None),
         ProblemKind(title="No such run", status=404, meaning="There is no run of this id."),
@@ -116,6 +124,20 @@ def _promotion() -> PromotionDetail:
         is_promoted=True,
         compared_with=1,
         comparison=comparison,
+    )
+
+
+def _correction() -> CorrectionDetail:
+    return CorrectionDetail(
+        id=1,
+        label="7",
+        version=2,
+        digit=1,
+        confidence=0.61,
+        is_correct=False,
+        source="anna",
+        created_at=_at(30),
+        image="data:image/png;base64,iVBORw0KGgo=",
     )
 
 

@@ -10,6 +10,7 @@ from app.errors import UnavailableError
 from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
 from app.serving.exports import Exports
+from app.serving.feedback import Feedback
 from app.serving.inference import Inference
 from app.serving.run_feeds import RunFeeds
 from app.serving.trainers import Trainers
@@ -58,6 +59,7 @@ ExportsDep = Annotated[Exports, Depends(_from_state("exports"))]
 RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
 TrainersDep = Annotated[Trainers, Depends(_from_state("trainers"))]
 MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
+FeedbackDep = Annotated[Feedback, Depends(_from_state("feedback"))]
 InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]
 UploadingDep = Annotated[CapacityLimiter, Depends(_from_state("uploading"))]
 """Limits the uploads that are measured at the same time to one: each takes 100 MB."""

@@ -26,12 +26,14 @@ from app.errors import (
 from app.known_paths import allowed_methods, nearest_path, shown_path
 from app.protocol_paths import is_protocol_path
 from inkling.errors import (
+    FeedbackQuotaError,
     ImageSizeError,
     InputError,
     PromotionMovedError,
     QueueFullError,
     ServedVersionError,
     SeveralDigitsError,
+    UnknownCorrectionError,
     UnknownRunError,
     UnknownVersionError,
     VersionQuotaError,
@@ -46,6 +48,8 @@ ADVICE: dict[type[Exception], str] = {
     QueueFullError: "try again when one has ended, or cancel one with DELETE /train/{id}",
     ImageSizeError: "fit=mnist normalizes it",
     SeveralDigitsError: "POST /read reads numbers",
+    UnknownCorrectionError: "GET /feedback lists them",
+    FeedbackQuotaError: "make room with DELETE /feedback/{id}, or raise INKLING_MAX_FEEDBACK",
     VersionQuotaError: "make room with DELETE /versions/{v}",
     ServedVersionError: "PUT /versions/current promotes one",
     PromotionMovedError: "read GET /versions/current and decide again",

@@ -7,6 +7,7 @@ from inkling.errors import (
     DatabaseFileError,
     DatasetError,
     ExportError,
+    FeedbackQuotaError,
     IdempotencyKeyError,
     ImageError,
     InputError,
@@ -17,6 +18,8 @@ from inkling.errors import (
     RunFinishedError,
     ServedVersionError,
     TooLargeError,
+    UnknownCorrectionError,
+    UnknownPredictionError,
     UnknownRunError,
     UnknownVersionError,
     VersionQuotaError,
@@ -69,6 +72,10 @@ class OriginError(InputError):
     """The request came from a page of another site, or under a foreign host name."""
 
 
+class FeedbackOffError(InputError):
+    """The server takes no feedback, unless the setting INKLING_FEEDBACK says so."""
+
+
 class UnavailableError(InputError):
     """The service cannot do this at the moment; the detail says what is missing."""
 
@@ -105,8 +112,11 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     DigestError: (400, "Content digest mismatch"),
     AuthorizationError: (401, "API key required"),
     OriginError: (403, "Cross-origin request refused"),
+    FeedbackOffError: (403, "Feedback is off"),
     UnknownRunError: (404, "No such run"),
     UnknownVersionError: (404, "No such version"),
+    UnknownCorrectionError: (404, "No such correction"),
+    UnknownPredictionError: (404, "No such prediction"),
     RunFinishedError: (409, "The run has ended"),
     RequestTimeoutError: (408, "Request timeout"),
     ServedVersionError: (409, "The version is served"),
@@ -123,6 +133,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     HeadersTooLargeError: (431, "Request header fields too large"),
     QueueFullError: (429, "Too many queued runs"),
     VersionQuotaError: (429, "Too many versions"),
+    FeedbackQuotaError: (429, "Too many corrections"),
     RateLimitedError: (429, "Too many requests"),
     MissingPackageError: (501, "A package is not installed"),
     OverloadedError: (503, "Overloaded"),

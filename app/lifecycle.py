@@ -22,6 +22,7 @@ from app.observability.metrics import Metrics
 from app.security import resolve_key
 from app.serving.current_version import CurrentVersion
 from app.serving.exports import Exports
+from app.serving.feedback import Feedback
 from app.serving.inference import Inference
 from app.serving.numbered_versions import NumberedVersions
 from app.serving.run_feeds import RunFeeds
@@ -67,6 +68,7 @@ async def run(
     metrics.watch_decoders(lambda: decoders.waiting, lambda: decoders.running)
     threads = CapacityLimiter(count_cpus())
     state.inference = Inference(state.current_version, limits, metrics, decoders, threads, settings.digit_threshold)
+    state.feedback = Feedback.from_settings(settings, state.registry, state.inference)
     versions = NumberedVersions(state.registry, state.current_version, settings.registry_poll_s)
     state.scoring = Scoring(state.inference, versions)
     decoders.start()

@@ -27,6 +27,7 @@ FRAME: dict[str, Any] = {
         {"name": "predict", "description": "Read the digits and numbers on images, and explain a reading."},
         {"name": "train", "description": "Training runs: start, watch and cancel them."},
         {"name": "versions", "description": "The trained versions, their files, and which of them is served."},
+        {"name": "feedback", "description": "Corrections of answers, from which the network can learn."},
         {"name": "metrics", "description": "The accuracy of the served version; counters for Prometheus."},
         {"name": "health", "description": "The probes of an orchestrator."},
         {"name": "problems", "description": "The kinds of errors."},
@@ -46,7 +47,7 @@ FRAME: dict[str, Any] = {
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 """Pydantic's names, which it leaves at bounded fields that have validators -> JSON Schema's."""
 
-USES_REGISTRY = {"train", "versions"}
+USES_REGISTRY = {"train", "versions", "feedback"}
 """The tags of the calls that read or write the registry."""
 
 BY_HAND = (Problem, Predictions, Labels, Numbers, Explanation, ProtocolError)

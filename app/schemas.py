@@ -59,6 +59,9 @@ class Prediction(BaseModel):
     digit_score: float | SkipJsonSchema[None] = _absent(
         "how much the image looks like a digit, 0 to 1; 1 % of real digits score below 0.5; only with is_digit"
     )
+    prediction_id: str | SkipJsonSchema[None] = _absent(
+        "by which POST /feedback corrects this prediction, within an hour; only with remember=true"
+    )
     warnings: list[str] | SkipJsonSchema[None] = _absent(
         "in what the image is unlike MNIST's, so that the digit is probably wrong, one sentence each; "
         "only with fit=strict, and only if there is something"
@@ -264,6 +267,42 @@ class PromoteRequest(BaseModel):
     version: int = Field(strict=True, ge=1, le=MAX_ID, description="the version to serve")
 
 
+class CorrectionDetail(_Answer):
+    id: int = Field(description="the number of the correction")
+    label: str = Field(description="the digit that a person says it shows, `0` to `9`; or `none`")
+    version: int | None = Field(description="the version that answered; null if the image was imported")
+    digit: int | None = Field(description="its answer; null if the image was imported")
+    confidence: float | None = Field(description="the probability of its answer, 0 to 1")
+    is_correct: bool | None = Field(
+        description="whether the answer was right; null if the image was imported, or if the label is `none` and the "
+        "version cannot say what is a digit"
+    )
+    source: str | None = Field(description="who drew it, as the client called them")
+    created_at: datetime = Field(description="when it was sent")
+    image: str = Field(description="the image that the network read: 28x28, a PNG data URI")
+
+
+class CorrectionsAdded(_Answer):
+    items: list[CorrectionDetail] = Field(description="in the order of the images")
+
+
+class CorrectionList(_Answer):
+    items: list[CorrectionDetail] = Field(description="newest first")
+    next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
+
+
+class CorrectionsDeleted(_Answer):
+    deleted: int = Field(description="the number of corrections that were deleted")
+
+
+class FeedbackScore(_Answer):
+    version: int = Field(description="the version that answered")
+    accuracy: float = Field(description="correct / total, 0 to 1")
+    correct: int = Field(description="corrected or confirmed images that it had read correctly")
+    total: int = Field(description="corrected or confirmed images that it had read")
+    interval_95: tuple[float, float] = Field(description="95 % Wilson score interval of the accuracy")
+
+
 class ServedMetrics(_Answer):
     """The fields of an evaluation, each null if nobody has measured the version."""
 
@@ -286,6 +325,12 @@ class ServedMetrics(_Answer):
     dataset: str = Field(description='the images of its training: "mnist" or "custom"')
     measured_by: MeasuredBy | None = Field(description=MEASURED_BY)
     refused: str | None = Field(description="the reason why the newest promotion is not served; null if it is")
+    feedback: list[FeedbackScore] | None = Field(
+        None,
+        description="accuracy on the images that people corrected or confirmed, by version, newest first: people send "
+        "mistakes more often than right answers, so it is no test accuracy; null if INKLING_FEEDBACK is off, or the "
+        "registry does not answer",
+    )
 
 
 class Live(_Answer):

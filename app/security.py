@@ -70,7 +70,7 @@ def require_access(request: Request) -> None:
     """
     state, scope = request.app.state, request.scope
     if state.api_key is None:
-        _require_own_page(request)
+        require_own_page(request)
     else:
         scheme, given = get_authorization_scheme_param(request.headers.get("authorization"))
         if scheme.lower() != "bearer" or not given:
@@ -91,10 +91,13 @@ def require_key(
         require_access(request)
 
 
-def _require_own_page(request: Request) -> None:
+def require_own_page(request: Request) -> None:
     """Without a key, allow programs, and pages of this server: browsers name the page in `Origin`.
 
     The name in Host is one of this server's: the admission has checked it.
+
+    Raises:
+        OriginError: the call comes from a page of another site.
     """
     host = _split(f"//{request.headers.get('host', '')}")
     origin = request.headers.get("origin")

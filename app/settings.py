@@ -105,6 +105,18 @@ class Settings(StoreSettings):
         description="`digit_score` below which an image is no digit; at 0.5, 1 % of real digits are lost; 0: never",
     )
     max_queued_runs: int = Field(16, ge=1, description="maximum queued training runs")
+    feedback: Literal["off", "on", "key"] = Field(
+        "off",
+        description="corrections of answers: `off`: refused; `on`: taken from everybody, as `/predict` is; `key`: with "
+        "the API key",
+    )
+    max_feedback: int = Field(20_000, ge=1, le=100_000, description="maximum corrections in the registry")
+    max_feedback_per_minute: int = Field(
+        120,
+        ge=1,
+        le=100_000,
+        description="maximum corrections per minute and client, and as many remembered predictions",
+    )
     max_connections: int = Field(
         2000, ge=8, description="maximum open connections of a server process; at most half of them event streams"
     )

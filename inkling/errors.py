@@ -16,6 +16,9 @@ InklingError
 └── RegistryError
     ├── UnknownRunError        there is no such run
     ├── UnknownVersionError    there is no such version
+    ├── UnknownCorrectionError there is no such correction
+    ├── UnknownPredictionError there is no remembered prediction with this id
+    ├── FeedbackQuotaError     the registry holds as many corrections as it may
     ├── ServedVersionError     the version is served and cannot be deleted
     ├── VersionQuotaError      the registry holds as many versions, or bytes of them, as it may
     ├── RunFinishedError       the run has ended and cannot be cancelled
@@ -90,6 +93,18 @@ class UnknownRunError(RegistryError):
 
 class UnknownVersionError(RegistryError):
     """There is no version with this number."""
+
+
+class UnknownCorrectionError(RegistryError):
+    """There is no correction with this number."""
+
+
+class UnknownPredictionError(RegistryError):
+    """No prediction with this id is remembered: it was forgotten, or its correction was deleted."""
+
+
+class FeedbackQuotaError(RegistryError):
+    """The registry holds as many corrections as it may; the message names the limit."""
 
 
 class ServedVersionError(RegistryError):

@@ -187,7 +187,12 @@ def _read_from_npz(folder: Path, name: str, max_bytes: int) -> bytes:
     return idx_bytes(array)
 
 
-def _parse(name: str, content: bytes, digest: str) -> NDArray[np.uint8]:
+def parse_idx(name: str, content: bytes) -> NDArray[np.uint8]:
+    """Return images (n, 28, 28), or labels (n,), from the content of an IDX file whose name says which it holds.
+
+    Raises:
+        DatasetError: it is of another kind, of another size, or cut short.
+    """
     is_images = "images" in name
     magic, shape = (IMAGES_MAGIC, (SIDE, SIDE)) if is_images else (LABELS_MAGIC, ())
     header = 8 + 4 * len(shape)
@@ -201,12 +206,17 @@ def _parse(name: str, content: bytes, digest: str) -> NDArray[np.uint8]:
     expected = header + count * int(np.prod(shape, dtype=np.int64))
     if len(content) != expected:
         raise DatasetError(f"{name} is {len(content)} bytes long, expected {expected} for {count} items")
-    if count == CANONICAL_COUNTS[name] and digest != CANONICAL_SHA256[name]:
+    return np.frombuffer(content, np.uint8, offset=header).reshape(count, *shape)
+
+
+def _parse(name: str, content: bytes, digest: str) -> NDArray[np.uint8]:
+    array = parse_idx(name, content)
+    if len(array) == CANONICAL_COUNTS[name] and digest != CANONICAL_SHA256[name]:
         raise DatasetError(
             f"{name} has MNIST's size but SHA-256 {digest}, expected {CANONICAL_SHA256[name]}: it is damaged, or of "
             "another dataset of this size, which is not read"
         )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(count, *shape)
+    return array
 
 
 def _split(arrays: dict[str, NDArray[np.uint8]], images: str, labels: str) -> Split:

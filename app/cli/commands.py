@@ -22,6 +22,7 @@ COMMANDS = {
     "delete": (VERSIONS, "app.cli.registry", "Delete a version and its file"),
     "export": (VERSIONS, "app.cli.export", "Write a version as a file that runs without Inkling"),
     "import": (VERSIONS, "app.cli.registry", "Add a checkpoint file as a version"),
+    "feedback": (VERSIONS, "app.cli.feedback", "Look after the corrections: list, export, import, delete"),
     "verify": (VERSIONS, "app.cli.registry", "Check that the registry is consistent"),
 }
 """Name -> group in the help, module whose `commands` has it, and short help."""

@@ -4,7 +4,7 @@ import math
 import threading
 from collections import Counter as Counts
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from prometheus_client import (
@@ -17,7 +17,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from inkling.registry.records import Version
+from inkling.registry.records import FeedbackScore, Version
 
 BATCH = 256
 """Requests that are counted together; see `Metrics.observe`."""
@@ -61,6 +61,12 @@ class Metrics:
         )
         self._total = Gauge(
             "inkling_test_images", "test images that the accuracy was measured on", registry=self._registry
+        )
+        self._feedback = Gauge(
+            "inkling_feedback_images",
+            "images that people corrected or confirmed, by the version that had read them, and whether it was right",
+            ("version", "answer"),
+            registry=self._registry,
         )
         self._lag = Histogram(
             "inkling_event_loop_lag_seconds",
@@ -125,9 +131,20 @@ class Metrics:
     def set_training_paused(self, *, is_paused: bool) -> None:
         self._paused.set(is_paused)
 
-    def exposition(self, accept: str, version: Version | None, *, is_refused: bool = False) -> tuple[bytes, str]:
+    def exposition(
+        self,
+        accept: str,
+        version: Version | None,
+        feedback: Sequence[FeedbackScore] | None = None,
+        *,
+        is_refused: bool = False,
+    ) -> tuple[bytes, str]:
         """Return the metrics in a text format of Prometheus and its media type: OpenMetrics if `accept` asks for it."""
         self._count_pending()
+        self._feedback.clear()
+        for score in feedback or ():
+            self._feedback.labels(score.version, "right").set(score.correct)
+            self._feedback.labels(score.version, "wrong").set(score.total - score.correct)
         self._refused.set(is_refused)
         if version:
             self._version.set(version.version)

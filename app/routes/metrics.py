@@ -6,10 +6,12 @@ from fastapi import APIRouter, Header, Query, Response
 
 from app.api_route import ApiRoute
 from app.bodies.accept import prefers_over_json
-from app.dependencies import CurrentVersionDep, MetricsDep
+from app.dependencies import CurrentVersionDep, FeedbackDep, MetricsDep
 from app.errors import FieldError, UnavailableError
 from app.openapi import problems
-from app.schemas import ServedMetrics
+from app.schemas import FeedbackScore, ServedMetrics
+from inkling.network.evaluation import wilson_interval
+from inkling.registry import records
 
 router = APIRouter(route_class=ApiRoute, tags=["metrics"])
 
@@ -26,8 +28,10 @@ _EXPOSITION: dict[str, Any] = {"schema": {"type": "string"}, "example": "inkling
     },
 )
 def get_metrics(
+    *,
     current_version: CurrentVersionDep,
     metrics: MetricsDep,
+    feedback: FeedbackDep,
     response: Response,
     accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
     format: Annotated[  # noqa: A002  the query parameter's name
@@ -39,8 +43,9 @@ def get_metrics(
     These come with `format=prometheus`, and where Accept prefers `text/plain` or `application/openmetrics-text`.
     """
     served, refused = current_version.served, current_version.refused
+    scores = feedback.scores()
     if format == "prometheus" or (format is None and prefers_over_json(accept, *EXPOSITIONS)):
-        content, media_type = metrics.exposition(accept, served.version, is_refused=refused is not None)
+        content, media_type = metrics.exposition(accept, served.version, scores, is_refused=refused is not None)
         return Response(content, headers={"Vary": "Accept", "Content-Type": media_type})
     response.headers["Vary"] = "Accept"
     version = served.version
@@ -51,4 +56,15 @@ def get_metrics(
         dataset=served.predictor.classifier.checkpoint.card.dataset,
         measured_by=version.measured_by,
         refused=refused,
+        feedback=None if scores is None else [_feedback_score(score) for score in scores],
+    )
+
+
+def _feedback_score(score: records.FeedbackScore) -> FeedbackScore:
+    return FeedbackScore(
+        version=score.version,
+        accuracy=score.correct / score.total,
+        correct=score.correct,
+        total=score.total,
+        interval_95=wilson_interval(score.correct, score.total),
     )

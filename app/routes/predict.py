@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from app.admission.client_limits import client_of
 from app.api_route import ApiRoute
-from app.dependencies import FitMode, InferenceDep
-from app.errors import FieldError
+from app.bodies.accept import prefers_over_json
+from app.dependencies import FeedbackDep, FitMode, InferenceDep
+from app.errors import FeedbackOffError, FieldError
 from app.openapi import image_call
 from app.serving.client_presence import while_connected
 from app.serving.inference import NPY, NonePolicy
@@ -33,6 +35,7 @@ _ANSWER = {
     "/predict",
     **image_call(
         "/predict",
+        FeedbackOffError,
         model="Predictions",
         example=_ANSWER,
         description="The digits, in the order of the images",
@@ -54,6 +57,7 @@ async def predict(
     *,
     request: Request,
     inference: InferenceDep,
+    feedback: FeedbackDep,
     fit: FitMode = "strict",
     return_image: Annotated[
         bool, Query(description="with fit=mnist: also return the 28x28 images that the network read")
@@ -62,6 +66,12 @@ async def predict(
         NonePolicy,
         Query(description="`refuse`: answer 422 if an image shows no digit; `answer`: the digit, and is_digit false"),
     ] = "answer",
+    remember: Annotated[
+        bool,
+        Query(
+            description="keep the images for an hour, with a `prediction_id` each, so that /feedback can correct them"
+        ),
+    ] = False,
     answer_as: Annotated[  # documented at /labels: here it would make the type of every client's answer a union
         Literal["predictions", "labels"], Query(alias="as", include_in_schema=False)
     ] = "predictions",
@@ -70,7 +80,13 @@ async def predict(
         why = "as=labels answers no image" if answer_as == "labels" else "with fit=strict it reads the images as sent"
         raise FieldError(f"return_image=true needs fit=mnist, without as=labels: {why}")
     content_type, accept = request.headers.get("content-type", ""), request.headers.get("accept", "")
+    if remember and (answer_as == "labels" or prefers_over_json(accept, NPY)):
+        raise FieldError("remember=true answers JSON with a prediction_id each, without as=labels and without .npy")
     body = await request.body()
+    if remember:
+        client = client_of(request.scope)
+        work = feedback.remember(client, body, content_type, accept, fit=fit, return_image=return_image, none=none)
+        return (await while_connected(request.receive, work)).to_response()
     if answer_as == "labels":
         work = inference.label(body, content_type, fit=fit, none=none)
         return (await while_connected(request.receive, work)).to_response()

@@ -1,7 +1,7 @@
 """Inference over HTTP: bodies with images in, the answers of /predict, /read and /explain out, as bytes and headers."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -82,7 +82,7 @@ class Inference:
             images = read_images(body, content_type, self.limits, decode)
         except _TakesTimeError:
             return None
-        return self._answer(self.current_version.predictor.predict_strict(images), accept, started)
+        return self.answer(self.current_version.predictor.predict_strict(images), accept, started)
 
     async def predict_strict(
         self, body: bytes, content_type: str, accept: str, *, none: NonePolicy = "answer"
@@ -114,6 +114,15 @@ class Inference:
             return await self._in_thread(self._predict_decoded, decoded, accept, started, return_image, none)
         return self._predict_decoded(decoded, accept, started, return_image, none)
 
+    async def predict(self, body: bytes, content_type: str, fit: Fit) -> Predictions:
+        """Return the predictions for a body, which are not answered yet.
+
+        Raises:
+            InklingError: as `predict_strict` and `predict_normalized`.
+        """
+        decoded = await self._decode(body, content_type, fit)
+        return await self._in_thread(_predict, self.current_version.predictor, decoded)
+
     async def read(self, body: bytes, content_type: str, *, return_image: bool) -> Answer:
         """Read the numbers on pictures of any size.
 
@@ -136,7 +145,7 @@ class Inference:
             InklingError: as `predict_strict` and `predict_normalized`.
         """
         started = time.perf_counter()
-        decoded = await self._decode_one(body, content_type, fit)
+        decoded = await self._decode(body, content_type, fit, _check_count)
         # 3 ms as numbers, 14 ms as a picture: too long for the event loop
         return await self._in_thread(self._explain, decoded, accept, digit, started)
 
@@ -150,8 +159,8 @@ class Inference:
         """
         started = time.perf_counter()
         request = await self._parse(read_labels_request, body, content_type)
-        decoded = await self._decode_one(request.body, request.content_type, fit)
-        predictions = _predict_one(self.current_version.predictor, decoded)
+        decoded = await self._decode(request.body, request.content_type, fit, _check_count)
+        predictions = _predict(self.current_version.predictor, decoded)
         if none == "refuse":
             check_digits(predictions, self.digit_threshold)
         decode_s = time.perf_counter() - started - predictions.model_s
@@ -159,11 +168,13 @@ class Inference:
         content = labels_json(predictions.probabilities[0], request.max_labels)
         return _with_headers(content, JSON, predictions.version, decode_s, predictions.model_s)
 
-    async def _decode_one(self, body: bytes, content_type: str, fit: Fit) -> Decoded:
+    async def _decode(
+        self, body: bytes, content_type: str, fit: Fit, check_count: Callable[[int], None] = lambda count: None
+    ) -> Decoded:
         if fit == "strict":
-            return Decoded(await self._strict_images(body, content_type, check_count=_check_count), ())
+            return Decoded(await self._strict_images(body, content_type, check_count), ())
         pictures = await self._parse(undecoded_pictures, body, content_type)
-        _check_count(len(pictures))
+        check_count(len(pictures))
         return await self.decoders.run("mnist", pictures)
 
     async def _strict_images(
@@ -199,7 +210,7 @@ class Inference:
         predictions = self.current_version.predictor.predict_strict(images)
         if none == "refuse":
             check_digits(predictions, self.digit_threshold)
-        return self._answer(predictions, accept, started)
+        return self.answer(predictions, accept, started)
 
     def _predict_decoded(
         self,
@@ -212,7 +223,7 @@ class Inference:
         predictions = self.current_version.predictor.predict_readings(decoded.normalized)
         if none == "refuse":
             check_digits(predictions, self.digit_threshold)
-        return self._answer(predictions, accept, started, return_image=return_image)
+        return self.answer(predictions, accept, started, return_image=return_image)
 
     def _read_pages(self, decoded: Decoded, started: float, return_image: bool) -> Answer:  # noqa: FBT001
         readings = self.current_version.predictor.read_pages(decoded.pages)
@@ -223,7 +234,7 @@ class Inference:
 
     def _explain(self, decoded: Decoded, accept: str, digit: int | None, started: float) -> Answer:
         predictor = self.current_version.predictor
-        predictions = _predict_one(predictor, decoded)
+        predictions = _predict(predictor, decoded)
         decode_s = time.perf_counter() - started - predictions.model_s
         image, probabilities = predictions.images[0], predictions.probabilities[0]
         explanation = predictor.explain(image, int(probabilities.argmax()) if digit is None else digit)
@@ -235,13 +246,35 @@ class Inference:
             content, media_type = explanation_json(explanation, predictions, self.digit_threshold), JSON
         return _with_headers(content, media_type, predictor.version, decode_s, model_s)
 
-    def _answer(self, predictions: Predictions, accept: str, started: float, *, return_image: bool = False) -> Answer:
+    def answer(
+        self,
+        predictions: Predictions,
+        accept: str,
+        started: float,
+        *,
+        return_image: bool = False,
+        prediction_ids: Sequence[str] = (),
+    ) -> Answer:
+        """Return the answer of /predict, and count its images.
+
+        Args:
+            predictions: of all images.
+            accept: the header.
+            started: when the request came, by `time.perf_counter`.
+            return_image: whether the answer has the normalized images.
+            prediction_ids: by which the predictions are remembered; empty: they are not.
+        """
         decode_s = time.perf_counter() - started - predictions.model_s
         self.metrics.count_images(len(predictions.images))
         if prefers_over_json(accept, NPY):
             content, media_type = predictions_npy(predictions.probabilities), NPY
         else:
-            content, media_type = predictions_json(predictions, self.digit_threshold, return_image=return_image), JSON
+            content, media_type = (
+                predictions_json(
+                    predictions, self.digit_threshold, return_image=return_image, prediction_ids=prediction_ids
+                ),
+                JSON,
+            )
         return _with_headers(content, media_type, predictions.version, decode_s, predictions.model_s)
 
 
@@ -276,7 +309,7 @@ def _with_headers(content: bytes, media_type: str, version: int, decode_s: float
     )
 
 
-def _predict_one(predictor: Predictor, decoded: Decoded) -> Predictions:
+def _predict(predictor: Predictor, decoded: Decoded) -> Predictions:
     if decoded.normalized:
         return predictor.predict_readings(decoded.normalized)
     return predictor.predict_strict(decoded.images)

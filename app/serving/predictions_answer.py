@@ -1,6 +1,7 @@
 """The answers of /predict and /explain: JSON, labels in JSON, .npy and PNG."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,8 +17,12 @@ from inkling.vision.image_files import png_bytes
 from inkling.vision.normalization import Normalization
 
 
-def predictions_json(predictions: Predictions, threshold: float, *, return_image: bool) -> bytes:
+def predictions_json(
+    predictions: Predictions, threshold: float, *, return_image: bool, prediction_ids: Sequence[str] = ()
+) -> bytes:
     items = predictions.items(threshold)
+    for item, prediction_id in zip(items, prediction_ids, strict=bool(prediction_ids)):
+        item["prediction_id"] = prediction_id
     if predictions.reports:
         for item, report, image in zip(items, predictions.reports, predictions.images, strict=True):
             item["normalized"] = _report(report, image if return_image else None)

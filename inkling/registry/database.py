@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
 
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """The schema's history, oldest first: the files of `migrations/versions`."""
 FIRST_TABLES = {"runs", "run_progress", "versions", "promotions"}
 """The tables of the releases before the history began."""

@@ -1,4 +1,4 @@
-"""The records of the registry: runs, their progress, versions and promotions."""
+"""The records of the registry: runs, their progress, versions, promotions and corrections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from inkling.network.recipe import Recipe
 
 MAX_ID = 2**31 - 1
 """The largest id and version: PostgreSQL's INTEGER has 32 bits."""
+SOURCE = r"^\w[\w.-]{0,63}$"
+"""The names that a source of corrections may have: each can be a folder, because the export makes one for it."""
 
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 LeaseState = Literal["valid", "expired"] | None
@@ -176,3 +178,46 @@ class Lease:
     """The run as it was when it was leased."""
     token: str
     """Every write carries it, so that a trainer that lost its lease can change nothing (a fencing token)."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An image and the answer that a version gave to it."""
+
+    image: bytes
+    """28x28 pixels, 0 background to 255 foreground, row by row."""
+    version: int
+    digit: int
+    confidence: float
+    is_digit: bool | None
+    """None if the version has no digit probe."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """An image with the digit that a person says it shows; also one that confirms an answer."""
+
+    id: int
+    image: bytes
+    """28x28 pixels, 0 background to 255 foreground, row by row."""
+    label: int | None
+    """0 to 9; None: it shows no digit."""
+    version: int | None
+    """The version that answered; it may have been deleted since. None if the image was imported."""
+    digit: int | None
+    """The answer; None if the image was imported."""
+    confidence: float | None
+    is_correct: bool | None
+    """Whether the answer was correct; None if nobody answered, or cannot say whether there is a digit."""
+    source: str | None
+    """Who it comes from, as the client named it."""
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class FeedbackScore:
+    """How many of the images that people corrected or confirmed a version had read correctly."""
+
+    version: int
+    correct: int
+    total: int

@@ -1,6 +1,7 @@
-"""The registry that servers and trainers share: runs, versions with their files, and promotions."""
+"""The registry that servers and trainers share: runs, versions with their files, promotions, and corrections."""
 
 from inkling.network.checkpoint import Checkpoint
+from inkling.registry.corrections import Corrections
 from inkling.registry.database import Database
 from inkling.registry.records import Decision, Lease, Version
 from inkling.registry.repair import repair
@@ -13,8 +14,8 @@ from inkling.registry.versions import DecisionRule, Versions, add_version, read_
 class Registry:
     """The database at a SQLAlchemy URL, whose schema is upgraded when it is opened.
 
-    Every method, here and of `runs` and `versions`, is one transaction, so a kill at any moment leaves the state before
-    it or the state after it.
+    Every method, here and of `runs`, `versions` and `corrections`, is one transaction, so a kill at any moment leaves
+    the state before it or the state after it.
 
     Raises:
         RegistryError: the database driver is not installed.
@@ -25,6 +26,7 @@ class Registry:
         self._database = Database(url)
         self.runs = Runs(self._database)
         self.versions = Versions(self._database)
+        self.corrections = Corrections(self._database)
 
     def close(self) -> None:
         self._database.close()

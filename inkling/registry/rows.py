@@ -9,9 +9,9 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Table, func, sele
 
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
-from inkling.registry.records import Comparison, Progress, Promotion, Run, Version
+from inkling.registry.records import Comparison, Correction, Progress, Promotion, Run, Version
 
-R = TypeVar("R", Run, Progress, Version, Promotion)
+R = TypeVar("R", Run, Progress, Version, Promotion, Correction)
 
 FORMER_COMPARISON_FIELDS = {"candidate_alone": "candidate_only_correct", "served_alone": "served_only_correct"}
 """The names of some fields of a comparison in 0.1, by which its registries are read."""
@@ -27,13 +27,18 @@ def columns_of(table: Table) -> list[ColumnElement[Any]]:
 
 
 def newest_rows(
-    connection: Connection, table: Table, key: Column[Any], limit: int, before: int | None
+    connection: Connection,
+    table: Table,
+    key: Column[Any],
+    limit: int,
+    before: int | None,
+    *conditions: ColumnElement[bool],
 ) -> list[Row[Any]]:
     """Return at most `limit` rows, newest first; if `before` is given, only those with a smaller key.
 
     Versions that were deleted are left out.
     """
-    query = select(*columns_of(table)).order_by(key.desc()).limit(limit)
+    query = select(*columns_of(table)).where(*conditions).order_by(key.desc()).limit(limit)
     if "deleted_at" in table.c:
         query = query.where(table.c.deleted_at.is_(None))
     return list(connection.execute(query if before is None else query.where(key < before)).all())
@@ -58,6 +63,10 @@ def to_version(row: Row[Any]) -> Version:
 
 def to_promotion(row: Row[Any]) -> Promotion:
     return _record(Promotion, row, comparison=_comparison(row.comparison))
+
+
+def to_correction(row: Row[Any]) -> Correction:
+    return _record(Correction, row, image=bytes(row.image))
 
 
 def _comparison(values: dict[str, Any] | None) -> Comparison | None:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -92,6 +93,42 @@ versions = Table(
     Column("origin", String(16), nullable=False),
     Column("measured_by", String(16)),
     Column("deleted_at", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("image", LargeBinary, nullable=False),
+    Column("label", Integer),
+    Column("version", Integer),
+    Column("digit", Integer),
+    Column("confidence", Float),
+    Column("is_digit", Boolean),
+    Column("is_correct", Boolean),
+    Column("source", String(64)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("prediction_id", String(32), unique=True),
+    # each filter of the list, newest first; the first one also counts the right answers of each version
+    Index("ix_corrections_version", "version", "id", "is_correct"),
+    Index("ix_corrections_label", "label", "id"),
+    Index("ix_corrections_is_correct", "is_correct", "id"),
+    Index("ix_corrections_source", "source", "id"),
+    sqlite_autoincrement=True,
+)
+
+remembered_predictions = Table(
+    "remembered_predictions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("prediction_id", String(32), nullable=False, unique=True),
+    Column("image", LargeBinary, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digit", Integer, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("is_digit", Boolean),
+    Column("created_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
 )
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Row, func, select, text
 
+from inkling.digit import NUM_CLASSES, NUM_PIXELS
 from inkling.errors import CheckpointError
 from inkling.network import checkpoint
-from inkling.registry.tables import promotions, run_progress, run_snapshots, runs, versions
+from inkling.registry.tables import corrections, promotions, run_progress, run_snapshots, runs, versions
 
 STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
@@ -20,6 +21,7 @@ def problems_of(connection: Connection) -> list[str]:
         *_progress_problems(connection),
         *_version_problems(connection),
         *_promotion_problems(connection),
+        *_correction_problems(connection),
     ]
 
 
@@ -89,3 +91,10 @@ def _promotion_problems(connection: Connection) -> Iterator[str]:
     promoted = connection.scalar(select(func.count()).where(promotions.c.is_promoted))
     if existing and not promoted:
         yield "there are versions, but none was ever promoted"
+
+
+def _correction_problems(connection: Connection) -> Iterator[str]:
+    size, label = func.length(corrections.c.image), corrections.c.label
+    is_wrong = (size != NUM_PIXELS) | ~label.between(0, NUM_CLASSES - 1)
+    for row in connection.execute(select(corrections.c.id, size.label("size"), label).where(is_wrong)):
+        yield f"correction {row.id} has {row.size} pixels and the label {row.label}"

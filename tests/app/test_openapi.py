@@ -50,6 +50,11 @@ def test_every_call_of_the_contract_is_documented_under_its_operation_id(documen
         "GET /versions/{version}/export": "export_version",
         "PUT /versions/current": "promote_version",
         "GET /promotions": "list_promotions",
+        "POST /feedback": "correct",
+        "GET /feedback": "list_corrections",
+        "DELETE /feedback": "delete_corrections",
+        "GET /feedback/{correction}": "get_correction",
+        "DELETE /feedback/{correction}": "delete_correction",
         "GET /metrics": "get_metrics",
         "GET /livez": "live",
         "GET /readyz": "ready",
@@ -251,6 +256,10 @@ def test_unsafe_calls_are_documented_with_the_key(document: dict[str, Any]) -> N
         "POST /versions",
         "PUT /versions/current",
         "DELETE /versions/{version}",
+        "GET /feedback",
+        "DELETE /feedback",
+        "GET /feedback/{correction}",
+        "DELETE /feedback/{correction}",
         "POST /v2/repository/models/{model}/load",
     }
     (scheme,) = document["components"]["securitySchemes"].values()
@@ -310,7 +319,8 @@ def fuzz(settings: Settings, *, events_only: bool) -> set[tuple[str, int]]:
             },
         }
     )
-    app = create_app(settings.model_copy(update={"api_key": SecretStr(KEY)}))
+    open_settings = {"api_key": SecretStr(KEY), "feedback": "on", "max_feedback_per_minute": 100_000}
+    app = create_app(settings.model_copy(update=open_settings))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
     chosen = schema.include(path=EVENTS) if events_only else schema.exclude(path=EVENTS)
     failures, answers = set(), set()
@@ -346,6 +356,7 @@ def test_generated_requests_meet_no_mistake_and_no_undocumented_answer(settings:
         ("PUT /versions/current", 200),
     } <= answers
     assert {("POST /versions", 422), ("GET /versions/current", 200)} <= answers
+    assert {("POST /feedback", 201), ("POST /feedback", 404), ("GET /feedback", 200)} <= answers
 
 
 @pytest.mark.filterwarnings("default")

@@ -7,8 +7,10 @@ import pytest
 from fastapi import FastAPI
 from openapi_schema_validator import OAS31Validator
 
+from app.settings import Settings
 from inkling.digit import Gray
 from tests.support.openapi import operations, resolved
+from tests.support.services import connect
 
 
 @pytest.fixture
@@ -64,7 +66,13 @@ def test_examples_are_valid(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.anyio
-async def test_examples_of_json_bodies_work_when_sent(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+async def test_examples_of_json_bodies_work_when_sent(settings: Settings, document: dict[str, Any]) -> None:
+    async with connect(settings.model_copy(update={"feedback": "on"})) as client:
+        assert await _send_examples(client, document) >= 3  # /predict, /train, /versions/current
+
+
+async def _send_examples(client: httpx.AsyncClient, document: dict[str, Any]) -> int:
+    """Send the example of every JSON body, check that it is accepted, and return their number."""
     sent = 0
     for name, operation in operations(document):
         content = operation.get("requestBody", {}).get("content", {}).get("application/json")
@@ -80,11 +88,13 @@ async def test_examples_of_json_bodies_work_when_sent(client: httpx.AsyncClient,
         for parameter in operation.get("parameters", ()):
             if parameter["in"] == "path":
                 path = path.replace(f"{{{parameter['name']}}}", str(parameter["schema"]["examples"][0]))
+        required = [item for item in operation.get("parameters", ()) if item["in"] == "query" and item["required"]]
+        query = {item["name"]: item["schema"]["examples"][0] for item in required}
         for example in examples:
-            response = await client.request(method, path, json=example)
+            response = await client.request(method, path, json=example, params=query)
             assert response.is_success, (name, response.text)
             sent += 1
-    assert sent >= 3  # /predict, /train, /versions/current
+    return sent
 
 
 @pytest.mark.anyio

@@ -54,7 +54,7 @@ def test_help_names_every_command_in_its_group(inkling_here: InklingHere) -> Non
         *("Options",),
         *("Serve and train", "serve", "train", "worker"),
         *("Read images", "predict", "read", "explain", "evaluate"),
-        *("Versions", "versions", "promote", "delete", "export", "import", "verify"),
+        *("Versions", "versions", "promote", "delete", "export", "import", "feedback", "verify"),
     ]
 
 

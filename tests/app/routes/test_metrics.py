@@ -19,6 +19,7 @@ async def test_report_is_the_served_versions_evaluation(client: httpx.AsyncClien
         "dataset": shipped.card.dataset,
         "measured_by": "release",
         "refused": None,
+        "feedback": None,
     }
     assert report["accuracy"] == report["correct"] / report["total"]
 

@@ -110,6 +110,17 @@ def test_upgraded_database_is_as_a_new_one(first_release: StoreSettings) -> None
     assert revision(first_release.registry_url) == REVISIONS[-1]
 
 
+@pytest.mark.parametrize("former", REVISIONS[:-1])
+def test_database_of_each_former_revision_becomes_as_a_new_one(store: StoreSettings, former: str) -> None:
+    store.data_dir.mkdir()
+    with connect(store.registry_url) as connection:
+        command.upgrade(migrations(connection), former)
+    registry = Registry(store.registry_url)
+    assert registry.verify() == []
+    registry.close()
+    assert differences(store.registry_url) == []
+
+
 def differences(url: str) -> list[object]:
     with connect(url) as connection:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
