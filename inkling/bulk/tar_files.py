@@ -22,6 +22,8 @@ from inkling.errors import ImageError
 from inkling.file_kinds import IMAGE_SUFFIXES
 from inkling.predictor import Fit
 
+READ_BYTES = 1 << 16
+
 
 def tar_units(name: str, fit: Fit) -> Iterator[Unit]:
     """Yield the units of a tar file: its members with the names of images, each as FILE/MEMBER.
@@ -70,10 +72,29 @@ def _members(name: str) -> Iterator[tuple[str, bytes | Unreadable]]:
                     continue
                 content = archive.extractfile(member)
                 yield member.name, b"" if content is None else content.read()
+            _check_end(archive)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         if not found:
             raise ImageError(f"it is no tar file that can be read: {reason_of(error)}") from error
         yield "", Unreadable(f"it cannot be read beyond {found} images: {reason_of(error)}")
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Check that an archive has ended where its writer ended it: with blocks of zeros, and nothing after them.
+
+    The iteration over its members ends without a word, too, where the file is cut off between two of them, and at a
+    head that is damaged.
+
+    Raises:
+        tarfile.ReadError: it has not.
+    """
+    is_ended = False
+    while rest := archive.fileobj.read(READ_BYTES):
+        if rest.strip(b"\0"):
+            raise tarfile.ReadError("what follows is neither a file nor the end of the archive")
+        is_ended = True
+    if not is_ended:
+        raise tarfile.ReadError("it ends without the zeros at the end of an archive, so it is cut off")
 
 
 def _is_image_name(name: str) -> bool:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,34 @@ def test_file_that_is_cut_off_gives_what_it_holds(tmp_path: Path, digits: Images
     shard = data_files.tar(tmp_path, digits)
     os.truncate(shard, 10 * 2048 + 512 + 100)  # within the content of the eleventh image
     assert "it cannot be read beyond" in str(reasons(batches(shard))[-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda whole: whole[: 10 * 2048], "it ends without the zeros at the end of an archive, so it is cut off"),
+        (
+            lambda whole: whole[: 10 * 2048 + 100],
+            "it ends without the zeros at the end of an archive, so it is cut off",
+        ),
+        (
+            lambda whole: whole[: 10 * 2048] + b"?" * 512 + whole[10 * 2048 + 512 :],
+            "what follows is neither a file nor the end of the archive",
+        ),
+        (
+            lambda whole: whole[: 10 * 2048] + bytes(1024) + whole,
+            "what follows is neither a file nor the end of the archive",
+        ),
+    ],
+)
+def test_tar_that_ends_too_early_says_so(
+    tmp_path: Path, digits: Images, change: Callable[[bytes], bytes], reason: str
+) -> None:
+    content = change(data_files.tar(tmp_path, digits).read_bytes())  # 2,048 bytes per image
+    for name, stored in (("cut.tar", content), ("cut.tgz", gzip.compress(content))):
+        file = tmp_path / name
+        file.write_bytes(stored)
+        assert reasons(batches(file)) == [*[None] * 10, f"it cannot be read beyond 10 images: {reason}"]
 
 
 def test_file_that_changes_under_the_job_is_reported_for_each_of_its_images(tmp_path: Path, digits: Images) -> None:
