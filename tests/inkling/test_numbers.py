@@ -1,6 +1,6 @@
 """Numbers as the network that ships reads them, from pictures to text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from inkling.numbers import Numbers, read_page
 from inkling.vision.normalize import normalize
 from inkling.vision.numbers.layout import find_page
 from inkling.vision.numbers.page import MAX_DIGITS
-from tests.support.numbers import on_gray_paper, stack_lines, write
+from tests.support.numbers import on_gray_paper, stack_lines, strokes_of, write
 
 Read = Callable[[Gray], Numbers]
 
@@ -139,6 +139,60 @@ def test_picture_without_digits_is_refused(picture: Gray, words: str) -> None:
         find_page(picture)
 
 
+@pytest.mark.parametrize("dust", [False, True])
+@pytest.mark.parametrize("height", [28, 80, 400])
+def test_one_that_fills_its_picture_is_read(read: Read, height: int, dust: bool) -> None:
+    one = np.zeros((height, height // 2), np.uint8)
+    middle, pen = height // 4, height // 12
+    one[:, middle : middle + pen] = 255
+    one[::20, 1] = 255 * dust
+    assert read(one).text == "1"
+    assert read(255 - one).text == "1"
+
+
+@pytest.mark.parametrize("text", ["17", "41", "111"])
+def test_number_that_fills_its_picture_is_read(read: Read, text: str) -> None:
+    digits = [np.pad(strokes_of(int(digit), 60), ((0, 0), (0, 12))) for digit in text]
+    assert read(np.hstack(digits)[:, :-12]).text == text
+
+
+def odd_pictures() -> Iterator[Gray]:
+    """Yield pictures of dust, lines, blobs, noise, gradients and single rows, in light and dark, of odd sizes."""
+    rng = np.random.default_rng(1)
+    for i in range(105):
+        height, width = np.exp(rng.uniform(0, np.log(120), 2)).astype(int)
+        background, stroke = rng.permutation([0, 128, 136, 255])[:2]
+        kind = i % 7
+        picture = np.full((height, width), background, np.uint8)
+        if kind in (0, 1):  # one pixel, or a few
+            picture[rng.integers(height, size=1 + 30 * kind), rng.integers(width, size=1 + 30 * kind)] = stroke
+        if kind in (2, 3):  # lines
+            picture[:, rng.integers(width, size=3)] = stroke
+        if kind in (3, 4):
+            picture[rng.integers(height, size=3)] = stroke
+        if kind == 5:  # a blob, up to the whole picture
+            picture[rng.integers(height) :, rng.integers(width) :][: rng.integers(1, 200)] = stroke
+        if kind == 6:
+            picture = np.where(rng.random((height, width)) < rng.random(), stroke, background).astype(np.uint8)
+        if i % 2:
+            noise = rng.normal(0, 9, picture.shape)
+            picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        yield picture
+
+
+def test_odd_pictures_are_read_or_refused(read: Read) -> None:
+    for picture in odd_pictures():
+        try:
+            numbers = read(picture)
+        except NoDigitError:
+            continue
+        height, width = picture.shape
+        for digit in (digit for line in numbers.lines for digit in line.digits):
+            left, top, right, bottom = digit.box
+            assert 0 <= left < right <= width
+            assert 0 <= top < bottom <= height
+
+
 def test_more_digits_than_the_limit_are_refused() -> None:
     line = np.tile(write("1", height=16, gap=4), 20)
     picture = np.tile(line, (14, 1))
@@ -193,3 +247,32 @@ def test_number_whose_digits_all_touch_is_no_line_of_the_paper(read: Read) -> No
 
 def test_uneven_baselines_stay_in_the_line(read: Read) -> None:
     assert read(write("2026", height=40, baselines=(0, 18, -6, 12))).text == "2026"
+
+
+@pytest.mark.parametrize("share", [0.35, 0.5, 0.65])
+@pytest.mark.parametrize("digit", "258")
+def test_digit_with_a_gap_across_is_one_digit(read: Read, digit: str, share: float) -> None:
+    broken = write(digit, height=60)
+    row = 60 + round(60 * share)
+    broken[row : row + 3] = 0
+    assert read(np.hstack([write("26", height=60, gap=20)[:, :-40], broken])).text == "26" + digit
+
+
+def test_wide_digits_are_not_divided(read: Read) -> None:
+    wide = np.repeat(write("2525", height=40, gap=30), 2, axis=1)
+    assert read(wide).text == "2525"
+
+
+def test_fragment_beside_a_digit_is_no_mark(read: Read) -> None:
+    picture = write("26", height=60, gap=20)
+    rows, columns = np.nonzero(picture)
+    left = columns[rows == 90].min()
+    picture[88:93, left - 16 : left - 2] = 255  # a stroke that nearly reaches the digit
+    assert "-" not in read(picture).text
+
+
+def test_faint_digit_in_fragments_is_read(read: Read) -> None:
+    strong, faint = write("26", height=60, gap=20), write("3", height=60) * 0.2
+    faint[::9] *= 2.2
+    picture = np.hstack([strong, faint.astype(np.uint8)])
+    assert read(picture).text == "263"

@@ -22,8 +22,8 @@ MAX_SPAN = 12
 """Atoms of a digit, at most."""
 MAX_ATOMS = 255
 """Atoms of a group, at most."""
-MAX_ASPECT_RATIO = 1.4
-"""Width of a digit of several atoms over the height of the line's digits, at most."""
+MAX_ASPECT_RATIO = 1.6
+"""Width of a digit of several atoms, at most, over its height or that of the line's digits, whichever is larger."""
 MIN_DEPTH = 1e-3
 """Of a cut, as a share of the digits' height: it crosses at least a corner."""
 FRINGE = 0.08
@@ -85,7 +85,7 @@ def _divide(foreground: StrokeMap, cluster: _Cluster, height: float) -> tuple[Gr
     for first in range(atoms):
         for end in range(first + 1, min(atoms, first + MAX_SPAN) + 1):
             y0, x0, y1, x1 = _union(atom_boxes[first:end])
-            if end > first + 1 and x1 - x0 > MAX_ASPECT_RATIO * height:
+            if end > first + 1 and x1 - x0 > MAX_ASPECT_RATIO * max(height, y1 - y0):
                 break
             owned, levels = owners[y0:y1, x0:x1], foreground.levels[window][y0:y1, x0:x1]
             pieces.append(Piece(first, end, (x0 + int(left), y0 + int(top), x1 + int(left), y1 + int(top))))
@@ -102,12 +102,9 @@ def _atoms(labels: NDArray[np.int32], levels: Gray, cluster: _Cluster, height: f
     digit_of[cluster.parts.numbers + 1] = cluster.owners
     members = digit_of[labels]  # (h, w)
     joints: list[float] = []
-    before: Mask | None = None
     for i, number in enumerate(cluster.digits.numbers):
         mask = labels == number + 1
-        if before is not None:
-            joints.append(-_gap(before, mask, max(1, round(NEAR * height))) / height)
-        before = mask if before is None else before | mask
+        joints += [0.0] if i else []
         left, top, right, bottom = _box(mask)
         seams = find_seams(np.where(mask, levels, 0)[top:bottom, left:right], height)
         # A part above or below the component is divided by straight lines.
@@ -122,15 +119,6 @@ def _atoms(labels: NDArray[np.int32], levels: Gray, cluster: _Cluster, height: f
             )
         owners = np.where(members == i, owned.astype(np.uint8), owners)
     return joints, owners
-
-
-def _gap(before: Mask, behind: Mask, reach: int) -> float:
-    """Return the pixels between two strokes in the row where they are nearest, or at most `reach` rows away."""
-    ends = np.where(before.any(axis=1), before.shape[1] - before[:, ::-1].argmax(axis=1), -np.inf)
-    starts = np.where(behind.any(axis=1), behind.argmax(axis=1), np.inf)  # (h,)
-    padded = np.pad(ends, reach, constant_values=-np.inf)
-    nearest = (starts - np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(axis=1)).min()
-    return float(np.clip(nearest, 0, before.shape[1]))
 
 
 def _with_fringe(owners: Gray, faint: Mask, fringe: int) -> Gray:

@@ -12,15 +12,17 @@ from PIL import Image
 from inkling.digit import Box, Floats, Gray
 from inkling.errors import NoDigitError
 from inkling.vision.inner_picture import BOX_WARNING, Uncovered, uncover
+from inkling.vision.numbers.fragments import add_faint_digits, join_fragments
 from inkling.vision.numbers.groups import divide_line
-from inkling.vision.numbers.lines import digits_of, group_into_lines, wide_gaps
+from inkling.vision.numbers.lines import group_into_lines, wide_gaps
 from inkling.vision.numbers.marks import find_marks
 from inkling.vision.numbers.page import MAX_ALTERNATIVES, MAX_DIGITS, MAX_PIECES, Group, Line, Page, union_of_boxes
 from inkling.vision.numbers.stroke_maps import StrokeMap, find_stroke_maps
 from inkling.vision.numbers.strokes import (
+    MIN_HEIGHT,
     Strokes,
+    digits_of,
     find_strokes,
-    merge_broken,
     stroke_width,
     strokes_in,
     typical_height,
@@ -30,8 +32,8 @@ from inkling.vision.placed_digit import check_not_blank
 
 WORK_SIDE = 1024
 """A larger picture is downscaled to this many pixels on its longer side."""
-MIN_HEIGHT = 5
-"""Pixels of the smallest digits."""
+MANY_PIECES = 1024
+"""Images of all readings of a picture, after which it is not read in other ways."""
 BAND = 0.5
 """Of the digits' height: how far above and below a line its marks and parts are searched for."""
 
@@ -52,6 +54,8 @@ def find_page(gray: NDArray[np.uint8] | NDArray[np.float32]) -> Page:
             pages.append(find())
         except NoDigitError as error:
             refusals.append(error)
+        if sum(len(page.images) for page in pages) > MANY_PIECES:  # others would take long, and be no better
+            break
     if not pages:
         raise refusals[0]
     return replace(pages[0], alternatives=tuple(pages[1 : MAX_ALTERNATIVES + 1]))
@@ -89,16 +93,17 @@ def _shift(find: Callable[[], Page], uncovered: Uncovered) -> Page:
 def _find_page(foreground: StrokeMap, step: int, shape: tuple[int, ...]) -> Page:
     """Return the numbers in the foreground of a picture (h, w) that was reduced `step` times."""
     strokes = find_strokes(foreground.strong, foreground.levels)
-    if not len(strokes.numbers):
-        raise NoDigitError("the picture shows no digit: it has no strokes")
+    _check_any(strokes)
     height = typical_height(strokes)
     if height < MIN_HEIGHT:
         raise NoDigitError(
             f"the picture shows no digit: its strokes are {height:.0f} pixels high, expected {MIN_HEIGHT}"
         )
-    strokes = merge_broken(strokes, height)
+    strokes = add_faint_digits(foreground, strokes, height)
+    strokes = join_fragments(strokes, foreground.weak, height)
     is_digit = digits_of(strokes, height)
     digits, others = strokes.select(is_digit), strokes.select(~is_digit)
+    _check_any(digits)
     _check_count(len(digits.numbers))
     pen = stroke_width(strokes_in(strokes.labels, digits))
     digits = without_lines(digits, height, pen)
@@ -155,6 +160,11 @@ def _with_boxes(line: Line, change: Callable[[Box], Box]) -> Line:
         for group in line.groups
     )
     return Line(change(line.box), groups)
+
+
+def _check_any(strokes: Strokes) -> None:
+    if not len(strokes.numbers):
+        raise NoDigitError("the picture shows no digit: it has no strokes")
 
 
 def _check_count(groups: int, images: int = 0) -> None:

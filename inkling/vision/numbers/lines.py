@@ -3,15 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.vision.numbers.marks import MIN_FILL
-from inkling.vision.numbers.strokes import Strokes
-
 MIN_OVERLAP = 0.4
 """Of the lower of two digits: the share of its height by which they overlap if they are beside each other."""
-DIGIT_HEIGHT = 0.5
-"""Of the typical height: lower components are marks, dust, or parts of a digit."""
-LOW_DIGIT = 0.3
-"""Of the typical height: a wide 5 or 2 may be so low."""
 SAME_LINE = 0.75
 """Of the digits' height: how far apart the centers of neighbors in one line are, on average, at most."""
 WIDE_GAP, UNUSUAL_GAP = 1.5, 3.0
@@ -50,14 +43,6 @@ def _merge_lines(lines: list[NDArray[np.intp]], boxes: NDArray[np.intp]) -> list
         else:
             merged.append(line)
     return merged
-
-
-def digits_of(strokes: Strokes, height: float) -> NDArray[np.bool_]:
-    """Return which components are as high as a digit of this height, or are low, wide and no solid mark."""
-    is_low_digit = (strokes.heights >= LOW_DIGIT * height) & (strokes.widths >= DIGIT_HEIGHT * height)
-    is_low_digit &= strokes.areas < MIN_FILL * strokes.heights * strokes.widths
-    tall: NDArray[np.bool_] = (strokes.heights >= DIGIT_HEIGHT * height) | is_low_digit
-    return tall
 
 
 def wide_gaps(boxes: NDArray[np.intp], height: float) -> NDArray[np.bool_]:

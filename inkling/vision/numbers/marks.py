@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.vision.numbers.strokes import Strokes
+from inkling.digit import Mask
+from inkling.vision.numbers.strokes import MIN_FILL, Strokes, strokes_in
 
 NEAR = 1.2
 """Of the digits' height: a mark is at most so far from the next digit."""
@@ -13,8 +14,8 @@ MAX_POINT = 0.32
 """Of the digits' height: width and height of a decimal point."""
 MIN_POINT = 0.5
 """Of the width of a stroke: a pen leaves no smaller point."""
-MIN_FILL = 0.5
-"""Share of its box that a minus sign fills; a low digit fills less."""
+BESIDE = 0.06
+"""Of the digits' height: what is nearer to a digit is a fragment of it, not a mark."""
 MINUS_WIDTHS = (0.2, 1.1)
 """Of the digits' height."""
 
@@ -27,11 +28,22 @@ def find_marks(small: Strokes, digits: Strokes, stroke: float) -> list[str]:
         digits: the others, from left to right.
         stroke: the width of the pen, in pixels.
     """
-    level = float(np.average(digits.levels, weights=digits.areas))
+    least = FAINT * float(np.average(digits.levels, weights=digits.areas))
+    is_digit = strokes_in(small.labels, digits)
+    height = float(np.median(digits.heights))
     return [
-        _kind(small.boxes[i], float(small.areas[i]), digits.boxes, stroke) if small.levels[i] >= FAINT * level else ""
+        _kind(small.boxes[i], float(small.areas[i]), digits.boxes, stroke)
+        if small.levels[i] >= least and not _is_beside(small.boxes[i], is_digit, max(1, round(BESIDE * height)))
+        else ""
         for i in range(len(small.numbers))
     ]
+
+
+def _is_beside(box: NDArray[np.intp], is_digit: Mask, reach: int) -> bool:
+    """Return whether there is foreground of digits (h, w) within `reach` pixels of a box."""
+    top, left = np.maximum(box[:2] - reach, 0)
+    bottom, right = box[2:] + reach
+    return bool(is_digit[top:bottom, left:right].any())
 
 
 def _kind(box: NDArray[np.intp], area: float, digits: NDArray[np.intp], stroke: float) -> str:

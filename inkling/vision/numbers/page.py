@@ -34,10 +34,8 @@ class Group:
     mark: str = ""
     """"." or "-"; empty for digits."""
     joints: tuple[float, ...] = ()
-    """Between neighbors of its smallest parts, the atoms: what a cut crosses, or, negative or 0, the width of a gap.
-
-    As shares of the height of the line's digits.
-    """
+    """Between neighbors of its smallest parts, the atoms: what a cut crosses, as a share of the height of the line's
+    digits; 0 for a gap."""
     pieces: tuple[Piece, ...] = ()
     """Any digit that it may hold; each atom alone is one of them."""
     is_spaced: bool = False
@@ -97,11 +95,16 @@ def _group(fields: Mapping[str, Any]) -> Group:
         pieces,
         bool(fields["is_spaced"]),
     )
-    is_valid = all(0 <= piece.first < piece.end <= group.atoms for piece in pieces)
+    is_valid = all(0 <= piece.first < piece.end <= group.atoms and _has_pixels(piece.box) for piece in pieces)
     singles = [piece.first for piece in pieces if piece.end == piece.first + 1]
     if not is_valid or singles != list(range(group.atoms)) or bool(pieces) == bool(group.mark):
         raise ValueError(f"a group of {group.atoms} atoms in {len(pieces)} pieces")
     return group
+
+
+def _has_pixels(box: Box) -> bool:
+    left, top, right, bottom = box
+    return left < right and top < bottom
 
 
 def _box(sides: Any) -> Box:

@@ -11,12 +11,18 @@ from inkling.vision.segmentation import component_boxes
 
 MIN_AREA = 3
 """Pixels of a component; smaller ones are noise."""
+MIN_LEVEL = 8
+"""Mean level of a component, of 255; fainter ones are noise."""
 MAX_COMPONENTS = 4096
 """More are noise, not writing: the largest are kept."""
+MIN_HEIGHT = 5
+"""Pixels of the smallest digits."""
 RULE = 5
-"""A component this many times as long as thick, and as long as half of the picture, is a line of the paper."""
+"""A component this many times as long as thick may be a line of the paper.
 
-
+If it is flat and as long as half of the picture; or if it is upright, spans the
+picture and is unlike the other strokes.
+"""
 SOLID = 0.7
 """Share of the rows from the top of a line to its bottom, column by column, that the line covers."""
 FRAME_SIDES, FRAME_FILL = 0.8, 0.35
@@ -24,15 +30,17 @@ FRAME_SIDES, FRAME_FILL = 0.8, 0.35
 FRAME_CONTENT = 0.15
 """Height of what is inside of a frame, as a share of its own: in a 0 is dust."""
 LINE_HEIGHT, LINE_PEN = 1.4, 0.8
-"""Of the digits' height and of the pen's width: what is higher and thinner is a line of the paper."""
+"""Of the digits' height and of the pen's width: what is thinner, and higher or reaches an edge, is an upright line."""
 THIN_PEN = 0.4
 """Of the pen's width: an upright line that is thinner is no 1."""
-BROKEN_HEIGHT, BROKEN_GAP = 0.75, 0.12
-"""Of the digits' height: pieces of a broken digit are lower, and nearer to each other."""
-BROKEN_OVERLAP, BROKEN_SHARE = 0.25, 0.15
-"""Share of the narrower piece's columns that both have; area of the smaller piece over that of the larger one."""
-MAX_BROKEN = 256
-"""Pieces looked at, the largest first."""
+DIGIT_HEIGHT = 0.5
+"""Of the typical height: lower components are marks, dust, or parts of a digit."""
+LOW_DIGIT = 0.3
+"""Of the typical height: a wide 5 or 2 may be so low."""
+MIN_FILL = 0.5
+"""Share of its box that a minus sign fills; a low digit fills less."""
+MAX_FRAMES = 256
+"""Components looked at."""
 
 
 class Strokes(NamedTuple):
@@ -65,8 +73,9 @@ def find_strokes(mask: Mask, levels: Gray) -> Strokes:
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     sums = np.bincount(labels.ravel(), weights=levels.ravel(), minlength=count + 1)[1:]
     strokes = Strokes(labels, np.arange(count), component_boxes(labels, count), areas, sums / np.maximum(areas, 1))
-    strokes = strokes.select((areas >= MIN_AREA) & ~_is_rule(strokes, mask.shape))
+    strokes = strokes.select((areas >= MIN_AREA) & (strokes.levels >= MIN_LEVEL) & ~_is_flat_rule(strokes))
     strokes = strokes.select(~_is_frame(strokes))
+    strokes = strokes.select(~_is_upright_rule(strokes))
     if len(strokes.numbers) > MAX_COMPONENTS:
         strokes = strokes.select(np.sort(np.argsort(strokes.areas)[-MAX_COMPONENTS:]))
     return strokes
@@ -74,36 +83,22 @@ def find_strokes(mask: Mask, levels: Gray) -> Strokes:
 
 def without_lines(strokes: Strokes, height: float, pen: float) -> Strokes:
     """Return the components without upright lines, given the height of the digits and the width of the pen."""
-    is_upright = strokes.heights > RULE * strokes.widths
     widths = strokes.areas / strokes.heights
-    is_high = (strokes.heights > LINE_HEIGHT * height) & (widths < LINE_PEN * pen)
-    return strokes.select(~(is_upright & (is_high | (widths < THIN_PEN * pen))))
+    is_long = (strokes.heights > LINE_HEIGHT * height) | (strokes.boxes[:, 0] <= 1)
+    is_long |= strokes.boxes[:, 2] >= len(strokes.labels) - 1
+    is_line = _is_upright(strokes) & ((is_long & (widths < LINE_PEN * pen)) | (widths < THIN_PEN * pen))
+    return strokes if is_line.all() else strokes.select(~is_line)
 
 
-def merge_broken(strokes: Strokes, height: float) -> Strokes:
-    """Return the components with those merged that lie closely above each other: the pieces of a broken digit.
-
-    Args:
-        strokes: the components.
-        height: of a digit, in pixels. One of the pieces is lower than half of it; together they are about as high.
-    """
-    boxes = strokes.boxes
-    small = np.flatnonzero(strokes.heights < BROKEN_HEIGHT * height)
-    roots = np.arange(len(strokes.numbers))
-    for i in small[np.argsort(-strokes.areas[small])][:MAX_BROKEN]:
-        overlap = np.minimum(boxes[:, 2:], boxes[i, 2:]) - np.maximum(
-            boxes[:, :2], boxes[i, :2]
-        )  # (n, 2): rows, columns
-        narrower = np.minimum(strokes.widths, strokes.widths[i])
-        tall = np.maximum(boxes[:, 2], boxes[i, 2]) - np.minimum(boxes[:, 0], boxes[i, 0])
-        near = (-overlap[:, 0] <= BROKEN_GAP * height) & (overlap[:, 1] >= BROKEN_OVERLAP * narrower)
-        near &= (tall <= 1.3 * height) & (strokes.areas >= BROKEN_SHARE * strokes.areas[i])
-        near &= strokes.areas <= strokes.areas[i] / BROKEN_SHARE
-        roots[np.isin(roots, roots[near])] = roots[near].min() if near.any() else roots[i]
-    return _merged(strokes, roots)
+def digits_of(strokes: Strokes, height: float) -> NDArray[np.bool_]:
+    """Return which components are as high as a digit of this height, or are low, wide and no solid mark."""
+    is_low_digit = (strokes.heights >= LOW_DIGIT * height) & (strokes.widths >= DIGIT_HEIGHT * height)
+    is_low_digit &= strokes.areas < MIN_FILL * strokes.heights * strokes.widths
+    tall: NDArray[np.bool_] = (strokes.heights >= DIGIT_HEIGHT * height) | is_low_digit
+    return tall
 
 
-def _merged(strokes: Strokes, roots: NDArray[np.intp]) -> Strokes:
+def merge(strokes: Strokes, roots: NDArray[np.intp]) -> Strokes:
     """Return components merged with their roots (n,), which are indices of components; the labels are changed, too."""
     kept = np.unique(roots)
     if len(kept) == len(roots):
@@ -145,16 +140,30 @@ def _median_run(mask: Mask) -> float:
     return float(np.median(ends - starts)) if len(starts) else 0.0
 
 
-def _is_rule(strokes: Strokes, shape: tuple[int, ...]) -> Mask:
-    height, width = shape
-    is_flat = (strokes.widths > RULE * strokes.heights) & (strokes.widths > width / 2)
-    is_upright = (strokes.heights > RULE * strokes.widths) & (strokes.heights >= height - 2)
-    rule: Mask = is_flat | (is_upright & (height > width / 2))
-    for i in np.flatnonzero(is_flat):
+def _is_upright(strokes: Strokes) -> Mask:
+    return strokes.heights > RULE * strokes.widths
+
+
+def _is_flat_rule(strokes: Strokes) -> Mask:
+    rule: Mask = (strokes.widths > RULE * strokes.heights) & (strokes.widths > strokes.labels.shape[1] / 2)
+    for i in np.flatnonzero(rule):
         top, left, bottom, right = strokes.boxes[i]
         mask = strokes.labels[top:bottom, left:right] == strokes.numbers[i] + 1
         extents = len(mask) - mask.argmax(axis=0) - mask[::-1].argmax(axis=0)  # (w,)
         rule[i] = mask.sum() >= SOLID * extents.sum()  # not so a number whose digits all touch
+    return rule
+
+
+def _is_upright_rule(strokes: Strokes) -> Mask:
+    """Return which components span the picture from top to bottom, and are higher or thinner than other strokes."""
+    height, width = strokes.labels.shape
+    spans: Mask = _is_upright(strokes) & (strokes.heights >= height - 2) & (height > width / 2)
+    others = strokes.select(~spans)
+    if not spans.any() or not len(others.numbers) or typical_height(others) < MIN_HEIGHT:
+        return np.zeros_like(spans)  # a 1 that fills the picture, perhaps with dust
+    pen = stroke_width(strokes_in(strokes.labels, others))
+    is_high = strokes.heights > LINE_HEIGHT * typical_height(others)
+    rule: Mask = spans & (is_high | (strokes.areas < LINE_PEN * pen * strokes.heights))
     return rule
 
 
@@ -163,7 +172,7 @@ def _is_frame(strokes: Strokes) -> Mask:
     boxes = strokes.boxes
     frame = np.zeros(len(strokes.numbers), np.bool_)
     is_thin = strokes.areas < FRAME_FILL * strokes.heights * strokes.widths
-    for i in np.flatnonzero(is_thin & (strokes.heights > 4 * MIN_AREA))[:MAX_BROKEN]:
+    for i in np.flatnonzero(is_thin & (strokes.heights > 4 * MIN_AREA))[:MAX_FRAMES]:
         top, left, bottom, right = boxes[i]
         is_inside = (boxes[:, :2] >= boxes[i, :2]).all(axis=1) & (boxes[:, 2:] <= boxes[i, 2:]).all(axis=1)
         heights = np.where(is_inside, strokes.heights, 0)

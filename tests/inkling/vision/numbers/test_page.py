@@ -26,6 +26,7 @@ def change_piece(fields: dict[str, Any]) -> dict[str, Any]:
         lambda fields: change_piece(fields).update(first=-1),
         lambda fields: change_piece(fields).update(end=9),
         lambda fields: change_piece(fields).update(box=[1, 2, 3]),
+        lambda fields: change_piece(fields).update(box=[1, 2, 3, 2]),
         lambda fields: fields["lines"][0]["groups"][0].update(pieces=[]),
         lambda fields: fields["lines"][0]["groups"][0].update(mark="."),
         lambda fields: fields["lines"][0]["groups"][0].update(mark="<"),
