@@ -135,8 +135,7 @@ async def _answer_known(request: Request, error: Exception) -> Response:
 def _encode(request: Request, facts: ErrorFacts, errors: list[dict[str, Any]] | None = None) -> Response:
     scope, status = request.scope, facts.status
     title, detail = facts.title or HTTPStatus(status).phrase, _utf8(facts.detail)
-    if status != 500:  # that is logged with its traceback
-        scope["problem"] = (title, detail)
+    scope["problem"] = (title, detail)
     body: dict[str, Any]
     if "protocol" in scope or is_protocol_path(scope["path"]):
         # kserve compares the whole Content-Type; none of these protocols knows a 422

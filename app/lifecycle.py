@@ -18,7 +18,10 @@ from app.connections.limits import ConnectionLimits
 from app.connections.open_connections import OpenConnections
 from app.connections.stop import DRAIN_S, announced_stop, stop_with_parent
 from app.decoders.pool import DecoderPool
+from app.observability import families
+from app.observability.exposition import Exposition
 from app.observability.metrics import Metrics
+from app.observability.registry_figures import RegistryFigures
 from app.security import resolve_key
 from app.serving.current_version import CurrentVersion
 from app.serving.exports import Exports
@@ -65,7 +68,8 @@ async def run(
         settings.max_body_bytes,
         metrics.count_decoder_end,
     )
-    metrics.watch_decoders(lambda: decoders.waiting, lambda: decoders.running)
+    metrics.report(families.WAITING, lambda: decoders.waiting)
+    metrics.report(families.RUNNING, lambda: decoders.running)
     threads = CapacityLimiter(count_cpus())
     state.inference = Inference(state.current_version, limits, metrics, decoders, threads, settings.digit_threshold)
     state.feedback = Feedback.from_settings(settings, state.registry, state.inference)
@@ -76,6 +80,8 @@ async def run(
     connections = OpenConnections(connection_limits, metrics, access_log=settings.access_log)
     state.run_feeds = RunFeeds(state.registry, connection_limits.event_streams)
     state.trainers = Trainers(settings, state.registry)
+    figures = RegistryFigures(state.registry, metrics, settings.data_dir, state.trainers.is_any_alive)
+    state.exposition = Exposition(metrics, figures)
     throttle = TrainingThrottle(settings, metrics)
     grpc = await _start_grpc(settings, metrics, admission, state)
     tasks = [
@@ -83,6 +89,8 @@ async def run(
         asyncio.create_task(throttle.watch()),
         asyncio.create_task(state.run_feeds.follow()),
         asyncio.create_task(connections.watch()),
+        asyncio.create_task(metrics.watch()),
+        asyncio.create_task(figures.watch()),
     ]
 
     def begin_stop() -> None:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app import error_answers, lifecycle, openapi_schema
 from app.admission.admission import Admission
 from app.fast.predict_route import PredictRoute
+from app.observability.counter_file import CounterFile
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
 from app.protocols import hugging_face, one_route
@@ -45,14 +46,15 @@ Python's default is 5 ms, and a request of several steps may wait for each.
 """
 
 
-def create_app(settings: Settings, vertex_ai: VertexAi | None = None) -> FastAPI:
+def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: CounterFile | None = None) -> FastAPI:
     """Return the service. It opens its registry and loads the promoted version when its lifespan begins.
 
     Args:
         settings: of the service.
         vertex_ai: the paths that Vertex AI names; they come before all others.
+        counters: that worker processes share; None: this process is alone.
     """
-    collected, admission = Metrics(), Admission.from_settings(settings)
+    collected, admission = Metrics(counters), Admission.from_settings(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -108,9 +110,13 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None) -> FastAPI
     return app
 
 
-def create_configured_app() -> FastAPI:
-    """Return the service with the settings of the environment: for `inkling serve --workers`, and for uvicorn alone."""
-    app = create_app(Settings(), VertexAi())
+def create_configured_app(counters: CounterFile | None = None) -> FastAPI:
+    """Return the service with the settings of the environment: for `inkling serve`, and for uvicorn alone.
+
+    Args:
+        counters: that worker processes share; without them, each process would report its own.
+    """
+    app = create_app(Settings(), VertexAi(), counters)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()  # keeps the 90,000 objects of the imports out of full collections, each of which would take 30 ms
     return app

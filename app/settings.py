@@ -71,7 +71,7 @@ class Settings(StoreSettings):
         "process",
         description="`process`: the server starts a trainer when a run is queued; `external`: it does not",
     )
-    workers: int = Field(1, ge=1, le=64, description="server processes; each keeps its own request metrics")
+    workers: int = Field(1, ge=1, le=64, description="server processes; GET /metrics of any of them answers for all")
     max_body_bytes: int = Field(16 << 20, ge=1024, description="maximum size of a request body, in bytes")
     max_bytes_in_flight: int = Field(
         96 << 20,

@@ -15,7 +15,7 @@ from app.cli.commands import Command
 from app.cli.failures import CommandError
 from app.cli.registry_access import open_registry
 from app.cli.settings_flags import check_vertex_ai, with_settings
-from app.cli.worker_processes import WorkerProcesses
+from app.cli.worker_processes import WorkerApp, WorkerProcesses
 from app.connections.stop import GRACE_S
 from app.fast.http_protocol import JoinedHttpProtocol
 from app.security import KEY_FILE, resolve_key
@@ -63,7 +63,7 @@ def _check_grpc(settings: Settings) -> None:
 def _run(settings: Settings) -> int:
     """Run uvicorn until it is asked to stop, as `uvicorn.run` does, with our supervisor; return the exit code."""
     config = uvicorn.Config(
-        "app.main:create_configured_app",
+        WorkerApp() if settings.workers > 1 else "app.main:create_configured_app",
         factory=True,
         workers=settings.workers,
         host=settings.host,

@@ -5,13 +5,30 @@ import signal
 import time
 from socket import socket
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from uvicorn.config import Config
 from uvicorn.supervisors import Multiprocess
 
 from app.connections.stop import EXIT_S
+from app.observability.counter_file import CounterFile
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 logger = logging.getLogger("uvicorn.error")
+
+
+class WorkerApp:
+    """Creates the application of each worker process, around counters that all of them share."""
+
+    def __init__(self) -> None:
+        self._counters = CounterFile()
+
+    def __call__(self) -> "FastAPI":
+        from app.main import create_configured_app  # noqa: PLC0415  the supervisor needs none of it
+
+        return create_configured_app(self._counters)
 
 
 class WorkerProcesses(Multiprocess):

@@ -14,7 +14,8 @@ from starlette.types import Scope
 from app.connections.limits import ConnectionLimits
 from app.connections.listeners import Listeners
 from app.connections.starts import Starts
-from app.errors import OverloadedError, RequestTimeoutError, UnavailableError
+from app.errors import OverloadedError, RequestTimeoutError, UnavailableError, slug
+from app.observability.families import CONNECTIONS
 from app.observability.metrics import Metrics
 from app.observability.problem_log import ProblemLog
 from inkling.errors import InputError
@@ -92,6 +93,7 @@ class OpenConnections:
         self.is_stopping = False
         self._stopping_since = 0.0
         self._metrics = metrics
+        metrics.report(CONNECTIONS, self.__len__)
         self._access_log = access_log
         self._problem_log = ProblemLog()
         self._watches: dict[Connection, _Watch] = {}
@@ -146,6 +148,7 @@ class OpenConnections:
     def note_refusal(self, scope: Scope, status: int) -> None:
         """Count and log a refusal as the middleware does with a request, which never sees it."""
         self._metrics.observe("other", "unmatched", status, 0.0)
+        self._metrics.count_problem(slug(scope["problem"][0]))
         if self._access_log:
             access.info("- %s %d 0.0 ms %s", scope["path"], status, scope["request_id"])
         self._problem_log.write(scope, status)

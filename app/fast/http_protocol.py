@@ -1,11 +1,15 @@
 """The HTTP protocol, changed to send the head and the body of an answer in one packet."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Any
 
 from app.connections.lingering import LingeringTransport
 from app.connections.protocol import LimitedProtocol
+
+MAX_PIECES = 512
+"""Written by one call of the system; the kernel takes up to 1,024."""
 
 
 class JoinedHttpProtocol(LimitedProtocol):
@@ -17,14 +21,35 @@ class JoinedHttpProtocol(LimitedProtocol):
     def wrap(self, transport: asyncio.Transport) -> Any:
         return _JoinedWrites(transport, self._linger, self.loop)
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["at_write"] = self.transport.at_write  # type: ignore[typeddict-unknown-key, attr-defined]
+
 
 class _JoinedWrites(LingeringTransport):
-    """A transport that collects the writes of one iteration of the event loop and sends them at its end."""
+    """A transport that collects the writes of one iteration of the event loop and sends them at its end.
+
+    It sends them itself, right after what is to be done `at_write`: uvloop would send them some time later.
+    """
 
     def __init__(self, transport: Any, linger: Callable[[], bool], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(transport, linger)
         self._loop = loop
         self._waiting: list[bytes] = []
+        self._calls: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        is_plain = transport.get_extra_info("sslcontext") is None
+        self._fd = transport.get_extra_info("socket").fileno() if is_plain else None
+
+    def at_write(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        """Call a function just before the kernel gets what was written so far.
+
+        A process that is killed has then counted what it has answered, and nothing else, but for a microsecond. Just
+        after would be worse: the answer wakes the client, which often takes the CPU core at this very moment.
+        """
+        if self._waiting:
+            self._calls.append((function, arguments))
+        else:
+            function(*arguments)
 
     def write(self, data: bytes) -> None:
         if not self._waiting:
@@ -41,5 +66,22 @@ class _JoinedWrites(LingeringTransport):
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
+        if self._calls:
+            calls, self._calls = self._calls, []
+            for function, arguments in calls:
+                function(*arguments)
         if waiting and not self._transport.is_closing():
-            self._transport.writelines(waiting)
+            self._send(waiting)
+
+    def _send(self, pieces: list[bytes]) -> None:
+        if self._fd is None or len(pieces) > MAX_PIECES or self._transport.get_write_buffer_size():
+            self._transport.writelines(pieces)
+            return
+        try:
+            sent = os.writev(self._fd, pieces)
+        except OSError:  # nothing was sent: the socket is full, or the client has left, which the transport finds out
+            sent = 0
+        for piece in pieces:
+            if sent < len(piece):
+                self._transport.write(piece[sent:])
+            sent = max(0, sent - len(piece))

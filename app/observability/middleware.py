@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.admission.admission import Admission
 from app.error_answers import answer_error
+from app.errors import slug
 from app.observability.content_encoding import DecodedBody
 from app.observability.exchange import Exchange
 from app.observability.head_requests import as_get
@@ -59,6 +60,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        self._metrics.in_flight += 1
         exchange = Exchange(scope, receive, send, self._max_body_bytes)
         scope["request_id"] = exchange.request_id
         budget, small = self._admission.budget, 0
@@ -89,16 +91,22 @@ class RequestMiddleware:
             budget.leave_small(small)
             if exchange.reservation is not None:
                 exchange.reservation.release()
+            self._metrics.in_flight -= 1
             self._record(scope, inner, exchange.status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, inner: Scope, status: int, seconds: float) -> None:
         route = getattr(inner.get("route"), "path", "unmatched")
-        self._metrics.observe(_method(scope), route, status, seconds)
+        at_write = scope.get("at_write")
+        if at_write is None:
+            self._metrics.observe(_method(scope), route, status, seconds)
+        else:
+            at_write(self._metrics.observe, (_method(scope), route, status, seconds))
         if self._access_log:
             logger.info(
                 "%s %s %d %.1f ms %s", scope["method"], scope["path"], status, seconds * 1e3, scope["request_id"]
             )
         if status >= 400 and "problem" in inner:
+            self._metrics.count_problem(slug(inner["problem"][0]))
             self._problem_log.write(inner, status)
 
 

@@ -29,8 +29,10 @@ class ProblemLog:
 
         Args:
             scope: of the request; `app.error_answers` has put the title and the detail there.
-            status: of the answer; a 500 has been logged with its traceback.
+            status: of the answer.
         """
+        if status == 500:  # it has been logged with its traceback
+            return
         if self._limit.wait_s("") > 0:
             self._left_out += 1
             return

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Response
 
 from app.api_route import ApiRoute
 from app.bodies.accept import prefers_over_json
-from app.dependencies import CurrentVersionDep, FeedbackDep, MetricsDep
+from app.dependencies import CurrentVersionDep, ExpositionDep, FeedbackDep
 from app.errors import FieldError, UnavailableError
 from app.openapi import problems
 from app.schemas import FeedbackScore, ServedMetrics
@@ -30,7 +30,7 @@ _EXPOSITION: dict[str, Any] = {"schema": {"type": "string"}, "example": "inkling
 def get_metrics(
     *,
     current_version: CurrentVersionDep,
-    metrics: MetricsDep,
+    exposition: ExpositionDep,
     feedback: FeedbackDep,
     response: Response,
     accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
@@ -45,7 +45,7 @@ def get_metrics(
     served, refused = current_version.served, current_version.refused
     scores = feedback.scores()
     if format == "prometheus" or (format is None and prefers_over_json(accept, *EXPOSITIONS)):
-        content, media_type = metrics.exposition(accept, served.version, scores, is_refused=refused is not None)
+        content, media_type = exposition.encode(accept, served.version, scores, is_refused=refused is not None)
         return Response(content, headers={"Vary": "Accept", "Content-Type": media_type})
     response.headers["Vary"] = "Accept"
     version = served.version

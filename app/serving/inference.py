@@ -164,7 +164,7 @@ class Inference:
         if none == "refuse":
             check_digits(predictions, self.digit_threshold)
         decode_s = time.perf_counter() - started - predictions.model_s
-        self.metrics.count_images(1)
+        self.metrics.count_predictions(predictions)
         content = labels_json(predictions.probabilities[0], request.max_labels)
         return _with_headers(content, JSON, predictions.version, decode_s, predictions.model_s)
 
@@ -239,7 +239,7 @@ class Inference:
         image, probabilities = predictions.images[0], predictions.probabilities[0]
         explanation = predictor.explain(image, int(probabilities.argmax()) if digit is None else digit)
         model_s = time.perf_counter() - started - decode_s
-        self.metrics.count_images(1)
+        self.metrics.count_predictions(predictions)
         if prefers_over_json(accept, PNG):
             content, media_type = heat_map(image, explanation, probabilities), PNG
         else:
@@ -265,7 +265,7 @@ class Inference:
             prediction_ids: by which the predictions are remembered; empty: they are not.
         """
         decode_s = time.perf_counter() - started - predictions.model_s
-        self.metrics.count_images(len(predictions.images))
+        self.metrics.count_predictions(predictions)
         if prefers_over_json(accept, NPY):
             content, media_type = predictions_npy(predictions.probabilities), NPY
         else:

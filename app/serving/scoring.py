@@ -66,5 +66,5 @@ class Scoring:
             predictions = predict(images)
         else:
             predictions = await run_sync(predict, images, limiter=self.inference.threads)
-        self.inference.metrics.count_images(len(images), protocol)
+        self.inference.metrics.count_predictions(predictions, protocol)
         return predictions

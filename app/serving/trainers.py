@@ -66,6 +66,10 @@ class Trainers:
         """How many runs of the registry may be trained at the same time."""
         return self._settings.runs_at_once
 
+    def is_any_alive(self) -> bool:
+        """Return whether a trainer works in the data directory, whoever started it."""
+        return any(process.is_present() for process in self._processes)
+
     def require(self) -> None:
         """Check that a run which is queued now can be trained.
 

@@ -55,8 +55,8 @@ class TrainingThrottle:
         if self._metrics.images != self._images:
             self._images = self._metrics.images
             self._is_needed_until = now + WINDOW_S
+        self._metrics.observe_lag(lag_s)
         if now < self._is_needed_until:
-            self._metrics.observe_lag(lag_s)
             self._lags.append((now, lag_s))
         while self._lags and self._lags[0][0] <= now - WINDOW_S:
             self._lags.popleft()

@@ -3,12 +3,12 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, ExceptionContext, QueuePool, create_engine, event, inspect, make_url, text
 
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 
@@ -86,6 +86,28 @@ class Database:
             if lock is not None and self._engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
             yield connection
+
+    def watch_errors(self, report: Callable[[str], None]) -> None:
+        """Call `report` with the kind of each error: the name of SQLAlchemy's exception."""
+
+        def note(context: ExceptionContext) -> None:
+            report(type(context.sqlalchemy_exception or context.original_exception).__name__)
+
+        event.listen(self._engine, "handle_error", note)
+
+    def connections(self) -> tuple[int, int]:
+        """Return the connections that are in use and idle."""
+        pool = self._engine.pool
+        return (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
+
+    def size_bytes(self, connection: Connection) -> int:
+        """Return the bytes of the database on its disk; 0 of one in memory."""
+        if self._engine.dialect.name == "postgresql":
+            return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+        if self._file is None:
+            return 0
+        files = (self._file.with_name(self._file.name + suffix) for suffix in ("", "-wal", "-shm"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def _require_file(self) -> None:
         """Check that the file is still the one that was opened: SQLite writes on to a deleted one without an error."""

@@ -1,5 +1,7 @@
 """The registry that servers and trainers share: runs, versions with their files, promotions, and corrections."""
 
+from collections.abc import Callable
+
 from inkling.network.checkpoint import Checkpoint
 from inkling.registry.corrections import Corrections
 from inkling.registry.database import Database
@@ -7,6 +9,7 @@ from inkling.registry.records import Decision, Lease, Version
 from inkling.registry.repair import repair
 from inkling.registry.run_changes import end_run, update_leased
 from inkling.registry.runs import Runs
+from inkling.registry.statistics import Statistics
 from inkling.registry.verification import problems_of
 from inkling.registry.versions import DecisionRule, Versions, add_version, read_checkpoint, read_served, record_decision
 
@@ -27,9 +30,18 @@ class Registry:
         self.runs = Runs(self._database)
         self.versions = Versions(self._database)
         self.corrections = Corrections(self._database)
+        self.statistics = Statistics(self._database)
 
     def close(self) -> None:
         self._database.close()
+
+    def watch_errors(self, report: Callable[[str], None]) -> None:
+        """Call `report` with the kind of each error of the database: the name of SQLAlchemy's exception."""
+        self._database.watch_errors(report)
+
+    def connections(self) -> tuple[int, int]:
+        """Return the connections to the database that are in use and idle."""
+        return self._database.connections()
 
     def publish(self, lease: Lease, checkpoint: Checkpoint, decide: DecisionRule) -> Version:
         """Add a run's version, end the run, and record the decision whether the version is served, all or nothing.

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.observability.exposition import Exposition
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
 from app.settings import Settings
@@ -129,7 +130,7 @@ def wrapped(app: ASGIApp, metrics: Metrics, *, access_log: bool = False) -> http
 
 
 def statuses(metrics: Metrics) -> set[str]:
-    content, _ = metrics.exposition("text/plain", None)
+    content, _ = Exposition(metrics).encode("text/plain", None)
     return {
         sample.labels["status"]
         for family in text_string_to_metric_families(content.decode())

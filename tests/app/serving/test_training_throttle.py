@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.observability.exposition import Exposition
 from app.observability.metrics import Metrics
 from app.serving.training_throttle import PROBE_S, WINDOW_S, TrainingThrottle
 from app.settings import Settings
@@ -97,7 +98,7 @@ def test_lock_that_a_checking_trainer_refuses_is_tried_again(
 
 def test_lag_and_pause_are_in_the_metrics(probes: Probes, metrics: Metrics) -> None:
     probes.wait(*[0.02] * 4, *[0.3] * 2)
-    exposition = metrics.exposition("text/plain", None)[0].decode()
+    exposition = Exposition(metrics).encode("text/plain", None)[0].decode()
     assert 'inkling_event_loop_lag_seconds_bucket{le="0.025"} 4.0' in exposition
     assert "inkling_event_loop_lag_seconds_count 6.0" in exposition
     assert "inkling_training_paused 1.0" in exposition
