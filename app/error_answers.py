@@ -3,6 +3,7 @@
 import errno
 import logging
 import math
+import traceback
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -115,9 +116,23 @@ def error_facts(error: Exception, request_id: str, call: str) -> ErrorFacts:
 
 
 def answer_error(request: Request, error: Exception) -> Response:
-    """Return the answer of any exception."""
+    """Return the answer of any exception, of which nothing but its words is kept."""
     scope = request.scope
-    return _encode(request, error_facts(error, scope.get("request_id", ""), f"{scope['method']} {scope['path']}"))
+    answer = _encode(request, error_facts(error, scope.get("request_id", ""), f"{scope['method']} {scope['path']}"))
+    release_frames(error)
+    return answer
+
+
+def release_frames(error: BaseException) -> None:
+    """Delete the local variables of the calls that an exception ended: of a request, its body and what was parsed.
+
+    An exception from a thread is in a cycle with the future that brought it, so they would stay until the garbage
+    collector looks at everything.
+    """
+    chain: BaseException | None = error
+    while chain is not None:
+        traceback.clear_frames(chain.__traceback__)
+        chain = chain.__cause__ or chain.__context__
 
 
 def install(app: FastAPI) -> None:

@@ -13,7 +13,8 @@ from google.protobuf.message import DecodeError
 
 from app.admission.admission import Admission
 from app.admission.byte_budget import SMALL_BODY_BYTES
-from app.errors import TABLE, ProtocolError
+from app.error_answers import release_frames
+from app.errors import TABLE, ProtocolError, RequestTimeoutError
 from app.observability.metrics import Metrics
 from app.protocols.grpc_messages import MESSAGES
 from app.settings import Settings
@@ -21,7 +22,9 @@ from app.settings import Settings
 MAX_MESSAGE_BYTES = 4 << 20
 """Of a request, as by gRPC's default: gRPC reads a message whole before anybody can refuse it."""
 MAX_CALLS = 32
-"""Calls at a time; gRPC refuses more with RESOURCE_EXHAUSTED."""
+"""Calls that are answered at a time."""
+MAX_WAITING = 512
+"""Calls whose message has not come yet; of more, the one that has waited longest is ended."""
 GRACE_S = 7.0
 """Seconds for open calls when the server stops, as of HTTP."""
 
@@ -31,6 +34,7 @@ CHECK_S = 0.2
 CODES = {
     401: grpc.StatusCode.UNAUTHENTICATED,
     404: grpc.StatusCode.NOT_FOUND,
+    408: grpc.StatusCode.DEADLINE_EXCEEDED,
     413: grpc.StatusCode.RESOURCE_EXHAUSTED,
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     500: grpc.StatusCode.INTERNAL,
@@ -67,6 +71,10 @@ class GrpcServer:
         self._metrics = metrics
         self._services = services
         self._is_draining = False
+        self._calls = 0
+        """That are being answered."""
+        self._waiting: dict[asyncio.Timeout, None] = {}
+        """The time limits of calls whose message has not come, in their order."""
 
     async def start(self) -> None:
         """Listen, until `drain`.
@@ -83,11 +91,10 @@ class GrpcServer:
                 ("grpc.max_receive_message_length", min(MAX_MESSAGE_BYTES, self._settings.max_body_bytes)),
                 ("grpc.so_reuseport", int(self._settings.workers > 1)),  # one worker only must not share its port
             ),
-            maximum_concurrent_rpcs=MAX_CALLS,
         )
         for service, methods in self._services.items():
             handlers = {
-                method: grpc.unary_unary_rpc_method_handler(self._handler(f"/{service}/{method}", request, handle))
+                method: grpc.stream_unary_rpc_method_handler(self._handler(f"/{service}/{method}", request, handle))
                 for method, (request, handle) in methods.items()
             }
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
@@ -116,14 +123,19 @@ class GrpcServer:
         await self._server.stop(GRACE_S)
         await asyncio.wait([self._keeper])
 
-    def _handler(self, path: str, request: str, handle: Handler) -> Callable[[bytes, Any], Awaitable[bytes]]:
-        """Return what gRPC calls with the bytes of a request: so that a damaged one is the client's error, not ours."""
+    def _handler(self, path: str, request: str, handle: Handler) -> Callable[[Any, Any], Awaitable[bytes]]:
+        """Return what gRPC calls for a stream of messages, of which there is one.
 
-        async def answer(content: bytes, context: Any) -> bytes:
+        gRPC would wait for the one message of a unary call as long as the client likes, and count the call as one that
+        is answered. It gives the bytes: so that a damaged message is the client's error, not ours.
+        """
+
+        async def answer(messages: Any, context: Any) -> bytes:
             started = time.perf_counter()
             status, text, answered = 200, "", b""
             try:
-                answered = await self._answer(content, context.peer(), request, handle)
+                content = await self._receive(context)
+                answered = await self._answer_in_turn(content, context.peer(), request, handle)
             except asyncio.CancelledError:
                 status = 499
                 raise
@@ -132,6 +144,7 @@ class GrpcServer:
                 if status == 500:
                     logger.exception("%s failed", path)
                     text = "the server failed; its log says why"
+                release_frames(error)
             finally:
                 self._metrics.observe("POST", path, status, time.perf_counter() - started)
             if status != 200:
@@ -139,6 +152,42 @@ class GrpcServer:
             return answered
 
         return answer
+
+    async def _receive(self, context: Any) -> bytes:
+        """Return the message of a call.
+
+        Raises:
+            RequestTimeoutError: it does not come in time, or more calls than MAX_WAITING wait for theirs.
+            ProtocolError: the call has none.
+        """
+        limit_s = self._settings.client_timeout_s
+        if len(self._waiting) >= MAX_WAITING:
+            next(iter(self._waiting)).reschedule(asyncio.get_running_loop().time())
+        try:
+            async with asyncio.timeout(limit_s) as limit:
+                self._waiting[limit] = None
+                try:
+                    content = await context.read()
+                finally:
+                    del self._waiting[limit]
+        except TimeoutError as error:
+            raise RequestTimeoutError(
+                f"the message of the call did not come within {limit_s:g} s (INKLING_CLIENT_TIMEOUT_S), or more than "
+                f"{MAX_WAITING} calls wait for theirs"
+            ) from error
+        if content is grpc.aio.EOF:
+            raise ProtocolError(400, "the call has no message, expected one")
+        message: bytes = content
+        return message
+
+    async def _answer_in_turn(self, content: bytes, peer: str, request: str, handle: Handler) -> bytes:
+        if self._calls >= MAX_CALLS:
+            raise ProtocolError(429, f"{MAX_CALLS} calls are being answered, the limit; try again")
+        self._calls += 1
+        try:
+            return await self._answer(content, peer, request, handle)
+        finally:
+            self._calls -= 1
 
     async def _answer(self, content: bytes, peer: str, request: str, handle: Handler) -> bytes:
         self._admission.require_rate({"client": (_address(peer), 0)})

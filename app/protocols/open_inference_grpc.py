@@ -106,9 +106,10 @@ class OpenInferenceGrpc:
 
     async def _configure_model(self, request: Any) -> Any:
         config = configure_model(await self._require(request), self._scoring.inference.limits.max_images)
-        for tensor in (*config["input"], *config["output"]):
-            tensor["data_type"] = DATA_TYPES[tensor["data_type"]]
-        config["input"] = [{**tensor, "format": 0} for tensor in config["input"]]
+        for part, fields in (("input", {"format": 0}), ("output", {})):
+            config[part] = [
+                {**tensor, **fields, "data_type": DATA_TYPES[tensor["data_type"]]} for tensor in config[part]
+            ]
         config["instance_group"] = [{**group, "kind": KIND_CPU} for group in config["instance_group"]]
         return MESSAGES["ModelConfigResponse"](config=config)
 

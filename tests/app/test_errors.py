@@ -1,6 +1,7 @@
 import importlib.util
 import logging
 import re
+import weakref
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -11,9 +12,13 @@ import pytest
 import sqlalchemy
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
+from app.error_answers import answer_error
 from app.errors import TABLE, slug
 from app.settings import Settings
+from inkling.errors import ImageError
 from inkling.network.recipe import TUTORIAL
 from tests.support.bodies import JSON, PNG, RAW
 from tests.support.services import connect, eventually_answers, open_registry
@@ -271,3 +276,25 @@ async def test_server_whose_registry_cannot_be_opened_does_not_start(settings: S
     with pytest.raises(sqlalchemy.exc.DatabaseError):
         async with connect(settings):
             pass
+
+
+def test_answered_error_keeps_no_local_variable_of_the_calls_that_it_ended() -> None:
+    class Body:
+        """Stands for what was parsed; unlike a list, it can be watched."""
+
+    def fail() -> None:
+        body = Body()
+        bodies.append(weakref.ref(body))
+        raise ImageError("no image")
+
+    bodies: list[weakref.ref[Body]] = []
+    try:
+        try:
+            fail()
+        except ImageError as cause:
+            raise HTTPException(400) from cause
+    except HTTPException as error:
+        kept = error
+    assert bodies[0]() is not None
+    answer_error(Request({"type": "http", "method": "GET", "path": "/", "headers": []}), kept)
+    assert bodies[0]() is None

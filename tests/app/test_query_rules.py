@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
         ("POST", "/predict?fits=mnist", "fits", "did you mean fit?"),
         ("POST", "/predict?fit=mnist&return_images=true", "return_images", "did you mean return_image?"),
         ("POST", "/explain?digits=3", "digits", "did you mean digit?"),
-        ("POST", "/predict?zzz=", "zzz", "which takes as, fit, none, return_image"),
+        ("POST", "/predict?zzz=", "zzz", "which takes as, fit, none, remember, return_image"),
         ("POST", "/train?recipe=accurate", "recipe", "it belongs in the JSON body, as recipe"),
         ("POST", "/train?Learning_Rate=1", "Learning_Rate", "it belongs in the JSON body, as overrides.learning_rate"),
         ("POST", "/train?idempotency_key=a", "idempotency_key", "send it as the header"),

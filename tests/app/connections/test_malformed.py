@@ -114,4 +114,4 @@ def test_refusals_are_counted(plain_server: Server) -> None:
         read_answers(connection)
     with plain_server.client() as client:
         exposition = client.get("/metrics", headers={"Accept": "text/plain"}).text
-    assert 'inkling_requests_total{method="other",route="unmatched",status="400"}' in exposition
+    assert 'inkling_requests_total{method="other",route="unmatched",status="400",protocol="inkling"}' in exposition

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,32 @@ def test_server_starts_again_after_a_path_that_is_no_text(server: Server, port: 
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         live = channel.unary_unary(f"/{INFERENCE}/ServerLive")
         assert live(b"", timeout=30, wait_for_ready=True) == b"\x08\x01"
+
+
+def test_configuration_is_the_same_at_each_call(call: Callable[..., Any], server: Server) -> None:
+    ask = MESSAGES["ModelName"](name="mnist")
+    first, second = (call(INFERENCE, "ModelConfig", "ModelConfigResponse", ask) for _ in range(2))
+    assert first == second
+    config = httpx.get(f"{server.url}/v2/models/mnist/config").json()
+    assert [tensor["data_type"] for tensor in config["input"]] == ["TYPE_UINT8"]
+
+
+def test_calls_without_a_message_end_and_hold_nobody_up(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {"INKLING_GRPC_PORT": str(port), "INKLING_CLIENT_TIMEOUT_S": "1"}
+    with start_server(tmp_path, **environment), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        # given: more calls than are answered at a time, whose clients send nothing
+        silent = threading.Event()
+        method = channel.stream_unary(f"/{INFERENCE}/ServerLive")
+        futures = [method.future(iter(lambda: silent.wait() and b"", b"")) for _ in range(40)]
+        # then: another one is answered
+        answer = channel.unary_unary(f"/{INFERENCE}/ServerLive")(b"", timeout=30)
+        assert MESSAGES["Ready"].FromString(answer)
+        # and they end, as does one that ends without a message
+        assert {future.code() for future in futures} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        silent.set()
+        with pytest.raises(grpc.RpcError, match="the call has no message, expected one"):
+            method(iter(()), timeout=30)
 
 
 def test_rate_limit_counts_calls(tmp_path: Path) -> None:

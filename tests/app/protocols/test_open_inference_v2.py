@@ -145,8 +145,8 @@ async def test_images_are_counted_under_the_protocol_and_the_template(client: ht
     text = (await client.get("/metrics?format=prometheus")).text
     assert 'inkling_protocol_images_total{protocol="open_inference_v2"} 3.0' in text
     assert "inkling_images_total 3.0" in text
-    assert 'route="/v2/models/mnist/infer",status="200"} 1.0' in text
-    assert 'route="/v2/models/{model}/infer",status="404"} 1.0' in text
+    assert 'route="/v2/models/mnist/infer",status="200",protocol="open_inference_v2"} 1.0' in text
+    assert 'route="/v2/models/{model}/infer",status="404",protocol="open_inference_v2"} 1.0' in text
     assert "invented" not in text
 
 

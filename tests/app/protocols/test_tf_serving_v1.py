@@ -249,7 +249,7 @@ async def test_requests_are_counted_by_template(client: httpx.AsyncClient, app: 
     await client.get("/v1/zzz")
     text = (await client.get("/metrics?format=prometheus")).text
     route = 'route="/v1/models/{model}/versions/{version}:predict"'
-    assert f'inkling_requests_total{{method="POST",{route},status="200"}} 1.0' in text
+    assert f'inkling_requests_total{{method="POST",{route},status="200",protocol="tensorflow serving v1"}} 1.0' in text
     assert 'inkling_protocol_images_total{protocol="tensorflow serving v1"} 2.0' in text
     assert "anything" not in text
     assert "zzz" not in text
