@@ -59,6 +59,11 @@ class Split:
         return Split(self.images[part], self.labels[part])
 
 
+def join(first: Split, second: Split) -> Split:
+    """Return the images of both, one after the other."""
+    return Split(np.concatenate([first.images, second.images]), np.concatenate([first.labels, second.labels]))
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Training and test images."""

@@ -12,11 +12,13 @@ ROOT = Path(__file__).parent.parent
 
 def test_every_line_works(tmp_path: Path) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
-    calls, commands = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/learning.md").read_text(), re.DOTALL)
+    calls, commands, training = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/learning.md").read_text(), re.DOTALL)
     with start_server(tmp_path / "var", "--trainer", "external", "--feedback", "on") as server:
-        outputs = _run(calls.replace("localhost:8000", server.url.removeprefix("http://")), tmp_path)
+        at_server = ("localhost:8000", server.url.removeprefix("http://"))
+        outputs = _run(calls.replace(*at_server), tmp_path)
         assert '{"deleted":0}' in outputs
         _run(commands, tmp_path)
+        assert '"base":1' in _run(training.replace(*at_server), tmp_path)
     assert [path.name for path in (tmp_path / "corrections").rglob("*.png")] == ["2.png"]
 
 

@@ -119,6 +119,8 @@ def train(
     settings = _read_settings(data_dir=data_dir, database_url=database_url, mnist_dir=mnist_dir)
     if promote and not publish:
         raise UsageError(f"--promote {promote} needs --publish: only a version in the registry can be promoted")
+    if chosen.needs_registry and not publish:
+        raise UsageError("feedback and base need --publish: corrections and versions are in the registry")
     if eager:
         check_eager(chosen, is_published=publish)
     _check_out(out)

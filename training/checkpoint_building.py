@@ -3,7 +3,7 @@
 from importlib.metadata import version
 
 from inkling.mnist import Dataset
-from inkling.network.checkpoint import Card, Checkpoint, save, verify
+from inkling.network.checkpoint import Card, Checkpoint, LearnedFeedback, save, verify
 from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
 from training.calibration import fit_temperature, fit_views
@@ -12,7 +12,9 @@ from training.predictions import predict, predict_logits, predict_mean_logits, p
 from training.snapshot import Parameters
 
 
-def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> Checkpoint:
+def build_checkpoint(
+    parameters: Parameters, recipe: Recipe, dataset: Dataset, feedback: LearnedFeedback | None = None
+) -> Checkpoint:
     """Calibrate a trained network on the held-out images, evaluate it on the test images, and return its checkpoint.
 
     Whether it reads unsure images in views is decided on the held-out images, too, and its digit probe fitted.
@@ -30,7 +32,7 @@ def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -
         views = fit_views(logits, mean_logits, validation.labels, temperature)
     test = dataset.test
     single_view = predict(test.images, parameters, temperature)
-    effort = fit_effort(recipe.training_steps)
+    effort = 1.0 if recipe.base else fit_effort(recipe.training_steps)  # a base had a long training
     parameters, digit_probe = fit_digit_probe(parameters, learned.images, validation.images, recipe.seed, effort)
     card = Card(
         recipe=recipe,
@@ -45,6 +47,7 @@ def build_checkpoint(parameters: Parameters, recipe: Recipe, dataset: Dataset) -
         temperature=temperature,
         views=views,
         digit_probe=digit_probe,
+        feedback=feedback,
         libraries={name: version(name) for name in ("tensorflow", "keras", "numpy")},
     )
     return save(parameters, card)

@@ -8,6 +8,7 @@ from inkling.registry.records import ErrorType
 ERROR_TYPES: dict[str, ErrorType] = {
     "DatabaseFileError": "database_lost",
     "DatasetError": "dataset",
+    "UnknownVersionError": "dataset",
     "DivergedError": "diverged",
     "CheckpointError": "diverged",
     "ModuleNotFoundError": "tensorflow_missing",

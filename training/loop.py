@@ -5,15 +5,18 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from inkling.digit import NUM_CLASSES, NUM_PIXELS
 from inkling.errors import InklingError
-from inkling.mnist import Dataset, Split
+from inkling.mnist import Dataset, Split, join
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Progress
 from training.data.shuffling import shuffled_batches
 from training.data.synthetic_digits import add_synthetic_digits
+from training.lessons import NO_LESSONS, Feedback, Lessons
 from training.model import accuracy
 from training.predictions import predict
 from training.snapshot import Parameters, TrainingState
@@ -30,6 +33,8 @@ def train(
     on_progress: Callable[[Progress, Callable[[], TrainingState]], None],
     resume: TrainingState | None = None,
     on_drawn: Callable[[int, int], None] = lambda drawn, total: None,
+    *,
+    lessons: Lessons = NO_LESSONS,
 ) -> Parameters:
     """Train a new network, or resume from a state, and return its parameters, named as in the checkpoint file.
 
@@ -43,6 +48,7 @@ def train(
             copies the state to resume from. An exception that it raises ends the training.
         resume: the state to resume from.
         on_drawn: called with the number of synthetic digits drawn so far, from 0, and with their total.
+        lessons: the corrections to learn and the parameters to start from.
 
     Raises:
         DatasetError: no image would be left to train on.
@@ -51,14 +57,19 @@ def train(
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
     train_split = add_synthetic_digits(train_split, recipe.synthetic, recipe.seed, on_drawn)
     trainer = Trainer(recipe)
+    if lessons.base:
+        trainer.start_from(lessons.base)
     step, elapsed_s = 0, 0.0
     if resume:
         step, elapsed_s = resume.step, resume.elapsed_s
         trainer.restore(resume)
-    images, labels = to_tensors(train_split)
+    size, feedback = len(train_split), lessons.feedback
+    images, labels = to_tensors(join(train_split, feedback.learned) if feedback else train_split)
     held_out = to_tensors(validation_split) if len(validation_split) else None
     started = time.perf_counter() - elapsed_s
-    for indices in shuffled_batches(recipe, len(train_split), skip=step):
+    for indices in shuffled_batches(recipe, size, skip=step):
+        if feedback:
+            _mix_in(indices, feedback, recipe, step, size)
         loss, batch_accuracy = trainer.run_steps(indices, step, images, labels)
         step += len(indices)
         _check_loss(loss, step, recipe)
@@ -71,8 +82,17 @@ def train(
             validation_accuracy=_held_out_accuracy(held_out, trainer.result()),
             elapsed_s=time.perf_counter() - started,
         )
-        on_progress(progress, partial(trainer.copy_state, step, progress.elapsed_s))
+        on_progress(progress, partial(trainer.copy_state, step, progress.elapsed_s, lessons.digest))
     return trainer.result()
+
+
+def _mix_in(indices: NDArray[np.int32], feedback: Feedback, recipe: Recipe, step: int, first: int) -> None:
+    """Replace the last indices of each batch (steps, batch) with those of corrections, which are counted from `first`.
+
+    The last ones: `augment` corrupts the first ones, and people's pictures must not be corrupted.
+    """
+    count = max(1, round(recipe.feedback * recipe.batch_size))
+    indices[:, -count:] = first + feedback.sample((len(indices), count), [recipe.seed, 8, step])
 
 
 def _check_loss(loss: float, step: int, recipe: Recipe) -> None:

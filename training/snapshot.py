@@ -25,8 +25,13 @@ class TrainingState:
     slots: Parameters = field(default_factory=dict)
     """The optimizer's moments and the averages, `first_moments/weights/h1` and so on, each shaped as its parameter."""
 
+    feedback: str = ""
+    """The digest of the corrections that it learns; empty: none."""
+
     def to_snapshot(self) -> Snapshot:
         tensors = {**self.parameters, **self.slots, "elapsed_s": np.array(self.elapsed_s)}
+        if self.feedback:
+            tensors["feedback"] = np.frombuffer(bytes.fromhex(self.feedback), np.uint8)
         return Snapshot(self.step, safetensors.numpy.save(tensors))
 
     @classmethod
@@ -40,8 +45,9 @@ class TrainingState:
         elapsed_s = tensors.pop("elapsed_s", None)
         if elapsed_s is None or elapsed_s.shape != ():
             raise CheckpointError("elapsed_s is missing")
+        feedback = tensors.pop("feedback", np.empty(0, np.uint8)).tobytes().hex()
         slots = {name: tensors.pop(name) for name in sorted(tensors) if name.startswith(SLOTS)}
         checkpoint.verify(tensors)
         for name, slot in slots.items():
             checkpoint.verify({**tensors, name.partition("/")[2]: slot})
-        return cls(snapshot.step, float(elapsed_s), tensors, slots)
+        return cls(snapshot.step, float(elapsed_s), tensors, slots, feedback)

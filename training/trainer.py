@@ -35,6 +35,12 @@ class Trainer:
         if recipe.ema_decay:
             self.averages = {name: tf.Variable(variable) for name, variable in self.variables.items()}
 
+    def start_from(self, parameters: Parameters) -> None:
+        """Start from the parameters of a trained network (fine-tuning) instead of random ones."""
+        for variables in (self.variables, self.averages):
+            for name, variable in variables.items():
+                variable.assign(parameters[name])
+
     def run_steps(
         self, indices: NDArray[np.int32], first_step: int, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[float, float]:
@@ -111,8 +117,8 @@ class Trainer:
         """Return the trained parameters: the averages if the recipe has them, else the variables."""
         return _copy(self.averages or self.variables)
 
-    def copy_state(self, step: int, elapsed_s: float) -> TrainingState:
-        return TrainingState(step, elapsed_s, _copy(self.variables), _copy(self._slots()))
+    def copy_state(self, step: int, elapsed_s: float, feedback: str = "") -> TrainingState:
+        return TrainingState(step, elapsed_s, _copy(self.variables), _copy(self._slots()), feedback)
 
     def restore(self, state: TrainingState) -> None:
         """Continue from a state.

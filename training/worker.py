@@ -22,6 +22,7 @@ from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from training.failures import describe_failure
 from training.heartbeat import heartbeat
+from training.lessons import Lessons, read_lessons
 from training.process import StopRequested, StopSignal, lower_priority
 from training.snapshot import Parameters, TrainingState
 from training.tensorflow_environment import prepare_tensorflow
@@ -167,13 +168,15 @@ class Worker:
         data = load_or_download(settings.mnist_dir, settings.data_dir)
         prepare_tensorflow(settings.trainer_threads)
         self._report_preparation(lease, "loading TensorFlow")
-        parameters = self._train(lease, data, on_progress, on_drawn)
-        self._publish(lease, data, parameters)
+        lessons = self._retry(lease, lambda: read_lessons(self._registry, lease.run.recipe))
+        parameters = self._train(lease, data, lessons, on_progress, on_drawn)
+        self._publish(lease, data, lessons, parameters)
 
     def _train(
         self,
         lease: Lease,
         data: Dataset,
+        lessons: Lessons,
         on_progress: Callable[[Progress], None],
         on_drawn: Callable[[int, int], None],
     ) -> Parameters:
@@ -204,21 +207,22 @@ class Worker:
                 self._report_preparation(lease, f"drawing synthetic digits: {drawn:,} of {total:,}")
 
         try:
-            return loop.train(lease.run.recipe, data, record, self._restored_state(lease), record_drawn)
+            resume = self._restored_state(lease, lessons.digest)
+            return loop.train(lease.run.recipe, data, record, resume, record_drawn, lessons=lessons)
         finally:
             pause_lock.close()
 
     def _report_preparation(self, lease: Lease, preparing: str) -> None:
         self._retry(lease, lambda: self._registry.runs.report_preparation(lease, preparing))
 
-    def _publish(self, lease: Lease, data: Dataset, parameters: Parameters) -> None:
+    def _publish(self, lease: Lease, data: Dataset, lessons: Lessons, parameters: Parameters) -> None:
         from training import promotion  # noqa: PLC0415  TensorFlow, as above
         from training.checkpoint_building import build_checkpoint  # noqa: PLC0415
 
         run = lease.run
-        checkpoint = build_checkpoint(parameters, run.recipe, data)
+        checkpoint = build_checkpoint(parameters, run.recipe, data, lessons.on_card)
         _, validation = data.hold_out(run.recipe.validation_size)
-        decide = promotion.promotion_decision(run.promote, checkpoint, validation)
+        decide = promotion.promotion_decision(run.promote, checkpoint, validation, lessons.held_out)
         version = self._retry(lease, lambda: self._registry.publish(lease, checkpoint, decide))
         accuracy = checkpoint.card.evaluation.accuracy
         logger.info("run %d: succeeded, version %d, test accuracy %.4f", run.id, version.version, accuracy)
@@ -240,8 +244,11 @@ class Worker:
             time.sleep(self._timings.poll_s)
         logger.info("run %d: continues after %.1f s", lease.run.id, time.monotonic() - started)
 
-    def _restored_state(self, lease: Lease) -> TrainingState | None:
-        """Return the state that the run resumes from; None if it starts from the beginning."""
+    def _restored_state(self, lease: Lease, feedback: str) -> TrainingState | None:
+        """Return the state that the run resumes from; None if it starts from the beginning.
+
+        It does if the feedback, of which this is the digest, has changed: a deleted correction is not learned.
+        """
         run_id = lease.run.id
         snapshot = self._registry.runs.snapshot(run_id)
         if snapshot is None:
@@ -250,6 +257,10 @@ class Worker:
             state = TrainingState.from_snapshot(snapshot)
         except CheckpointError as error:
             logger.warning("run %d: cannot read its snapshot, starting over: %s", run_id, error)
+            self._registry.runs.discard_snapshot(lease)
+            return None
+        if state.feedback != feedback:
+            logger.info("run %d: the corrections have changed, starting over", run_id)
             self._registry.runs.discard_snapshot(lease)
             return None
         logger.info("run %d: resumes from step %d", run_id, state.step)

@@ -21,6 +21,7 @@ from inkling.errors import (
     RunFinishedError,
     TooLargeError,
     UnknownRunError,
+    UnknownVersionError,
     VersionQuotaError,
 )
 from inkling.network.recipe import RECIPES, Recipe
@@ -73,6 +74,7 @@ def start_run(
     """
     body = body or TrainRequest()
     recipe = _recipe(body)
+    _require_base(recipe, registry)
     trainers.require()
     quota = VersionQuota(settings.max_versions, settings.max_versions_bytes)
     run, _ = registry.runs.queue(recipe, body.promote, settings.max_queued_runs, idempotency_key, quota)
@@ -114,6 +116,14 @@ def _recipe(body: TrainRequest) -> Recipe:
         return RECIPES[body.recipe].with_overrides(body.overrides.model_dump(exclude_none=True))
     except ValidationError as error:  # fields that are right one by one, and wrong together
         raise RequestValidationError([{**item, "loc": ("body", "overrides")} for item in error.errors()]) from error
+
+
+def _require_base(recipe: Recipe, registry: Registry) -> None:
+    try:
+        if recipe.base:
+            registry.versions.get(recipe.base)
+    except UnknownVersionError as error:
+        raise FieldError(f"base: {error}; GET /versions lists them") from error
 
 
 def _detail(run: Run, registry: Registry, trainers: Trainers) -> RunDetail:

@@ -73,6 +73,17 @@ class DigitProbeFit(BaseModel):
     found: dict[str, float] = Field(description="share of each kind of non-digits that scores below 0.5")
 
 
+class LearnedFeedback(BaseModel):
+    """The corrections that a training had."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: str = Field(description="SHA-256 of all of them, in hexadecimal")
+    learned: int = Field(ge=0, description="pictures that it learned")
+    held_out: int = Field(ge=0, description="pictures that it was judged on, and did not learn")
+    sources: int = Field(ge=0, description="people whom the learned pictures come from")
+
+
 class Card(BaseModel):
     """The metadata of a checkpoint. It holds no date: the same training makes the same file, byte for byte."""
 
@@ -88,6 +99,7 @@ class Card(BaseModel):
     digit_probe: DigitProbeFit | None = Field(
         None, description="how the probe was fitted that finds pictures without a digit; null: there is none"
     )
+    feedback: LearnedFeedback | None = Field(None, description="the corrections that it learned; null: none")
     libraries: dict[str, str] = Field(description="versions of the libraries that trained it")
 
 

@@ -74,6 +74,12 @@ class Recipe(BaseModel):
     synthetic: Number = Field(
         0, ge=0, le=1, description="synthetic digits to add, drawn as strokes, as a share of the training images"
     )
+    feedback: Number = Field(
+        0, ge=0, le=0.9, description="share of each batch that people have corrected or confirmed; 0: none"
+    )
+    base: Integer = Field(
+        0, ge=0, le=MAX_SEED, description="version whose parameters the training starts from; 0: random ones"
+    )
     seed: Integer = Field(
         0, ge=0, le=MAX_SEED, description="seed of the initial weights, the shuffle and the distortions"
     )
@@ -103,6 +109,11 @@ class Recipe(BaseModel):
                 "size would never reach learning_rate; lower warmup_steps"
             )
         return self
+
+    @property
+    def needs_registry(self) -> bool:
+        """Whether it trains with what a registry holds: corrections, or a version."""
+        return bool(self.feedback or self.base)
 
     @property
     def is_augmented(self) -> bool:

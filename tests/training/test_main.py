@@ -33,6 +33,8 @@ from training.__main__ import main
         (["--recipe", "best"], "invalid value for '--recipe': 'best' is not one of 'tutorial', 'accurate'"),
         (["--publish", "--promote", "maybe"], "invalid value for '--promote': 'maybe' is not one of "),
         (["--promote", "always"], "--promote always needs --publish"),
+        (["--set", "feedback=0.2"], "feedback and base need --publish"),
+        (["--set", "base=1"], "feedback and base need --publish"),
         (["--epochs", "3"], "no such option: --epochs; see `inkling train --help`"),
         (
             ["worker", "--idle-exit", "soon"],

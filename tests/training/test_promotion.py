@@ -225,3 +225,52 @@ def test_served_version_that_cannot_be_read_is_reported(validation: Split) -> No
 
     with pytest.raises(CheckpointError):
         promotion_decision("if_better", make_checkpoint(), validation)(b"damaged")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "served", "people", "people_served", "reason"),
+    [
+        (100, 100, 90, 60, "significantly better on people's pictures: 100 of 200 held-out images correct, 100 by"),
+        (99, 100, 90, 60, "worse on the dataset: 99 of 200 held-out images correct, 100 by the served version; of"),
+        (100, 100, 60, 60, "not significantly better on people's pictures: "),
+        (180, 60, 60, 64, "not significantly better on people's pictures: "),
+    ],
+)
+def test_version_that_learned_from_people_has_two_floors(
+    candidate: int, served: int, people: int, people_served: int, reason: str
+) -> None:
+    from training.promotion import compare, decide_on_both
+
+    decision = decide_on_both(
+        compare(evenly(candidate), evenly(served), LABELS), compare(evenly(people), evenly(people_served), LABELS)
+    )
+    assert decision.reason.startswith(reason)
+    assert f"of people's {people} of 200 held-out images correct, {people_served} by" in decision.reason
+    assert decision.is_promoted == reason.startswith("significantly")
+
+
+def test_gain_on_people_does_not_make_up_for_a_digit() -> None:
+    from training.promotion import compare, decide_on_both
+
+    dataset = compare(LABELS != 7, (LABELS == 7) | (LABELS < 5), LABELS)
+    decision = decide_on_both(dataset, compare(evenly(90), evenly(60), LABELS))
+    assert not decision.is_promoted
+    assert decision.reason.startswith("worse on digit 7 of the dataset: ")
+    assert "recall of 7 falls by 1.000" in decision.reason
+
+
+def test_held_out_corrections_decide_when_there_are_some(validation: Split) -> None:
+    from training.promotion import promotion_decision
+
+    people = Split(np.zeros((9, 28, 28), np.uint8), np.full(9, FOURS, np.uint8))
+    served = make_checkpoint(parameters_that_read(THREES)).content
+    candidate = make_checkpoint(parameters_that_read(FOURS))
+    # when
+    decision = promotion_decision("if_better", candidate, validation, people)(served)
+    better = promotion_decision("if_better", candidate, validation[7:], people)(served)
+    # then
+    assert decision.reason == (
+        "worse on the dataset: 3 of 10 held-out images correct, 7 by the served version; of people's 9 of 9 held-out "
+        "images correct, 0 by the served version (the accuracy may fall by 0.0005)"
+    )
+    assert better.is_promoted

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from inkling.digit import SIDE, Gray
-from inkling.mnist import Split
+from inkling.mnist import Split, join
 from training.data.pen import Curve, arc, bezier, draw
 
 WIDTHS = (0.04, 0.22)
@@ -66,7 +66,7 @@ def add_synthetic_digits(
     for i, label in enumerate(labels):
         images[i] = draw_digit(int(label), random)
         on_drawn(i + 1, len(labels))
-    return Split(np.concatenate([split.images, images]), np.concatenate([split.labels, labels]))
+    return join(split, Split(images, labels))
 
 
 def draw_digit(digit: int, random: np.random.Generator) -> Gray:

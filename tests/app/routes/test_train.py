@@ -75,6 +75,13 @@ async def test_wrong_field_is_named_and_queues_nothing(client: httpx.AsyncClient
     assert (await client.get("/train")).json()["items"] == []
 
 
+async def test_base_is_a_version(client: httpx.AsyncClient) -> None:
+    assert (await start(client, {"overrides": {"base": 1, "feedback": 0.1}}))["recipe"]["base"] == 1
+    response = await client.post("/train", json={"overrides": {"base": 9}})
+    assert response.status_code == 422
+    assert response.json()["detail"] == "base: there is no version 9; GET /versions lists them"
+
+
 async def test_same_idempotency_key_starts_no_second_run(client: httpx.AsyncClient) -> None:
     body = {"promote": "always"}
     first = await start(client, body, **{"Idempotency-Key": "once"})

@@ -17,6 +17,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "validation_size": (0, 30_000),
     "warmup_steps": (0, 100_000),
     "seed": (0, 2**31 - 1),
+    "base": (0, 2**31 - 1),
 }
 
 
@@ -43,6 +44,8 @@ def test_tutorial_recipe_has_the_published_values() -> None:
         "anneal_fraction": 0,
         "corrupted": 0,
         "synthetic": 0,
+        "feedback": 0,
+        "base": 0,
         "seed": 0,
     }
 

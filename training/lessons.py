@@ -1,0 +1,121 @@
+"""The lessons of a run beside the dataset: corrections of the registry, and the version that it starts from."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.digit import SIDE
+from inkling.errors import DatasetError
+from inkling.mnist import Split
+from inkling.network.checkpoint import SHAPES, LearnedFeedback, load
+from inkling.network.recipe import Recipe
+from inkling.registry.records import Correction
+from inkling.registry.registry import Registry
+from training.snapshot import Parameters
+
+HELD_OUT_BELOW = 64
+"""One picture in four is held out: that whose SHA-256 starts with a byte below this."""
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """Corrections of digits. A picture is either learned or held out, in this run and in every later one."""
+
+    learned: Split
+    sources: NDArray[np.int64]
+    """The source of each learned picture (n,), numbered from 0. Pictures without a source are of one."""
+    held_out: Split
+    digest: str
+    """SHA-256 of all pictures with their labels and sources, in hexadecimal."""
+
+    @cached_property
+    def _up_to(self) -> NDArray[np.float64]:
+        """The cumulative probability (n,) of each learned picture in a batch."""
+        weights = 1 / np.bincount(self.sources)[self.sources]
+        up_to = np.cumsum(weights)
+        return np.asarray(up_to / up_to[-1], np.float64)
+
+    def sample(self, shape: tuple[int, int], seed: list[int]) -> NDArray[np.int64]:
+        """Return random indices of learned pictures. All sources are equally probable, whoever sends the most."""
+        return np.searchsorted(self._up_to, np.random.default_rng(seed).random(shape), side="right")
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a run learns beside the dataset."""
+
+    feedback: Feedback | None = None
+    """None: the recipe has no feedback."""
+    base: Parameters | None = None
+    """The parameters to start from; None: random ones."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the feedback; empty if there is none."""
+        return self.feedback.digest if self.feedback else ""
+
+    @property
+    def held_out(self) -> Split | None:
+        return self.feedback.held_out if self.feedback else None
+
+    @property
+    def on_card(self) -> LearnedFeedback | None:
+        if self.feedback is None:
+            return None
+        return LearnedFeedback(
+            digest=self.digest,
+            learned=len(self.feedback.learned),
+            held_out=len(self.feedback.held_out),
+            sources=len(np.unique(self.feedback.sources)),
+        )
+
+
+NO_LESSONS = Lessons()
+
+
+def read_lessons(registry: Registry, recipe: Recipe) -> Lessons:
+    """Read what a recipe needs of a registry.
+
+    Raises:
+        DatasetError: there is no correction to learn.
+        UnknownVersionError: there is no such base.
+        CheckpointError: the file of the base is damaged.
+    """
+    feedback = split_feedback(registry.corrections.all()) if recipe.feedback else None
+    base = load(registry.versions.checkpoint(recipe.base)).parameters if recipe.base else None
+    return Lessons(feedback, base and {name: base[name] for name in SHAPES})
+
+
+def split_feedback(corrections: list[Correction]) -> Feedback:
+    """Return the corrections of digits, split by the SHA-256 of each picture.
+
+    The split is the same in every run, so that no version is judged on what its base has learned, and the same picture
+    from two people is on one side.
+
+    Raises:
+        DatasetError: there is none to learn.
+    """
+    digits = [correction for correction in corrections if correction.label is not None]
+    digest = hashlib.sha256()
+    for correction in digits:
+        digest.update(correction.image + f"{correction.label}{correction.source or ''}\n".encode())
+    is_held_out = [hashlib.sha256(correction.image).digest()[0] < HELD_OUT_BELOW for correction in digits]
+    learned = [correction for correction, is_out in zip(digits, is_held_out, strict=True) if not is_out]
+    if not learned:
+        raise DatasetError(
+            f"there is nothing to learn: of {len(digits)} corrections of digits all are held out; POST /feedback adds "
+            "some, or leave out `feedback` from the recipe"
+        )
+    _, sources = np.unique([correction.source or "" for correction in learned], return_inverse=True)
+    held_out = [correction for correction, is_out in zip(digits, is_held_out, strict=True) if is_out]
+    return Feedback(_to_split(learned), sources, _to_split(held_out), digest.hexdigest())
+
+
+def _to_split(corrections: list[Correction]) -> Split:
+    images = np.frombuffer(b"".join(correction.image for correction in corrections), np.uint8)
+    return Split(
+        images.reshape(-1, SIDE, SIDE), np.array([correction.label for correction in corrections], dtype=np.uint8)
+    )
