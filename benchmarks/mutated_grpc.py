@@ -194,7 +194,7 @@ def _predict_request(dtype: int, **values: Any) -> Any:
     message = MESSAGES["PredictRequest"](model_spec={"name": "mnist", "signature_name": "serving_default"})
     tensor = message.inputs.add(key="images").value
     tensor.MergeFrom(MESSAGES["TensorProto"](dtype=dtype, **values))
-    for size in (2, 784):
+    for size in (2,) if dtype == 7 else (2, 784):
         tensor.tensor_shape.dim.add(size=size)
     return message
 

@@ -72,14 +72,18 @@ class TensorFlowServingGrpc:
         return version
 
     async def _score(self, tensor: Any, signature: str, version: int | None) -> Predictions:
+        shape = [dimension.size for dimension in few(tensor.tensor_shape.dim, "axes")]
         if tensor.dtype == DT_STRING:
             files = list(tensor.string_val)
             if not files:
                 raise ProtocolError(400, f"`{INPUT}` has no string_val, expected image files")
+            if shape not in ([len(files)], [] if len(files) == 1 else None):
+                raise ProtocolError(
+                    400, f"string_val has {len(files)} files, expected the shape [{len(files)}], not {shape}"
+                )
             return await self._scoring.score_files(files, PROTOCOL, version=version)
         if signature == FILES_SIGNATURE:
             raise ProtocolError(400, f"`{INPUT}` has type {tensor.dtype}, {FILES_SIGNATURE} takes DT_STRING: files")
-        shape = [dimension.size for dimension in few(tensor.tensor_shape.dim, "axes")]
         count = count_images(shape)
         self._scoring.inference.limits.check_count(count)  # one number may stand for all
         return await self._scoring.score_pixels(_pixels_of(tensor, count), PROTOCOL, version)

@@ -88,7 +88,7 @@ def predict_request(digits: Gray, dtype: int = 1, **values: Any) -> Any:
     request = MESSAGES["PredictRequest"](model_spec={"name": "mnist", "signature_name": "predict_images"})
     tensor = request.inputs.add(key="images").value
     tensor.dtype = dtype
-    for size in (len(digits), 784):
+    for size in (len(digits),) if dtype == 7 else (len(digits), 784):
         tensor.tensor_shape.dim.add(size=size)
     for field, value in values.items():
         if isinstance(value, bytes):
@@ -262,6 +262,12 @@ def wrong(digits: Gray) -> dict[str, tuple[str, str, Any, grpc.StatusCode, str]]
         "other outputs": (*predict, filtered, bad, "logits"),
         "no type": (*predict, predict_request(one, 0), bad, "type 0"),
         "no strings": (*predict, predict_request(one, 7), bad, "no string_val"),
+        "strings of another number": (
+            *predict,
+            predict_request(digits[:2], 7, string_val=[image_file(one[0])]),
+            bad,
+            "string_val has 1 files, expected the shape [1], not [2]",
+        ),
         "files only": (*predict, _named(predict_request(one, float_val=[0.0]), name="mnist",
                                         signature_name="serving_files"), bad, "serving_files takes"),
         "wrong content": (*predict, predict_request(one, tensor_content=b"123"), bad, "3 bytes"),
