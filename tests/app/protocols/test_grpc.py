@@ -266,7 +266,7 @@ def wrong(digits: Gray) -> dict[str, tuple[str, str, Any, grpc.StatusCode, str]]
             *predict,
             predict_request(digits[:2], 7, string_val=[image_file(one[0])]),
             bad,
-            "string_val has 1 files, expected the shape [1], not [2]",
+            r"string_val has 1 files, expected the shape \[1\], not \[2\]",
         ),
         "files only": (*predict, _named(predict_request(one, float_val=[0.0]), name="mnist",
                                         signature_name="serving_files"), bad, "serving_files takes"),
