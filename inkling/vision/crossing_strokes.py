@@ -24,11 +24,18 @@ def is_step_of_light(gray: Gray | Floats, box: Box) -> bool:
 
     Bars, pages and frames lie on opposite sides of what they surround; a shadow's edge or a fold has one other side.
     """
-    step = -(-max(gray.shape) // SAMPLE_SIDE)
     left, top, right, bottom = box
     height, width = gray.shape
     if (left > 0 and right < width) or (top > 0 and bottom < height):
         return False
+    return is_fainter_inside(gray, box)
+
+
+def is_fainter_inside(gray: Gray | Floats, box: Box) -> bool:
+    """Return whether the contrast inside a box is much lower than that of the rest of a picture (h, w)."""
+    step = -(-max(gray.shape) // SAMPLE_SIDE)
+    left, top, right, bottom = box
+    height, width = gray.shape
     y, x = (2 + round(SEAM * side) for side in (bottom - top, right - left))
     rows = slice(top + y if top else 0, bottom - y if bottom < height else height, step)
     columns = slice(left + x if left else 0, right - x if right < width else width, step)

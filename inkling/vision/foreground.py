@@ -13,6 +13,8 @@ FULL_PERCENTILE = 70
 """Percentile of the foreground's levels that becomes 255: a pen is almost as dark at a stroke's edge as inside it."""
 NOISE_SAMPLE = 16_384
 """Pixels from which the noise is estimated, in each of two directions."""
+FEW, FEW_FACTOR = 24, 2.0
+"""Pixels that are a digit, at least, and how much more their level is than that of many, if these are no strokes."""
 MIN_NOISY_SIDE = 2 * SIDE + 1
 """Pixels; in a smaller picture, a quarter of a side is too short to know noise from strokes."""
 
@@ -108,7 +110,7 @@ def subtract_surface(gray: Floats) -> Strokes:
 def threshold_foreground(foreground: Floats, noise: float, *, inverted: bool) -> Foreground:
     """Return the foreground of levels (h, w) whose background was subtracted, so that it is about 0."""
     smooth = _smooth_until_noise_is_low(foreground, noise)
-    contrast = mean_of_largest(smooth)
+    contrast = _contrast(smooth, noise)
     mask = smooth > max(noise, 0.35 * contrast)
     full = float(np.percentile(foreground[mask], FULL_PERCENTILE)) if mask.any() else 255.0
     levels = np.clip(foreground * (255 / max(full, 1)), 0, 255)
@@ -120,6 +122,16 @@ def threshold_foreground(foreground: Floats, noise: float, *, inverted: bool) ->
         noise=noise,
         contrast=contrast,
     )
+
+
+def _contrast(smooth: Floats, noise: float) -> float:
+    """Return the level of the strokes: the mean of the largest levels, or of few of them if the strokes are few.
+
+    Of a small digit on a large sheet of paper, most of the largest levels are noise, and traces of lines.
+    """
+    contrast = mean_of_largest(smooth)
+    few = float(np.partition(smooth.ravel(), -FEW)[-FEW:].mean()) if smooth.size > FEW else contrast
+    return few if few > max(FEW_FACTOR * contrast, 8 * noise) else contrast
 
 
 def estimate_noise(gray: Floats) -> float:

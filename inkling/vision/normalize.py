@@ -14,7 +14,7 @@ from PIL import Image
 
 from inkling.digit import SIDE, Box, Floats, Gray
 from inkling.errors import NoDigitError
-from inkling.vision.crossing_strokes import is_crossed, is_step_of_light
+from inkling.vision.crossing_strokes import is_crossed, is_fainter_inside, is_step_of_light
 from inkling.vision.drawing import find_lines, normalize_drawing
 from inkling.vision.filled_rectangle import inside_rectangle, is_filled_rectangle
 from inkling.vision.foreground import subtract_uniform_background
@@ -71,6 +71,8 @@ def _normalize_bordered(gray: Gray | Floats) -> Normalized:
             uncovered = None
         elif is_crossed(gray, uncovered.box):
             uncovered = replace(uncovered, is_sure=False)
+    elif uncovered is not None and is_fainter_inside(gray, uncovered.box):
+        uncovered = replace(uncovered, is_sure=False)  # an empty square of squared paper
     return _normalize_whole(gray) if uncovered is None else _normalize_uncovered(gray, uncovered)
 
 
@@ -110,15 +112,19 @@ def _normalize_uncovered(gray: Gray | Floats, uncovered: Uncovered) -> Normalize
 
 
 def _normalize_outside(gray: Gray | Floats, box: Box, refusal: NoDigitError) -> Normalized:
-    """Normalize a picture whose digit lies outside of what borders surround: that is another part of the page."""
+    """Normalize a picture whose digit lies, in part, outside of what borders surround: that is no picture of it."""
     try:
         whole = _normalize_whole(gray)
     except NoDigitError:
         raise refusal from None
-    left, top, right, bottom = whole.report.box or box
-    if left < box[2] and box[0] < right and top < box[3] and box[1] < bottom:
+    found = whole.report.box
+    if found is None or _contains(box, found) or _contains(found, box):
         raise refusal
     return whole
+
+
+def _contains(outer: Box, inner: Box) -> bool:
+    return outer[0] <= inner[0] and outer[1] <= inner[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
 
 
 def _is_cut(inside: Normalized, uncovered: Uncovered, shape: tuple[int, ...]) -> bool:

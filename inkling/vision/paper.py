@@ -63,7 +63,10 @@ def foregrounds_on_paper(gray: Floats) -> list[Foreground]:
     if not is_shaded and tenth <= VERY_UNEVEN:
         return _remove_lines(even) + shaded
     flat = find_two_levels(gray)
-    return shaded if flat is None else [flat, *shaded]
+    if flat is None:
+        return shaded
+    is_shadow = flat.mask[[0, 0, -1, -1], [0, -1, 0, -1]].any()  # likely: strokes rarely fill a corner
+    return [*shaded, flat] if is_shadow else [flat, *shaded]
 
 
 def _remove_shadows(gray: Floats) -> list[Foreground]:

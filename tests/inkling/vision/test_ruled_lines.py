@@ -91,3 +91,27 @@ def test_margin_line_beside_a_digit_on_uniform_paper_is_removed(classifier: Clas
 def test_straight_digit_from_edge_to_edge_is_no_line() -> None:
     one = np.pad(draw_strokes(1, 300, 12.0), ((0, 0), (20, 20)))
     assert not normalize(to_gray_levels(255 * one)).report.warnings
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_small_digit_on_a_large_squared_sheet_is_found(digit: int) -> None:
+    sheet = np.zeros((900, 700))
+    sheet[15::47] = sheet[:, 22::47] = 0.3
+    sheet = np.maximum(sheet, put(draw_strokes(digit, 44, 4.0), sheet.shape, (420, 300)))
+    noise = np.random.default_rng(digit).normal(0, 2.5, sheet.shape)
+    box = normalize(to_gray_levels(215 - 160 * sheet + noise)).report.box
+    assert box is not None
+    rows, columns = np.nonzero(draw_strokes(digit, 44, 4.0))
+    expected = (300 + columns.min(), 420 + rows.min(), 301 + columns.max(), 421 + rows.max())
+    assert np.abs(np.subtract(box, expected)).max() <= 8  # it may end with a line that it crosses
+
+
+def test_empty_square_of_squared_paper_does_not_hide_the_digit() -> None:
+    sheet = np.zeros((900, 700))
+    sheet[60::180] = sheet[:, 20::180] = 0.4
+    sheet = np.maximum(sheet, put(draw_strokes(7, 110, 16.0), sheet.shape, (260, 330)))
+    noise = np.random.default_rng(1).normal(0, 5, sheet.shape)
+    readings = normalize(to_gray_levels(180 - 150 * sheet + noise))
+    box = readings.report.box
+    assert box is not None
+    assert 320 <= box[0] <= box[2] <= 440

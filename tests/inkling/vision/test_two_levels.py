@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from inkling.vision.normalize import normalize
+from inkling.vision.paper import SHADOW_REMOVED, foregrounds_on_paper
 from inkling.vision.two_levels import find_two_levels
 from tests.support.pictures import draw_strokes, photograph, put, to_gray_levels
 
@@ -38,3 +39,10 @@ def test_picture_in_uneven_light_has_no_two_levels() -> None:
 
 def test_faint_marks_have_no_two_levels() -> None:
     assert find_two_levels((200 - 15 * draw_strokes(2, 112, 20.0)).astype(np.float32)) is None
+
+
+def test_shadow_in_a_corner_is_not_read_as_strokes_first() -> None:
+    y, x = np.mgrid[:160, :160]
+    photo = (220 - 160 * put(draw_strokes(1, 112, 8.0), (160, 160), (24, 20))) * np.where(x + y > 200, 0.4, 1.0)
+    readings = foregrounds_on_paper(to_gray_levels(photo).astype(np.float32))
+    assert SHADOW_REMOVED in readings[0].removed
