@@ -17,6 +17,7 @@ from tests.support.promtool import run_promtool
 from tests.support.servers import Server, start_server
 from tests.support.services import eventually
 
+METRICS_DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 CLIENTS, REQUESTS = 4, 400
 MONOTONIC = re.compile(r"\w+_(total|bucket|count|sum)\b")
 
@@ -119,3 +120,8 @@ def test_promtool_finds_nothing_wrong_with_the_metrics(server: Server) -> None:
     families = text_string_to_metric_families(openmetrics.text)  # type: ignore[no-untyped-call]
     assert {family.name for family in families} >= {"inkling_runs", "inkling_images"}
     assert run_promtool("check", "metrics", text=exposition.text) == ""
+    # and every metric is documented, with its type and its meaning
+    helps = dict(re.findall(r"^# HELP (\S+) (.*)$", exposition.text, re.MULTILINE))
+    types = dict(re.findall(r"^# TYPE (\S+) (.*)$", exposition.text, re.MULTILINE))
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| .* \| (.*) \|$", METRICS_DOCUMENT.read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted((name, types[name], helps[name]) for name in helps)
