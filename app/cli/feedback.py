@@ -13,7 +13,7 @@ from app.cli.registry_access import open_existing_registry
 from app.cli.settings_flags import with_settings
 from app.settings import Settings
 from inkling.registry.correction_files import read_correction_files, write_idx_files, write_png_files
-from inkling.registry.records import MAX_ID, SOURCE, Correction
+from inkling.registry.records import MAX_ID, MAX_SOURCE, SOURCE, Correction
 
 PAGE = 1000
 """Corrections per transaction."""
@@ -80,8 +80,8 @@ def import_files(
     if found.unreadable and not is_skipping:
         raise CommandError(f"{len(found.unreadable)} files cannot be read; --skip leaves them out; nothing is imported")
     sources = [source] * len(found.sources) if source else found.sources
-    if wrong := next((name for name in sources if name and not re.fullmatch(SOURCE, name)), None):
-        raise CommandError(f"{wrong!r} is no name of a source: 1 to 64 letters, digits, `_`, `.` and `-`")
+    if wrong := next((name for name in sources if name and not _is_source(name)), None):
+        raise CommandError(f"{wrong!r} is no name of a source: 1 to {MAX_SOURCE} letters, digits, `_`, `.` and `-`")
     with open_existing_registry(settings) as registry:
         registry.corrections.add_imported(found.images, found.labels, sources, settings.max_feedback)
     print(f"{folder}: {len(found.images)} corrections")
@@ -120,3 +120,7 @@ def _line(correction: Correction) -> str:
     )
     when, source = f"{correction.created_at:%Y-%m-%d %H:%M}", correction.source or ""
     return f"{correction.id:>6}  {label:<4}  {answer:<28}  {when}  {source}".rstrip()
+
+
+def _is_source(name: str) -> bool:
+    return len(name) <= MAX_SOURCE and re.fullmatch(SOURCE, name) is not None

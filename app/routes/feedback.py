@@ -33,13 +33,17 @@ from inkling.errors import (
     UnknownCorrectionError,
     UnknownPredictionError,
 )
-from inkling.registry.records import MAX_ID, SOURCE, Correction
+from inkling.registry.records import MAX_ID, MAX_SOURCE, SOURCE, Correction
 
 LABELS = r"^([0-9]|none)(,([0-9]|none))*$"
 
 Source = Annotated[
     str | None,
-    Query(pattern=SOURCE, description="who drew it, as they wish to be called: letters, digits, `_`, `.` and `-`"),
+    Query(
+        pattern=SOURCE,
+        max_length=MAX_SOURCE,
+        description="who drew it, as they wish to be called: letters, digits, `_`, `.` and `-`",
+    ),
 ]
 CorrectionId = Annotated[int, Path(ge=1, le=MAX_ID, description="the number of the correction", examples=[1])]
 

@@ -10,8 +10,13 @@ from inkling.network.recipe import Recipe
 
 MAX_ID = 2**31 - 1
 """The largest id and version: PostgreSQL's INTEGER has 32 bits."""
-SOURCE = r"^\w[\w.-]{0,63}$"
-"""The names that a source of corrections may have: each can be a folder, because the export makes one for it."""
+SOURCE = r"^\w[\w.-]*$"
+"""The names that a source of corrections may have: each can be a folder, because the export makes one for it.
+
+Their length is limited apart: pydantic takes 6.5 MB for a pattern that repeats `\\w` up to 64 times.
+"""
+MAX_SOURCE = 64
+"""Characters of such a name."""
 
 RunState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 LeaseState = Literal["valid", "expired"] | None
