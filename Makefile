@@ -20,10 +20,12 @@ install: $(DEV)  ## make .venv with everything: the command inkling, tests, chec
 serve: $(SERVE)  ## serve on 127.0.0.1:8000, or INKLING_HOST and INKLING_PORT
 	$(BIN)/inkling serve
 
-# One thread per training: a trainer that another test waits for uses only CPU time that nobody else wants.
+# One thread per training: a trainer that another test waits for uses only CPU time that nobody else wants. One process
+# more than CPU cores: the longest tests wait for trainers and servers, and two of them leave half of two cores idle.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 test: $(DEV)  ## run the tests, with branch coverage
 	$(BIN)/coverage erase
-	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(or $(ARGS),--cov --cov-report=term)
+	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(or $(ARGS),--cov --cov-report=term)
 
 check: $(DEV)  ## check format, lint, typos, types, import rules, and that openapi.json is up to date
 	$(BIN)/ruff format --check .
