@@ -63,10 +63,11 @@ def _start(
 
     def read() -> None:
         assert process.stderr
-        for line in process.stderr:
-            log.append(line.rstrip())
-            if found := re.search(r"running on (http://\S+)", line):
-                urls.put(found[1].replace("0.0.0.0", "127.0.0.1"))
+        with process.stderr:
+            for line in process.stderr:
+                log.append(line.rstrip())
+                if found := re.search(r"running on (http://\S+)", line):
+                    urls.put(found[1].replace("0.0.0.0", "127.0.0.1"))
         urls.put(None)
 
     reader = threading.Thread(target=read, daemon=True)
@@ -81,9 +82,8 @@ def _start(
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
-        reader.join(30)
-        if process.stderr:
-            process.stderr.close()
+        # The trainer of a killed server goes on, and holds the pipe: the thread then reads and closes it by itself.
+        reader.join(1 if process.returncode == -signal.SIGKILL else 30)
 
 
 def _wait_until_it_listens(url: str) -> None:
