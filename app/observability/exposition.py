@@ -137,7 +137,7 @@ def _served(version: Version | None, *, is_refused: bool) -> Iterator[Metric]:
     for name, text, value in (
         (
             "inkling_served_version",
-            "version being served by the process that answers",
+            "version being served by the process that answers; NaN if none is loaded",
             version.version if version else math.nan,
         ),
         (

@@ -42,12 +42,12 @@ def get_metrics(
 
     These come with `format=prometheus`, and where Accept prefers `text/plain` or `application/openmetrics-text`.
     """
-    served, refused = current_version.served, current_version.refused
-    scores = feedback.scores()
+    refused, scores = current_version.refused, feedback.scores()
     if format == "prometheus" or (format is None and prefers_over_json(accept, *EXPOSITIONS)):
-        content, media_type = exposition.encode(accept, served.version, scores, is_refused=refused is not None)
+        content, media_type = exposition.encode(accept, current_version.version, scores, is_refused=refused is not None)
         return Response(content, headers={"Vary": "Accept", "Content-Type": media_type})
     response.headers["Vary"] = "Accept"
+    served = current_version.served
     version = served.version
     return ServedMetrics(
         **(version.evaluation.model_dump() if version.evaluation else {}),

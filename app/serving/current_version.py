@@ -62,6 +62,11 @@ class CurrentVersion:
         return self._served
 
     @property
+    def version(self) -> Version | None:
+        """The record of the version that answers; None if none is loaded yet."""
+        return self._served.version if self._served else None
+
+    @property
     def predictor(self) -> Predictor:
         """The predictor to answer with.
 

@@ -4,7 +4,8 @@ import pytest
 
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
-from tests.support.services import connect, retrained
+from tests.support.runs import execute
+from tests.support.services import connect, open_registry, retrained
 
 pytestmark = pytest.mark.anyio
 
@@ -22,6 +23,21 @@ async def test_report_is_the_served_versions_evaluation(client: httpx.AsyncClien
         "feedback": None,
     }
     assert report["accuracy"] == report["correct"] / report["total"]
+
+
+async def test_metrics_are_there_while_no_version_is_loaded(settings: Settings, shipped: Checkpoint) -> None:
+    # given: a registry whose promotions are lost
+    settings.data_dir.mkdir()
+    with open_registry(settings) as registry:
+        registry.versions.add_first(shipped)
+    execute(settings, "DELETE FROM promotions")
+    async with connect(settings) as client:
+        assert (await client.get("/readyz")).status_code == 503
+        assert (await client.get("/metrics")).status_code == 503
+        # then
+        exposition = await client.get("/metrics?format=prometheus")
+        assert exposition.status_code == 200
+        assert "inkling_served_version NaN" in exposition.text
 
 
 async def test_claims_of_an_uploaded_file_are_not_repeated(settings: Settings, shipped: Checkpoint) -> None:
