@@ -10,6 +10,8 @@ SIDE = 28
 """Width and height of an image, in pixels, as the network reads it."""
 NUM_PIXELS = SIDE * SIDE
 NUM_CLASSES = 10
+DIGIT_NAMES = tuple(map(str, range(NUM_CLASSES)))
+"""The names of the classes of digits; other datasets have other names."""
 DIGIT_SIDE = 20
 """The longer side of a digit in MNIST, in pixels. 16 of its 70,000 digits have 19, all others 20."""
 

@@ -2,7 +2,7 @@
 
 Format: http://yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT". Files of MNIST's own size must be MNIST's: their
 uncompressed content is compared with the original's by SHA-256. Other numbers of 28x28 digits are another dataset,
-"custom", of which only sizes and labels are checked.
+"custom", of which only sizes and labels are checked. Datasets of other classes are read by `inkling.datasets`.
 """
 
 import gzip
@@ -11,14 +11,15 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.digit import NUM_CLASSES, SIDE
+from inkling.digit import DIGIT_NAMES, NUM_CLASSES, SIDE
 from inkling.errors import DatasetError
 
 IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
@@ -42,6 +43,11 @@ NPZ_MEMBERS: Final = {TRAIN_IMAGES: "x_train", TRAIN_LABELS: "y_train", TEST_IMA
 MAX_FILE_BYTES = 1 << 30
 """Default limit on an uncompressed file; MNIST's largest has 47 MB."""
 
+PictureFit = Literal["mnist", "plain"]
+"""How the pictures of a dataset became 28x28. mnist: as by MNIST's makers, or fit=mnist; plain: scaled as a whole."""
+OWN_HELD_OUT = 6
+"""Of own data at most one training image in so many is held out: a folder of drawings may hold few."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -58,6 +64,10 @@ class Split:
     def __getitem__(self, part: slice) -> "Split":
         return Split(self.images[part], self.labels[part])
 
+    def take(self, chosen: NDArray[Any]) -> "Split":
+        """Return the images of these indices, or those for which a mask is true."""
+        return Split(self.images[chosen], self.labels[chosen])
+
 
 def join(first: Split, second: Split) -> Split:
     """Return the images of both, one after the other."""
@@ -69,18 +79,31 @@ class Dataset:
     """Training and test images."""
 
     name: str
-    """Either "mnist", or "custom" for other digits."""
+    """ "mnist"; "custom" for other digits in its place; or the name of own data."""
     digest: str
     """SHA-256 over the SHA-256 of the four files, uncompressed."""
     train: Split
     test: Split
+    classes: tuple[str, ...] = DIGIT_NAMES
+    """The names of the ten classes."""
+    fit: PictureFit = "mnist"
+    is_own: bool = False
+    """Whether it is own data, which may be few: then fewer images are held out than a recipe says."""
+    remarks: tuple[str, ...] = ()
+    """What was left out when it was read, one sentence each."""
+
+    @property
+    def shows_digits(self) -> bool:
+        return self.classes == DIGIT_NAMES
 
     def hold_out(self, validation_size: int) -> tuple[Split, Split]:
-        """Return (train, validation): the last `validation_size` training images are held out.
+        """Return (train, validation): the last `validation_size` training images are held out, of own data fewer.
 
         Raises:
             DatasetError: no image would be left to train on.
         """
+        if self.is_own:
+            validation_size = min(validation_size, len(self.train) // OWN_HELD_OUT)
         kept = len(self.train) - validation_size
         if kept < 1:
             raise DatasetError(
@@ -103,13 +126,13 @@ def load_test(mnist_dir: Path | None, data_dir: Path) -> Split | None:
     for name in (TEST_IMAGES, TEST_LABELS):
         content = _read_file(folder, name)
         arrays[name] = _parse(name, content, hashlib.sha256(content).hexdigest())
-    return _split(arrays, TEST_IMAGES, TEST_LABELS)
+    return pair(arrays, TEST_IMAGES, TEST_LABELS)
 
 
 def missing_files(folder: Path) -> list[str]:
     if (folder / NPZ).is_file():
         return []
-    return [name for name in CANONICAL_SHA256 if _find(folder, name) is None]
+    return [name for name in CANONICAL_SHA256 if find_file(folder, name) is None]
 
 
 def read_folder(folder: Path, *, max_file_bytes: int = MAX_FILE_BYTES) -> Dataset:
@@ -125,14 +148,19 @@ def read_folder(folder: Path, *, max_file_bytes: int = MAX_FILE_BYTES) -> Datase
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     arrays = {name: _parse(name, contents[name], digests[name]) for name in contents}
     splits = [
-        _split(arrays, images, labels) for images, labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS))
+        pair(arrays, images, labels) for images, labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS))
     ]
     return Dataset(
         name="mnist" if digests == CANONICAL_SHA256 else "custom",
-        digest=hashlib.sha256("".join(digests.values()).encode()).hexdigest(),
+        digest=digest_of(digests.values()),
         train=splits[0],
         test=splits[1],
     )
+
+
+def digest_of(digests: Iterable[str]) -> str:
+    """Return the digest of a dataset, given the SHA-256 of the content of its four files in hexadecimal."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
@@ -158,22 +186,35 @@ def npz_array(content: bytes, member: str, max_bytes: int = MAX_FILE_BYTES) -> N
     return np.ascontiguousarray(array, np.uint8)
 
 
-def _find(folder: Path, name: str) -> Path | None:
-    """Return the path of a file, under the name that its makers gave it, or that of Kaggle's copies."""
+def find_file(folder: Path, name: str) -> Path | None:
+    """Return the path of an IDX file, under the name that its makers gave it, or that of Kaggle's copies."""
     dotted = name.replace("-idx", ".idx")
     names = [kaggle for plain in (name, dotted) for kaggle in (plain, f"{plain}.gz")]
     return next((path for path in (*(folder / n for n in names), folder / name / name) if path.is_file()), None)
 
 
 def _read_file(folder: Path, name: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-    path = _find(folder, name)
+    path = find_file(folder, name)
     if path is None:
         return _read_from_npz(folder, name, max_bytes)
     try:
+        return read_content(path, max_bytes)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error}. {how_to_provide(folder)}") from error
+
+
+def read_content(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """Return the content of a file, uncompressed if its name ends in .gz.
+
+    Raises:
+        OSError: it cannot be read.
+        DatasetError: it holds more than `max_bytes`.
+    """
+    try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             content = file.read(max_bytes + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{path} cannot be read: {error}. {how_to_provide(folder)}") from error
+    except (EOFError, zlib.error) as error:
+        raise OSError(str(error)) from error
     if len(content) > max_bytes:
         raise DatasetError(f"{path} holds more than {max_bytes} bytes")
     return content
@@ -219,12 +260,17 @@ def _parse(name: str, content: bytes, digest: str) -> NDArray[np.uint8]:
     if len(array) == CANONICAL_COUNTS[name] and digest != CANONICAL_SHA256[name]:
         raise DatasetError(
             f"{name} has MNIST's size but SHA-256 {digest}, expected {CANONICAL_SHA256[name]}: it is damaged, or of "
-            "another dataset of this size, which is not read"
+            "another dataset of this size: `inkling train --data FOLDER`, or INKLING_DATASET, reads those"
         )
     return array
 
 
-def _split(arrays: dict[str, NDArray[np.uint8]], images: str, labels: str) -> Split:
+def pair(arrays: dict[str, NDArray[np.uint8]], images: str, labels: str) -> Split:
+    """Return images with their labels, from the arrays of IDX files by their names.
+
+    Raises:
+        DatasetError: their numbers differ, there are none, or a label is beyond the ten classes.
+    """
     split = Split(arrays[images], arrays[labels])
     if len(split.images) != len(split.labels):
         raise DatasetError(

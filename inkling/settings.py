@@ -1,10 +1,12 @@
 """The settings that the trainer and the server share, read once from INKLING_* variables and `.env`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DatasetFit = Literal["auto", "mnist", "plain"]
 
 
 class StoreSettings(BaseSettings):
@@ -18,6 +20,18 @@ class StoreSettings(BaseSettings):
     )
     mnist_dir: Path | None = Field(
         None, description="folder with MNIST's four IDX files, plain or .gz, or mnist.npz; default: downloaded once"
+    )
+    dataset: Path | None = Field(
+        None,
+        description="folder of own data to train on: IDX files, or one folder of pictures per class; default: MNIST",
+    )
+    dataset_fit: DatasetFit = Field(
+        "auto",
+        description="how pictures of own data become 28x28: mnist, as by fit=mnist; plain, scaled as a whole; auto, "
+        "mnist for digits and plain for others",
+    )
+    dataset_skip: bool = Field(
+        default=False, description="leave out pictures of own data that cannot be used, instead of refusing the dataset"
     )
     trainer_threads: int | None = Field(
         None,

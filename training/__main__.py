@@ -20,7 +20,7 @@ from inkling.exports.network import PortableNetwork, Weights
 from inkling.logging_config import LOGGING
 from inkling.network.recipe import RecipeName
 from inkling.registry.records import PromotePolicy
-from inkling.settings import StoreSettings
+from inkling.settings import DatasetFit, StoreSettings
 from training.command_errors import CommandError, UsageError
 from training.process import StopRequested, end_process
 from training.recipe_options import RecipeCommand, check_eager, read_recipe
@@ -64,10 +64,10 @@ def train_networks() -> None:
     """Train the network that reads digits."""
 
 
-def _setting(name: str, metavar: str, default: str = "") -> Any:
+def _setting(name: str, metavar: str | None = None, default: str = "", flag: str | None = None) -> Any:
     """Return the option of a setting, which precedes its INKLING_* variable."""
-    description = StoreSettings.model_fields[name].description
-    return typer.Option(metavar=metavar, help=f"{description}{default and f'  [default: {default}]'}")
+    text = f"{StoreSettings.model_fields[name].description}{default and f'  [default: {default}]'}"
+    return typer.Option(*([flag] if flag else []), metavar=metavar, help=text)
 
 
 def _seconds(text: str) -> float:
@@ -83,6 +83,9 @@ def _seconds(text: str) -> float:
 DataDir = Annotated[Path | None, _setting("data_dir", "FOLDER", "var")]
 DatabaseUrl = Annotated[str | None, _setting("database_url", "URL")]
 MnistDir = Annotated[Path | None, _setting("mnist_dir", "FOLDER")]
+Data = Annotated[Path | None, _setting("dataset", "FOLDER", flag="--data")]
+DataFit = Annotated[DatasetFit | None, _setting("dataset_fit", flag="--fit", default="auto")]
+Skip = Annotated[bool, _setting("dataset_skip", flag="--skip")]
 
 
 @app.command(cls=RecipeCommand)
@@ -113,10 +116,20 @@ def train(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     mnist_dir: MnistDir = None,
+    data: Data = None,
+    fit: DataFit = None,
+    skip: Skip = False,
 ) -> int:
     """Train a network in this terminal, and print its test accuracy."""
     chosen = read_recipe(recipe, overrides or [])
-    settings = _read_settings(data_dir=data_dir, database_url=database_url, mnist_dir=mnist_dir)
+    settings = _read_settings(
+        data_dir=data_dir,
+        database_url=database_url,
+        mnist_dir=mnist_dir,
+        dataset=data,
+        dataset_fit=fit,
+        dataset_skip=skip,
+    )
     if promote and not publish:
         raise UsageError(f"--promote {promote} needs --publish: only a version in the registry can be promoted")
     if chosen.needs_registry and not publish:
@@ -170,7 +183,7 @@ def export(
         file.write(content)
 
 
-def _read_settings(**flags: Path | str | None) -> StoreSettings:
+def _read_settings(**flags: Path | str | bool | None) -> StoreSettings:
     given: dict[str, Any] = {name: value for name, value in flags.items() if value}
     try:
         return StoreSettings(**given)

@@ -32,12 +32,16 @@ def build_checkpoint(
         views = fit_views(logits, mean_logits, validation.labels, temperature)
     test = dataset.test
     single_view = predict(test.images, parameters, temperature)
+    digit_probe = None
     effort = 1.0 if recipe.base else fit_effort(recipe.training_steps)  # a base had a long training
-    parameters, digit_probe = fit_digit_probe(parameters, learned.images, validation.images, recipe.seed, effort)
+    if dataset.shows_digits:
+        parameters, digit_probe = fit_digit_probe(parameters, learned.images, validation.images, recipe.seed, effort)
     card = Card(
         recipe=recipe,
         dataset=dataset.name,
         dataset_digest=dataset.digest,
+        classes=None if dataset.shows_digits else dataset.classes,
+        fit=dataset.fit,
         evaluation=evaluate(
             predict_served(test.images, parameters, temperature, views),
             test.labels,

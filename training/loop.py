@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from inkling.digit import NUM_CLASSES, NUM_PIXELS
-from inkling.errors import InklingError
+from inkling.errors import DatasetError, InklingError
 from inkling.mnist import Dataset, Split, join
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Progress
@@ -51,9 +51,14 @@ def train(
         lessons: the corrections to learn and the parameters to start from.
 
     Raises:
-        DatasetError: no image would be left to train on.
+        DatasetError: no image would be left to train on, or the recipe adds digits to other classes.
         DivergedError: the loss is not finite, or too large.
     """
+    if recipe.synthetic and not dataset.shows_digits:
+        raise DatasetError(
+            f"the recipe {recipe.name} adds synthetic digits (synthetic is {recipe.synthetic:g}), and {dataset.name} "
+            "shows no digits: take the recipe general, or set synthetic=0"
+        )
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
     train_split = add_synthetic_digits(train_split, recipe.synthetic, recipe.seed, on_drawn)
     trainer = Trainer(recipe)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from inkling.digit import NUM_CLASSES
 from inkling.mnist import Split
-from inkling.network.checkpoint import Checkpoint, load
+from inkling.network.checkpoint import Card, Checkpoint, load
 from inkling.registry.records import Comparison, Decision, PromotePolicy
 from inkling.registry.versions import DecisionRule
 from training.predictions import predict_served
@@ -34,21 +34,31 @@ def promotion_decision(
     """
 
     def decide(served: bytes | None) -> Decision:
+        former = load(served) if served else None
+        if former and policy != "never" and not candidate.card.is_of_dataset_of(former.card):
+            return Decision(is_promoted=False, reason=_of_another_dataset(candidate.card, former.card))
         if policy != "if_better":
             return Decision(is_promoted=policy == "always", reason=f"the promote policy is {policy}")
-        if served is None:
+        if former is None:
             return Decision(is_promoted=True, reason="no version was served")
         if not len(validation):
             return Decision(
                 is_promoted=False, reason="cannot compare: the recipe holds out no images (validation_size is 0)"
             )
-        former = load(served)
         comparison = _compare_on(validation, candidate, former)
         if people is None:
             return decide_on(comparison)
         return decide_on_both(comparison, _compare_on(people, candidate, former))
 
     return decide
+
+
+def _of_another_dataset(card: Card, served: Card) -> str:
+    return (
+        f"it learned {card.dataset} ({', '.join(card.class_names)}), the served version {served.dataset} "
+        f"({', '.join(served.class_names)}): their scores cannot be compared, and clients would get other answers. "
+        "Promote it by its number if you want that"
+    )
 
 
 def _compare_on(split: Split, candidate: Checkpoint, served: Checkpoint) -> Comparison:

@@ -11,9 +11,9 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from inkling.atomic_file import write_atomically
+from inkling.datasets.own_data import load_dataset
 from inkling.errors import RegistryError
 from inkling.mnist import Dataset
-from inkling.mnist_download import load_or_download
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import Recipe
 from inkling.registry.database_errors import describe_database_error
@@ -119,7 +119,10 @@ def _registry_errors(settings: StoreSettings) -> Iterator[None]:
 
 def _load_data(settings: StoreSettings) -> Dataset:
     prepare_tensorflow()
-    return load_or_download(settings.mnist_dir, settings.data_dir)
+    data = load_dataset(settings)
+    for remark in data.remarks:
+        typer.echo(f"{data.name}: {remark}", err=True)
+    return data
 
 
 def _save(checkpoint: Checkpoint, out: Path | None) -> None:

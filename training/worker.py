@@ -6,15 +6,16 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from inkling.datasets.own_data import load_dataset
 from inkling.errors import CheckpointError, LeaseLostError, RegistryError
 from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
-from inkling.mnist_download import load_or_download
 from inkling.registry.database_errors import describe_database_error
 from inkling.registry.disk_full import is_disk_full
 from inkling.registry.records import ErrorType, Lease, Progress, Run
@@ -53,6 +54,8 @@ class Timings:
     """Longest pause; after it the run makes one more compiled call even if predictions are still slow."""
 
 
+REPORTED_PICTURES = 200
+"""Pictures of own data between two reports of how many were read: some seconds."""
 DEFAULT_TIMINGS = Timings()
 
 
@@ -165,7 +168,9 @@ class Worker:
         self, lease: Lease, on_progress: Callable[[Progress], None], on_drawn: Callable[[int, int], None]
     ) -> None:
         settings = self._settings
-        data = load_or_download(settings.mnist_dir, settings.data_dir)
+        data = load_dataset(settings, partial(self._record_read, lease))
+        for remark in data.remarks:
+            logger.warning("run %d: %s: %s", lease.run.id, data.name, remark)
         prepare_tensorflow(settings.trainer_threads)
         self._report_preparation(lease, "loading TensorFlow")
         lessons = self._retry(lease, lambda: read_lessons(self._registry, lease.run.recipe))
@@ -211,6 +216,13 @@ class Worker:
             return loop.train(lease.run.recipe, data, record, resume, record_drawn, lessons=lessons)
         finally:
             pause_lock.close()
+
+    def _record_read(self, lease: Lease, read: int, total: int) -> None:
+        """Take part in the reading of a folder of pictures, which may take minutes."""
+        self._stop.check()
+        self._alive_at = time.monotonic()
+        if read in (0, total) or read % REPORTED_PICTURES == 0:
+            self._report_preparation(lease, f"reading pictures: {read:,} of {total:,}")
 
     def _report_preparation(self, lease: Lease, preparing: str) -> None:
         self._retry(lease, lambda: self._registry.runs.report_preparation(lease, preparing))

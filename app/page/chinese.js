@@ -57,6 +57,8 @@ export const chinese = {
   "recipe.tutorial.note": "与教程一致：约半分钟，准确率约 94 %。",
   "recipe.accurate": "高准确率",
   "recipe.accurate.note": "用 Muon 学习变形的数字：约半小时，准确率约 99 %。",
+  "recipe.general": "通用",
+  "recipe.general.note": "用于自己的数据，不必是数字：几分钟。",
   "promote": "启用新版本",
   "promote.if_better": "更好时启用",
   "promote.always": "总是启用",

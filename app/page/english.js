@@ -57,6 +57,8 @@ export const english = {
   "recipe.tutorial.note": "As published: half a minute, about 94 % right.",
   "recipe.accurate": "Accurate",
   "recipe.accurate.note": "Muon on distorted digits: about half an hour, 99 % right.",
+  "recipe.general": "General",
+  "recipe.general.note": "For own data, which need not be digits: a few minutes.",
   "promote": "Serve the new version",
   "promote.if_better": "if it is better",
   "promote.always": "always",

@@ -108,6 +108,10 @@ class TrainerProcess:
         }
         if settings.mnist_dir:
             environment["INKLING_MNIST_DIR"] = str(settings.mnist_dir.absolute())
+        if settings.dataset:
+            environment["INKLING_DATASET"] = str(settings.dataset.absolute())
+            environment["INKLING_DATASET_FIT"] = settings.dataset_fit
+            environment["INKLING_DATASET_SKIP"] = str(settings.dataset_skip)
         # A process group of its own: Ctrl-C reaches the server alone, which then stops its trainer in order. Not a
         # session of its own: Linux would weigh it against the server's, and a prediction could not preempt it at once.
         self._process = subprocess.Popen(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import safetensors.numpy
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 from safetensors import SafetensorError
 
+from inkling.digit import DIGIT_NAMES, NUM_CLASSES
 from inkling.errors import CheckpointError
 from inkling.file_kinds import file_kind
 from inkling.network.evaluation import Evaluation
@@ -91,8 +92,20 @@ class Card(BaseModel):
 
     format_version: int = FORMAT_VERSION
     recipe: Recipe
-    dataset: str = Field(description='"mnist", or "custom" for other images')
+    dataset: str = Field(description='"mnist"; "custom" for other digits in its place; or the name of own data')
     dataset_digest: str = Field(description="SHA-256 over the SHA-256 of the four files")
+    classes: tuple[str, ...] | None = Field(
+        None,
+        min_length=NUM_CLASSES,
+        max_length=NUM_CLASSES,
+        exclude_if=lambda classes: classes is None,
+        description="the names of the ten classes; missing: the digits 0 to 9",
+    )
+    fit: Literal["mnist", "plain"] = Field(
+        "mnist",
+        exclude_if=lambda fit: fit == "mnist",
+        description="how its pictures became 28x28: mnist, as by fit=mnist; plain, scaled as a whole; missing: mnist",
+    )
     evaluation: Evaluation = Field(description="on the test images")
     temperature: float = Field(1.0, gt=0, le=100, allow_inf_nan=False, description="divides the logits")
     views: Views | None = Field(None, description="how it reads images that it is not sure of; null: as all others")
@@ -101,6 +114,18 @@ class Card(BaseModel):
     )
     feedback: LearnedFeedback | None = Field(None, description="the corrections that it learned; null: none")
     libraries: dict[str, str] = Field(description="versions of the libraries that trained it")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.classes or DIGIT_NAMES
+
+    def is_of_dataset_of(self, other: "Card") -> bool:
+        """Return whether both learned the same dataset, so that their scores can be compared.
+
+        Its images may have become more. "custom" are digits that somebody put in MNIST's place.
+        """
+        names = {self.dataset, other.dataset}
+        return self.class_names == other.class_names and (len(names) == 1 or names <= {"mnist", "custom"})
 
 
 @dataclass(frozen=True)

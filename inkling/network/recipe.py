@@ -49,7 +49,8 @@ class Recipe(BaseModel):
         5000,
         ge=0,
         le=30_000,
-        description="training images held out to compare versions, taken from the end; 0: train on all",
+        description="training images held out to compare versions, taken from the end; 0: train on all. Of own data "
+        "at most one in six",
     )
     ema_decay: Number = Field(
         0,
@@ -156,6 +157,26 @@ ACCURATE = Recipe(
 )
 """The recipe of the shipped network, chosen on held-out images only (docs/trials.md)."""
 
-RecipeName = Literal["tutorial", "accurate"]
-RECIPES: dict[RecipeName, Recipe] = {"tutorial": TUTORIAL, "accurate": ACCURATE}
+GENERAL = Recipe(
+    name="general",
+    optimizer="muon",
+    learning_rate=0.003,
+    weight_decay=0.01,
+    warmup_steps=500,
+    decay="cosine",
+    batch_size=128,
+    training_steps=30_000,
+    display_step=100,
+    shuffle_buffer=60_000,
+    ema_decay=0.999,
+    rotation=5,
+    scale=0.1,
+    shear=0.05,
+    shift=1,
+    anneal_fraction=0.2,
+)
+"""The recipe for own data: changes after which clothes, letters and drawings are recognizable."""
+
+RecipeName = Literal["tutorial", "accurate", "general"]
+RECIPES: dict[RecipeName, Recipe] = {"tutorial": TUTORIAL, "accurate": ACCURATE, "general": GENERAL}
 OVERRIDABLE = tuple(name for name in Recipe.model_fields if name != "name")

@@ -89,6 +89,28 @@ def decode_image(
     return open_image(content, limits, name, _pixels, size=(SIDE, SIDE))
 
 
+def decode_scaled(content: bytes, name: str = "the image") -> Gray:
+    """Return an image file of any size as an image (28, 28): one of 28x28 pixels as `decode_image` does.
+
+    A larger or smaller picture is scaled as a whole and keeps its proportions; its shorter side is filled up with the
+    median of its border.
+
+    Raises:
+        ImageError: not an image in one of FORMATS, or damaged.
+        TooLargeError: a default limit is exceeded.
+    """
+    gray = open_image(content, PictureLimits(), name, _pixels)
+    height, width = gray.shape
+    scale = SIDE / max(height, width)
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    image = np.full((SIDE, SIDE), np.median(border), np.uint8)
+    left, top = (SIDE - size[0]) // 2, (SIDE - size[1]) // 2
+    resampling = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+    image[top : top + size[1], left : left + size[0]] = np.asarray(Image.fromarray(gray).resize(size, resampling))
+    return image
+
+
 def decode_picture(
     content: bytes,
     max_pixels: int = MAX_PIXELS,

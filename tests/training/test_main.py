@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inkling.network.recipe import ACCURATE, OVERRIDABLE, TUTORIAL, Recipe
+from inkling.network.recipe import ACCURATE, GENERAL, OVERRIDABLE, TUTORIAL, Recipe
 from inkling.settings import StoreSettings
 from tests.support.processes import run_training, without_module
 from tests.support.runs import store_flags
@@ -30,7 +30,7 @@ from training.__main__ import main
         (["--set", "batch_size=0", "--set", "seed=-1"], "--set batch_size='0': "),
         (["--set", "batch_size=0", "--set", "seed=-1"], "--set seed='-1': "),
         (["--set", "display_step=1"], "3000 progress records, the limit is 2000; raise display_step"),
-        (["--recipe", "best"], "invalid value for '--recipe': 'best' is not one of 'tutorial', 'accurate'"),
+        (["--recipe", "best"], "invalid value for '--recipe': 'best' is not one of 'tutorial', 'accurate', 'general'"),
         (["--publish", "--promote", "maybe"], "invalid value for '--promote': 'maybe' is not one of "),
         (["--promote", "always"], "--promote always needs --publish"),
         (["--set", "feedback=0.2"], "feedback and base need --publish"),
@@ -85,7 +85,7 @@ def test_help_explains_every_field_of_a_recipe(capsys: pytest.CaptureFixture[str
     assert main(["train", "--help"]) == 0
     words = " ".join(capsys.readouterr().out.split())
     for name in OVERRIDABLE:
-        values = f"{getattr(TUTORIAL, name)} {getattr(ACCURATE, name)}"
+        values = f"{getattr(TUTORIAL, name)} {getattr(ACCURATE, name)} {getattr(GENERAL, name)}"
         assert f"{name} {values} {Recipe.model_fields[name].description}" in words
 
 

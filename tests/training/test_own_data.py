@@ -1,0 +1,72 @@
+"""Training on own data: the card, the recipe `general`, and the decision."""
+
+from pathlib import Path
+
+import pytest
+
+from inkling.digit import DIGIT_NAMES
+from inkling.network import checkpoint
+from inkling.network.recipe import GENERAL
+from inkling.registry.registry import Registry
+from inkling.settings import StoreSettings
+from tests.support.networks import make_checkpoint
+from tests.support.own_data import ANIMALS, GARMENTS, write_garments, write_pictures
+from tests.support.runs import OWNER, queue
+from training.process import StopSignal
+from training.worker import Worker
+
+pytestmark = pytest.mark.train
+
+QUICK = GENERAL.with_overrides({"training_steps": 200, "warmup_steps": 20, "ema_decay": 0.9})
+
+
+def test_general_recipe_learns_other_classes_and_never_replaces_digits_by_itself(
+    registry: Registry, tmp_path: Path
+) -> None:
+    # given: digits are served
+    registry.versions.add_first(make_checkpoint())
+    settings = StoreSettings(data_dir=tmp_path / "data", dataset=write_garments(tmp_path / "garments"))
+    worker = Worker(registry, settings, StopSignal())
+    queue(registry, QUICK, "always")
+    lease = worker.claim(OWNER)
+    assert lease
+    # when
+    run = worker.train(lease)
+    # then
+    assert run.version == 2, run.error
+    card = checkpoint.load(registry.versions.checkpoint(2)).card
+    assert (card.dataset, card.classes, card.fit, card.digit_probe) == ("garments", GARMENTS, "plain", None)
+    assert card.evaluation.accuracy > 0.95
+    served = registry.versions.served()
+    assert served
+    assert served.version == 1
+    assert run.decision
+    assert "it learned garments (T-shirt/top, " in run.decision
+
+
+def test_reading_of_pictures_is_reported_and_what_was_left_out_logged(
+    registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_pictures(tmp_path / "animals")
+    (folder / "ant" / "notes.txt").write_text("no picture")
+    settings = StoreSettings(data_dir=tmp_path / "data", dataset=folder, dataset_skip=True)
+    worker = Worker(registry, settings, StopSignal())
+    queue(registry, QUICK.with_overrides({"synthetic": 0.1}), "always")
+    lease = worker.claim(OWNER)
+    assert lease
+    run = worker.train(lease)
+    assert f"1 of 101 pictures were left out: {folder}/ant/notes.txt" in caplog.text
+    assert (run.error_type, run.error) == (
+        "dataset",
+        "the recipe general adds synthetic digits (synthetic is 0.1), and animals shows no digits: take the recipe "
+        "general, or set synthetic=0",
+    )
+
+
+def test_card_of_digits_has_no_field_of_own_data() -> None:
+    card = make_checkpoint().card
+    assert {"classes", "fit"}.isdisjoint(card.model_dump())
+    assert (card.class_names, card.fit) == (DIGIT_NAMES, "mnist")
+    own = card.model_copy(update={"dataset": "animals", "classes": ANIMALS})
+    assert [card.is_of_dataset_of(other) for other in (card, own)] == [True, False]
+    assert own.is_of_dataset_of(own)
