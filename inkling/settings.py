@@ -1,10 +1,12 @@
 """The settings that the trainer and the server share, read once from INKLING_* variables and `.env`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from inkling.service_links import is_service_link
 
 DatasetFit = Literal["auto", "mnist", "plain"]
 
@@ -47,6 +49,21 @@ class StoreSettings(BaseSettings):
         description="training runs that are trained at the same time, by all trainers of the registry together; a "
         "server starts as many trainers, at most one per CPU core",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out the variables that Kubernetes sets: INKLING_PORT=tcp://10.0.0.1:8000 is no port."""
+        environment = cast("EnvSettingsSource", env_settings)
+        variables = environment.env_vars.items()
+        environment.env_vars = {name: value for name, value in variables if not is_service_link(name, value)}
+        return init_settings, environment, dotenv_settings, file_secret_settings
 
     @model_validator(mode="before")
     @classmethod
