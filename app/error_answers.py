@@ -165,6 +165,7 @@ def _encode(request: Request, facts: ErrorFacts, errors: list[dict[str, Any]] | 
             "detail": detail,
             "instance": scope["path"],  # not request.url, which is made of the Host header
             "request_id": scope.get("request_id", ""),
+            **({"trace_id": trace_id} if (trace_id := scope.get("trace_id")) else {}),
             **({"errors": errors} if errors else {}),
         }
     headers = {**_HEADERS.get(status, {}), **facts.headers}

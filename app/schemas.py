@@ -358,6 +358,7 @@ class Problem(BaseModel):
     detail: str = Field(description="the problem, with the value and the limit, and what to do")
     instance: str = Field(description="the path of the request")
     request_id: str = Field(description="also in the header X-Request-ID, and in the server's log")
+    trace_id: str | SkipJsonSchema[None] = _absent("of the trace that the request's header `traceparent` names")
     errors: list[FieldProblem] | SkipJsonSchema[None] = _absent("the invalid fields; only if there are some")
 
 

@@ -1,12 +1,10 @@
 """The settings that the trainer and the server share, read once from INKLING_* variables and `.env`."""
 
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
-
-from inkling.service_links import is_service_link
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DatasetFit = Literal["auto", "mnist", "plain"]
 
@@ -49,21 +47,17 @@ class StoreSettings(BaseSettings):
         description="training runs that are trained at the same time, by all trainers of the registry together; a "
         "server starts as many trainers, at most one per CPU core",
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="format of the log: `text`, or `json` objects, one per line"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="level of the least important records that are logged"
+    )
 
+    @field_validator("log_format", "log_level", mode="before")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave out the variables that Kubernetes sets: INKLING_PORT=tcp://10.0.0.1:8000 is no port."""
-        environment = cast("EnvSettingsSource", env_settings)
-        variables = environment.env_vars.items()
-        environment.env_vars = {name: value for name, value in variables if not is_service_link(name, value)}
-        return init_settings, environment, dotenv_settings, file_secret_settings
+    def _in_lower_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
 
     @model_validator(mode="before")
     @classmethod

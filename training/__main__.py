@@ -14,11 +14,10 @@ import typer
 from pydantic import ValidationError
 from typer.main import get_command
 
-from inkling.data_dir import check_data_dir
 from inkling.errors import InklingError
 from inkling.exports.formats import TensorFlowFormat
 from inkling.exports.network import PortableNetwork, Weights
-from inkling.logging_config import LOGGING
+from inkling.logging_config import logging_config
 from inkling.network.recipe import RecipeName
 from inkling.registry.records import PromotePolicy
 from inkling.settings import DatasetFit, StoreSettings
@@ -138,7 +137,7 @@ def train(
     if eager:
         check_eager(chosen, is_published=publish)
     _check_out(out)
-    logging.config.dictConfig(LOGGING)
+    logging.config.dictConfig(logging_config(settings.log_format, settings.log_level))
     from training import terminal  # noqa: PLC0415  the registry
 
     if publish:
@@ -161,8 +160,7 @@ def worker(
 ) -> None:
     """Train the queued runs of the registry, one after the other."""
     settings = _read_settings(data_dir=data_dir, database_url=database_url, mnist_dir=mnist_dir)
-    logging.config.dictConfig(LOGGING)
-    check_data_dir(settings.data_dir)
+    logging.config.dictConfig(logging_config(settings.log_format, settings.log_level))
     from training import terminal  # noqa: PLC0415  the registry
 
     terminal.work_in_terminal(settings, idle_exit, number)

@@ -14,7 +14,8 @@ from starlette.types import Scope
 from app.connections.limits import ConnectionLimits
 from app.connections.listeners import Listeners
 from app.connections.starts import Starts
-from app.errors import OverloadedError, RequestTimeoutError, UnavailableError, slug
+from app.errors import OverloadedError, RequestTimeoutError, UnavailableError
+from app.observability.answered_request import AnsweredRequest, log_access
 from app.observability.families import CONNECTIONS
 from app.observability.metrics import Metrics
 from app.observability.problem_log import ProblemLog
@@ -40,7 +41,6 @@ Wait = Literal["request", "head", "body", "reading", "leaving"]
 """What a client has to do next: begin a request, end its head, send its body, read its answer, or go."""
 
 logger = logging.getLogger(__name__)
-access = logging.getLogger("app.access")
 
 
 class Connection(Protocol):
@@ -148,10 +148,11 @@ class OpenConnections:
     def note_refusal(self, scope: Scope, status: int) -> None:
         """Count and log a refusal as the middleware does with a request, which never sees it."""
         self._metrics.observe("other", "unmatched", status, 0.0)
-        self._metrics.count_problem(slug(scope["problem"][0]))
+        request = AnsweredRequest.of(scope, scope["method"], status, 0.0)
+        self._metrics.count_problem(request.problem_type or "")
         if self._access_log:
-            access.info("- %s %d 0.0 ms %s", scope["path"], status, scope["request_id"])
-        self._problem_log.write(scope, status)
+            log_access(request)
+        self._problem_log.write(request)
 
     def stop(self) -> None:
         """Let each connection end with its next answer."""

@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.admission.answer_headers import ANSWER_HEADERS
 from app.admission.byte_budget import Reservation
 from inkling.errors import TooLargeError
+from inkling.trace_context import trace_id_of
 
 SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 DISCARDED_BYTES: Final = 64 << 10
@@ -34,6 +35,7 @@ class Exchange:
         "request_id",
         "reservation",
         "status",
+        "trace_id",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
@@ -52,7 +54,7 @@ class Exchange:
 
     def _read_head(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Read the headers that count here; of several the first, except Host, of which there must be one."""
-        given_id = length = encoding = b""
+        given_id = length = encoding = traceparent = b""
         host: bytes | None = None
         self.is_chunked = False
         for name, value in headers:
@@ -62,6 +64,8 @@ class Exchange:
                 length = length or value
             elif name == b"x-request-id":
                 given_id = given_id or value
+            elif name == b"traceparent":
+                traceparent = traceparent or value
             elif name == b"transfer-encoding":
                 self.is_chunked = True
             elif name == b"content-encoding":
@@ -73,13 +77,20 @@ class Exchange:
         encoding = encoding.strip().lower() if encoding else encoding
         self.encoding = b"" if encoding == b"identity" else encoding
         """Content-Encoding, in lower case; empty if there is none."""
-        self.request_id = _request_id(given_id)
+        self.request_id = request_id_of(given_id)
         """The client's if it is safe in a log, else a random one."""
+        self.trace_id = trace_id_of(traceparent.decode("latin-1")) if traceparent else None
+        """Of the client's trace, if it names one."""
 
     @property
     def may_be_long(self) -> bool:
         """Whether the body may have more than DISCARDED_BYTES."""
         return self.is_chunked or self.declared > DISCARDED_BYTES
+
+    @property
+    def log_fields(self) -> dict[str, str | None]:
+        """Fields of the records that the request leads to in the log."""
+        return {"request_id": self.request_id, "trace_id": self.trace_id}
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -127,7 +138,8 @@ class Exchange:
         return f"the body is {found} bytes long, the limit is {self._max_body_bytes} (INKLING_MAX_BODY_BYTES)"
 
 
-def _request_id(given: bytes) -> str:
+def request_id_of(given: bytes) -> str:
+    """Return the id that a client gives its request if it is safe in a log, else a random one."""
     if given and SAFE_REQUEST_ID.fullmatch(given):
         return given.decode()
     return f"{random.getrandbits(64):016x}"

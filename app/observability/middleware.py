@@ -1,6 +1,5 @@
 """The middleware around every request: its admission, its id, its metrics, its log, and the answer to a crash."""
 
-import logging
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,17 +9,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.admission.admission import Admission
 from app.error_answers import answer_error
-from app.errors import slug
+from app.observability.answered_request import UNMATCHED, AnsweredRequest, log_access
 from app.observability.content_encoding import DecodedBody
 from app.observability.exchange import Exchange
 from app.observability.head_requests import as_get
 from app.observability.metrics import Metrics
 from app.observability.problem_log import ProblemLog
 from app.protocol_paths import is_protocol_path
+from inkling.logging_config import LOG_FIELDS
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that did not wait
-
-logger = logging.getLogger("app.access")
 
 
 class FastRoute(Protocol):
@@ -62,7 +60,7 @@ class RequestMiddleware:
         started = time.perf_counter()
         self._metrics.in_flight += 1
         exchange = Exchange(scope, receive, send, self._max_body_bytes)
-        scope["request_id"] = exchange.request_id
+        scope["request_id"], scope["trace_id"] = exchange.request_id, exchange.trace_id
         budget, small = self._admission.budget, 0
         inner, answer = (scope, exchange.send) if scope["method"] != "HEAD" else as_get(scope, exchange.send)
         try:
@@ -79,6 +77,7 @@ class RequestMiddleware:
                     await route.handle(inner, body.receive, answer)
                     break
             else:
+                LOG_FIELDS.set(exchange.log_fields)
                 await self._app(inner, body.receive, answer)
         except ClientDisconnect:
             exchange.status = CLIENT_CLOSED_REQUEST
@@ -86,6 +85,7 @@ class RequestMiddleware:
             if exchange.status:
                 raise  # the answer has begun: only breaking the connection is left
             # The application answers its own errors: this one is of the admission or of a fast route.
+            LOG_FIELDS.set(exchange.log_fields)
             await answer_error(Request(inner), error)(inner, receive, answer)
         finally:
             budget.leave_small(small)
@@ -95,19 +95,21 @@ class RequestMiddleware:
             self._record(scope, inner, exchange.status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, inner: Scope, status: int, seconds: float) -> None:
-        route = getattr(inner.get("route"), "path", "unmatched")
+        route = getattr(inner.get("route"), "path", UNMATCHED)
         at_write = scope.get("at_write")
         if at_write is None:
             self._metrics.observe(_method(scope), route, status, seconds)
         else:
             at_write(self._metrics.observe, (_method(scope), route, status, seconds))
+        if self._access_log or status >= 400:
+            self._log(AnsweredRequest.of(inner, scope["method"], status, seconds))
+
+    def _log(self, request: AnsweredRequest) -> None:
         if self._access_log:
-            logger.info(
-                "%s %s %d %.1f ms %s", scope["method"], scope["path"], status, seconds * 1e3, scope["request_id"]
-            )
-        if status >= 400 and "problem" in inner:
-            self._metrics.count_problem(slug(inner["problem"][0]))
-            self._problem_log.write(inner, status)
+            log_access(request)
+        if request.status >= 400 and request.problem_type:
+            self._metrics.count_problem(request.problem_type)
+            self._problem_log.write(request)
 
 
 def _media_type(scope: Scope) -> bytes:

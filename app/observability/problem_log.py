@@ -4,13 +4,12 @@ import logging
 import time
 from collections.abc import Callable
 
-from starlette.types import Scope
-
-from app.admission.client_limits import ClientLimits, client_of
+from app.admission.client_limits import ClientLimits
+from app.observability.answered_request import AnsweredRequest
 
 LINES_PER_S = 20
 BURST = 200
-WARNED_STATUSES = frozenset((401, 403, 429, 503))
+WARNED_STATUSES = frozenset((401, 403, 429, 500, 503))
 """Somebody may be trying something, or the server needs something."""
 MAX_DETAIL = 300
 
@@ -24,15 +23,8 @@ class ProblemLog:
         self._limit = ClientLimits(per_minute=60 * LINES_PER_S, burst=BURST, clock=clock)
         self._left_out = 0
 
-    def write(self, scope: Scope, status: int) -> None:
-        """Write the line of a request that was answered with an error.
-
-        Args:
-            scope: of the request; `app.error_answers` has put the title and the detail there.
-            status: of the answer.
-        """
-        if status == 500:  # it has been logged with its traceback
-            return
+    def write(self, request: AnsweredRequest) -> None:
+        """Write the line of a request that was answered with an error."""
         if self._limit.wait_s("") > 0:
             self._left_out += 1
             return
@@ -40,15 +32,16 @@ class ProblemLog:
         if self._left_out:
             logger.warning("%d more errors were answered and not logged: more than %d/s", self._left_out, LINES_PER_S)
             self._left_out = 0
-        title, detail = scope.get("problem", ("", ""))
+        title, detail = request.problem or ("", "")
         logger.log(
-            logging.WARNING if status in WARNED_STATUSES else logging.INFO,
+            logging.WARNING if request.status in WARNED_STATUSES else logging.INFO,
             "request %s from %s: %s %s: %d %s: %s",
-            scope["request_id"],
-            client_of(scope),
-            scope["method"],
-            scope["path"][:MAX_DETAIL],
-            status,
+            request.request_id,
+            request.client,
+            request.method,
+            request.path[:MAX_DETAIL],
+            request.status,
             title,
             detail[:MAX_DETAIL],
+            extra={"fields": request.fields},
         )

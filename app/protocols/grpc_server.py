@@ -15,9 +15,14 @@ from app.admission.admission import Admission
 from app.admission.byte_budget import SMALL_BODY_BYTES
 from app.error_answers import release_frames
 from app.errors import TABLE, ProtocolError, RequestTimeoutError
+from app.observability.answered_request import AnsweredRequest, log_access
+from app.observability.exchange import request_id_of
 from app.observability.metrics import Metrics
+from app.observability.problem_log import ProblemLog
 from app.protocols.grpc_messages import MESSAGES
 from app.settings import Settings
+from inkling.logging_config import LOG_FIELDS
+from inkling.trace_context import trace_id_of
 
 MAX_MESSAGE_BYTES = 4 << 20
 """Of a request, as by gRPC's default: gRPC reads a message whole before anybody can refuse it."""
@@ -70,6 +75,7 @@ class GrpcServer:
         self._admission = admission
         self._metrics = metrics
         self._services = services
+        self._problem_log = ProblemLog()
         self._is_draining = False
         self._calls = 0
         """That are being answered."""
@@ -132,7 +138,8 @@ class GrpcServer:
 
         async def answer(messages: Any, context: Any) -> bytes:
             started = time.perf_counter()
-            status, text, answered = 200, "", b""
+            request_id, trace_id = _identify(context)
+            status, text, problem, answered = 200, "", None, b""
             try:
                 content = await self._receive(context)
                 answered = await self._answer_in_turn(content, context.peer(), request, handle)
@@ -140,18 +147,28 @@ class GrpcServer:
                 status = 499
                 raise
             except Exception as error:  # the outermost boundary
-                status, text = _status(error), str(error)
+                (status, title), text = _status_and_title(error), str(error)
                 if status == 500:
                     logger.exception("%s failed", path)
-                    text = "the server failed; its log says why"
+                    text = f"the server failed; its log says why under request id {request_id}"
+                problem = title, text
                 release_frames(error)
             finally:
-                self._metrics.observe("POST", path, status, time.perf_counter() - started)
+                seconds, client = time.perf_counter() - started, _address(context.peer())
+                self._metrics.observe("POST", path, status, seconds)
+                self._log(AnsweredRequest(request_id, trace_id, client, "POST", path, path, status, seconds, problem))
             if status != 200:
                 await context.abort(CODES.get(status, grpc.StatusCode.INVALID_ARGUMENT), text)
             return answered
 
         return answer
+
+    def _log(self, call: AnsweredRequest) -> None:
+        if self._settings.access_log:
+            log_access(call)
+        if call.problem_type:
+            self._metrics.count_problem(call.problem_type)
+            self._problem_log.write(call)
 
     async def _receive(self, context: Any) -> bytes:
         """Return the message of a call.
@@ -211,9 +228,18 @@ def _address(peer: str) -> str:
     return unquote(peer.partition(":")[2].rpartition(":")[0]).strip("[]")
 
 
-def _status(error: Exception) -> int:
-    """Return the HTTP status of an error."""
-    if isinstance(error, ProtocolError):
-        return error.status
+def _identify(context: Any) -> tuple[str, str | None]:
+    """Return the ids of a call and of its trace, from its metadata; its records in the log and its answer have them."""
+    metadata = {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
+    request_id = request_id_of(metadata.get("x-request-id", "").encode())
+    trace_id = trace_id_of(metadata.get("traceparent", ""))
+    LOG_FIELDS.set({"request_id": request_id, "trace_id": trace_id})
+    context.set_trailing_metadata((("x-request-id", request_id),))
+    return request_id, trace_id
+
+
+def _status_and_title(error: Exception) -> tuple[int, str]:
+    """Return the HTTP status of an error, and its kind in words."""
+    status = error.status if isinstance(error, ProtocolError) else HTTPStatus.INTERNAL_SERVER_ERROR
     found = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
-    return HTTPStatus.INTERNAL_SERVER_ERROR if found is None else found[0]
+    return found or (status, HTTPStatus(status).phrase)

@@ -1,10 +1,12 @@
 import io
+import json
 import logging
 import logging.config
+from typing import Any
 
 import pytest
 
-from inkling.logging_config import LOGGING, LineFormatter, escape
+from inkling.logging_config import LOG_FIELDS, JsonFormatter, LineFormatter, escape, logging_config
 
 
 def logged(message: str, *arguments: object, exc_info: BaseException | None = None) -> list[str]:
@@ -52,6 +54,50 @@ def test_stack_is_indented() -> None:
     assert LineFormatter().format(record) == "here\n    Stack:\n    line\\x1b"
 
 
-def test_every_handler_of_the_service_uses_it() -> None:
-    assert LOGGING["formatters"]["line"]["()"] == f"{LineFormatter.__module__}.{LineFormatter.__name__}"
-    assert {handler["formatter"] for handler in LOGGING["handlers"].values()} == {"line"}
+def record(message: str, *, exc_info: Any = None, **attributes: Any) -> logging.LogRecord:
+    made = logging.LogRecord("app", logging.INFO, "x.py", 1, message, (), exc_info)
+    made.__dict__.update(attributes)
+    return made
+
+
+def test_fields_of_the_task_end_a_line_unless_its_message_has_them() -> None:
+    token = LOG_FIELDS.set({"request_id": "abc", "trace_id": "0af7\n", "route": "/train"})
+    try:
+        assert LineFormatter().format(record("request abc failed")) == r"request abc failed trace_id=0af7\n"
+        assert LineFormatter().format(record("x", fields={"trace_id": None})) == "x request_id=abc"
+    finally:
+        LOG_FIELDS.reset(token)
+
+
+def test_json_record_is_one_line_of_ascii_whatever_it_holds() -> None:
+    hostile = "\r\n\x1b[2J\x00\x7f\x85\u2028\u202e\ud800é"
+    try:
+        raise ValueError(hostile)
+    except ValueError as error:
+        info = _info(error)
+    made = record(f"GET {hostile}", exc_info=info, stack_info=hostile, fields={"client": hostile, "status": 404})
+    line = JsonFormatter().format(made)
+    assert line.isascii()
+    assert line.isprintable()
+    entry = json.loads(line)
+    assert entry["message"] == f"GET {escape(hostile)}"
+    assert (entry["client"], entry["status"]) == (escape(hostile), 404)
+    assert all(text.startswith("    ") for text in entry["exception"].split("\n"))
+    assert entry["time"].endswith("Z")
+    assert list(entry) == ["time", "level", "logger", "message", "client", "status", "exception", "stack"]
+
+
+@pytest.mark.parametrize(("log_format", "formatter"), [("text", LineFormatter), ("json", JsonFormatter)])
+def test_every_handler_of_the_service_uses_the_format(log_format: str, formatter: type) -> None:
+    config = logging_config(log_format, "info")
+    assert config["formatters"]["line"]["()"] is formatter
+    assert {handler["formatter"] for handler in config["handlers"].values()} == {"line"}
+
+
+@pytest.mark.parametrize(
+    ("log_level", "quiet"), [("debug", "WARNING"), ("info", "WARNING"), ("warning", "WARNING"), ("error", "ERROR")]
+)
+def test_libraries_log_no_more_than_warnings(log_level: str, quiet: str) -> None:
+    config = logging_config("text", log_level)
+    assert config["root"]["level"] == log_level.upper()
+    assert {logger["level"] for logger in config["loggers"].values()} == {quiet}

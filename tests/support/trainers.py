@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from inkling.logging_config import LOGGING
+from inkling.logging_config import logging_config
 from inkling.settings import StoreSettings
 
 Moment = Literal["before statement", "after statement", "before commit", "after commit"]
@@ -154,7 +154,7 @@ def train(orders: Orders) -> None:
     for stream in (1, 2):
         os.dup2(log, stream)
     Path(f"{orders.log}.pid").write_text(str(os.getpid()))
-    logging.config.dictConfig(LOGGING)
+    logging.config.dictConfig(logging_config("text", "info"))
     if orders.max_file_bytes is not None:
         import resource
 

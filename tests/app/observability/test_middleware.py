@@ -148,6 +148,7 @@ async def test_unforeseen_error_is_logged_under_the_request_id(caplog: pytest.Lo
     assert response.status_code == 500
     assert response.json()["request_id"] == response.headers["x-request-id"] == "this-request"
     assert "request this-request: GET /x" in caplog.text
+    assert ("app.problems", logging.WARNING) in [(record.name, record.levelno) for record in caplog.records]
     assert "RuntimeError: unforeseen" in caplog.text
 
 

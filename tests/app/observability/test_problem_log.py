@@ -4,6 +4,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.observability.answered_request import AnsweredRequest
 from app.observability.problem_log import BURST, ProblemLog
 from tests.support.servers import start_server
 from tests.support.services import eventually
@@ -48,15 +49,15 @@ async def test_flood_is_cut_and_counted(caplog: pytest.LogCaptureFixture) -> Non
     caplog.set_level(logging.INFO)
     now = 0.0
     log = ProblemLog(clock=lambda: now)
-    scope = {"method": "GET", "path": "/", "request_id": "id", "problem": ("Title", "detail")}
+    request = AnsweredRequest("id", None, "203.0.113.7", "GET", "/", "/", 404, 0.001, ("Title", "detail"))
     for _ in range(BURST + 50):
-        log.write(scope, 404)
+        log.write(request)
     assert len(caplog.records) == BURST
     now = 60.0
-    log.write(scope, 404)
+    log.write(request)
     assert [record.getMessage() for record in caplog.records[BURST:]] == [
         "50 more errors were answered and not logged: more than 20/s",
-        "request id from unknown: GET /: 404 Title: detail",
+        "request id from 203.0.113.7: GET /: 404 Title: detail",
     ]
 
 
