@@ -1,5 +1,6 @@
 # Two images from one file: `server` answers requests, without TensorFlow; `trainer` trains what waits in the registry.
 # docker build -t inkling .    docker build --target trainer -t inkling-trainer .
+# They run as any user of group 0, too, as OpenShift starts them.
 
 FROM python:3.12-slim AS package
 WORKDIR /src
@@ -25,23 +26,33 @@ RUN pip --python /venv/bin/python install --no-cache-dir --no-deps --require-has
 
 FROM python:3.12-slim AS base
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 INKLING_DATA_DIR=/data
-RUN useradd --uid 10001 --no-create-home inkling && install -d -o inkling -g inkling /data
+RUN useradd --uid 10001 --gid 0 --no-create-home inkling && install -d -o inkling -g 0 -m 775 /data
 VOLUME /data
-USER inkling
+USER 10001:0
 ENTRYPOINT ["inkling"]
+ARG VERSION=unknown REVISION=unknown
+LABEL org.opencontainers.image.source=https://github.com/inkling-digits/inkling \
+      org.opencontainers.image.documentation=https://github.com/inkling-digits/inkling/blob/main/docs/operations.md \
+      org.opencontainers.image.licenses=MIT \
+      org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.revision=$REVISION
 
 FROM base AS trainer
 COPY --from=trainer-packages /venv /venv
 ENV KERAS_HOME=/tmp/keras
+LABEL org.opencontainers.image.title="Inkling, the trainer" \
+      org.opencontainers.image.description="Trains the network for handwritten digits with TensorFlow"
 CMD ["worker"]
 HEALTHCHECK --interval=30s --timeout=10s CMD ["inkling", "versions"]
 
 FROM base AS server
 COPY --from=server-packages /venv /venv
 ENV INKLING_HOST=0.0.0.0 INKLING_TRAINER=external
+LABEL org.opencontainers.image.title="Inkling, the server" \
+      org.opencontainers.image.description="Reads handwritten digits over HTTP, without TensorFlow"
 # SageMaker runs the image with the argument `serve`; its model's Environment sets INKLING_PORT=8080.
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
 EXPOSE 8000
 CMD ["serve"]
-HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request as r; ports = map(os.environ.get, ('INKLING_PORT', 'AIP_HTTP_PORT', 'SAGEMAKER_BIND_TO_PORT')); r.urlopen(f'http://127.0.0.1:{next(filter(None, ports), 8000)}/readyz', timeout=2)"]
+COPY deploy/docker/healthcheck.py /
+HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 CMD ["python", "-I", "-S", "/healthcheck.py"]
