@@ -50,17 +50,21 @@ def multipart_files(body: bytes, content_type: str, limits: UploadLimits) -> lis
     boundary = _boundary(content_type)
     if (only := _only_file(body, boundary)) is not None:
         return [only]
-    parts = list(read_parts(body, boundary, limits))
-    files = [part.content for part in parts if part.name == "file" or _FILE_NAME.fullmatch(part.name)]
-    if len(files) == len(parts) and files:
+    files: list[bytes] = []  # of up to 10,000 parts only their contents: the garbage collector walks over anything else
+    others: list[Part] = []
+    for part in read_parts(body, boundary, limits):
+        if part.name == "file" or _FILE_NAME.fullmatch(part.name):
+            files.append(part.content)
+        else:
+            others.append(part)
+    if files and not others:
         return files
-    others = [part for part in parts if not _FILE_NAME.fullmatch(part.name)]
     refuse_unknown((part.name for part in others if part.name and not part.is_file), ("file",), "form field")
     if not files and len(others) == 1 and others[0].is_file:
         return [others[0].content]
     if files:
         refuse_unknown((part.name for part in others), ("file",), "form field")
-    found = ", ".join(part.name or "(no name)" for part in parts) or "none"
+    found = ", ".join(part.name or "(no name)" for part in others) or "none"
     raise BodyError(f"no part is named 'file'; parts found: {found[:200]}; with curl: -F file=@digit.png")
 
 

@@ -1,7 +1,6 @@
 """The work of the decoder processes: pictures in files and arrays, and an estimate of what they take."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from inkling.digit import Gray, Images
@@ -36,18 +35,18 @@ class Decoded(NamedTuple):
     """With "numbers": (n,); else empty."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PictureFile:
-    """An image file that is not decoded yet."""
+    """An image file that is not decoded yet: one object for the garbage collector, since a request may hold 10,000."""
 
     content: bytes
     name: str
     """In error messages."""
+    size: int = field(init=False)
+    """Pixels that it claims to have; as an array's `size`."""
 
-    @cached_property
-    def size(self) -> int:
-        """Pixels that it claims to have; as an array's `size`."""
-        return claimed_pixels(self.content)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", claimed_pixels(self.content))
 
 
 Picture = PictureFile | Gray

@@ -78,7 +78,7 @@ class RequestMiddleware:
                     break
             else:
                 LOG_FIELDS.set(exchange.log_fields)
-                await self._app(inner, body.receive, answer)
+                await self._run_application(inner, body.receive, answer)
         except ClientDisconnect:
             exchange.status = CLIENT_CLOSED_REQUEST
         except Exception as error:  # the outermost boundary
@@ -93,6 +93,11 @@ class RequestMiddleware:
                 exchange.reservation.release()
             self._metrics.in_flight -= 1
             self._record(scope, inner, exchange.status, time.perf_counter() - started)
+
+    async def _run_application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+        if "stream" in scope:  # the answer goes on when the application's layers have returned
+            await scope["stream"].run(receive, send)
 
     def _record(self, scope: Scope, inner: Scope, status: int, seconds: float) -> None:
         route = getattr(inner.get("route"), "path", UNMATCHED)

@@ -1,17 +1,15 @@
 """GET /train/{id}/events: a run's progress as server-sent events."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Header, Response
 
 from app.answer_examples import event_stream_example
 from app.api_route import ApiRoute
 from app.dependencies import RunFeedsDep, RunId
 from app.errors import FieldError, OverloadedError
 from app.openapi import problems
-from app.serving.run_feeds import RunFeed
+from app.serving.event_stream import EventStream
 from inkling.errors import UnknownRunError
 from inkling.registry.records import MAX_ID
 
@@ -26,55 +24,29 @@ _STREAM = {
 }
 
 
-async def watched_run(run_id: RunId, feeds: RunFeedsDep) -> AsyncIterator[RunFeed]:
-    """Answer 404, or 503 if too many streams are open, before the stream begins.
-
-    Raises:
-        UnknownRunError: there is no such run.
-        OverloadedError: too many streams are open.
-    """
-    async with feeds.watch(run_id) as feed:
-        yield feed
-
-
 @router.get(
     "/train/{run_id}/events",
-    response_class=EventSourceResponse,
+    response_class=Response,
     responses={
         200: {"description": "The events", "content": {"text/event-stream": _STREAM}},
         **problems(UnknownRunError, FieldError, OverloadedError, instance="/train/7/events"),
     },
 )
 async def watch_run(
-    feed: Annotated[RunFeed, Depends(watched_run)],
+    run_id: RunId,
+    feeds: RunFeedsDep,
     last_event_id: Annotated[
         str,
         Header(description="the last step received: only later ones are sent; what is not a step is ignored"),
     ] = "",
-) -> AsyncIterator[ServerSentEvent]:
+) -> Response:
     """Send a `progress` event for each recorded step, with the step as its id, then one `end` event with the run.
 
     Before the first step, a `preparing` event says what the trainer does, in words, whenever that changes.
 
     When the server stops, the stream ends without `end`: connect again with Last-Event-ID, as browsers do.
     """
-    step, sent = _step(last_event_id), None
-    while True:
-        if feed.preparing not in (None, sent):
-            sent = feed.preparing
-            yield ServerSentEvent(event="preparing", data={"preparing": sent})
-            continue  # it may have changed while the client read
-        events = feed.after(step)
-        for later, event in events:
-            step = later
-            yield event
-        if events:
-            continue  # more may have come while the client read
-        if feed.end:
-            yield feed.end
-        if feed.end or feed.is_closed:
-            return
-        await feed.changed()
+    return EventStream(feeds.watch(run_id), _step(last_event_id))
 
 
 def _step(last_event_id: str) -> int:

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 from bisect import bisect_right
 from collections.abc import AsyncIterator
 
-from fastapi.sse import ServerSentEvent
+from fastapi.sse import format_sse_event
 
 from app.errors import OverloadedError
 from app.schemas import RunProgress, RunSummary
@@ -16,6 +17,8 @@ from inkling.registry.registry import Registry
 
 POLL_S = 0.3
 RECONNECT_S = 5.0
+MAX_EVENTS = 100
+"""Sent at a time: what a client that reads slowly may hold in memory."""
 
 logger = logging.getLogger(__name__)
 
@@ -25,37 +28,35 @@ class RunFeed:
 
     def __init__(self) -> None:
         self.streams = 0
-        self.end: ServerSentEvent | None = None
+        self.end: bytes | None = None
         """The event after the last progress; None while the run goes on."""
         self.is_closed = False
         """No more events come, although the run goes on: the server stops, or the run has left the registry."""
         self.preparing: str | None = None
         """What the trainer does before the first step, in words."""
+        self.change: asyncio.Future[None] = asyncio.Future()
+        """Done when there is more, or the feed is closed; the next change has a future of its own."""
         self._steps: list[int] = []
-        self._events: list[ServerSentEvent] = []
-        self._changed = asyncio.Event()
+        self._events: list[bytes] = []
 
     @property
     def step(self) -> int:
         return self._steps[-1] if self._steps else 0
 
-    def after(self, step: int) -> list[tuple[int, ServerSentEvent]]:
-        """Return the progress events after a step, with their steps."""
+    def after(self, step: int) -> tuple[int, bytes]:
+        """Return the progress events after a step, encoded, at most MAX_EVENTS, and the step of the last of them."""
         first = bisect_right(self._steps, step)
-        return list(zip(self._steps[first:], self._events[first:], strict=True))
-
-    async def changed(self) -> None:
-        """Wait until there is more, or the feed is closed."""
-        await self._changed.wait()
+        steps = self._steps[first : first + MAX_EVENTS]
+        return (steps[-1] if steps else step), b"".join(self._events[first : first + MAX_EVENTS])
 
     def publish(self, run: Run, progress: list[Progress]) -> None:
         for item in progress:
             if item.step > self.step:  # two readers may have read it
                 data = RunProgress.model_validate(item).model_dump_json()
                 self._steps.append(item.step)
-                self._events.append(ServerSentEvent(event="progress", id=str(item.step), raw_data=data))
+                self._events.append(format_sse_event(event="progress", id=str(item.step), data_str=data))
         if run.state not in ("queued", "running"):
-            self.end = ServerSentEvent(event="end", raw_data=RunSummary.model_validate(run).model_dump_json())
+            self.end = format_sse_event(event="end", data_str=RunSummary.model_validate(run).model_dump_json())
         is_news = run.preparing not in (None, self.preparing)
         self.preparing = run.preparing
         if progress or self.end or is_news:
@@ -66,8 +67,36 @@ class RunFeed:
         self._wake()
 
     def _wake(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        change, self.change = self.change, asyncio.Future()
+        change.set_result(None)
+
+
+class FeedReader:
+    """A client's place in a feed.
+
+    Args:
+        feed: to follow.
+        step: the last one that the client has.
+    """
+
+    def __init__(self, feed: RunFeed, step: int) -> None:
+        self.feed = feed
+        self.is_done = False
+        """Whether no more events come."""
+        self._step = step
+        self._preparing: str | None = None
+
+    def take(self) -> bytes:
+        """Return the next events, encoded; empty if there are none now."""
+        feed = self.feed
+        if feed.preparing not in (None, self._preparing):
+            self._preparing = feed.preparing
+            return format_sse_event(event="preparing", data_str=json.dumps({"preparing": feed.preparing}))
+        self._step, events = feed.after(self._step)
+        if not events and not self.is_done and (feed.end or feed.is_closed):
+            self.is_done = True
+            return feed.end or b""
+        return events
 
 
 class RunFeeds:

@@ -1,17 +1,15 @@
 import anyio
 import httpx
 import pytest
-from fastapi.sse import ServerSentEvent
 
-from app.routes.events import watch_run
-from app.serving.run_feeds import RunFeed
+from app.serving.run_feeds import FeedReader, RunFeed
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Decision, Progress, Snapshot
 from inkling.registry.registry import Registry
 from inkling.registry.runs import Runs
-from tests.support.events import claim, events_of, record, steps_of
+from tests.support.events import claim, events_of, parse, record, steps_of
 from tests.support.services import connect
 
 pytestmark = pytest.mark.anyio
@@ -166,20 +164,23 @@ async def test_preparation_is_sent_whenever_it_changes_until_the_first_step(regi
     def publish() -> None:
         feed.publish(registry.runs.get(1), registry.runs.progress(1, after=feed.step))
 
-    stream = watch_run(feed, "")
+    reader = FeedReader(feed, step=0)
     # when
-    sent: list[ServerSentEvent] = []
+    sent = b""
     for preparing in ("loading", "drawing: 0 of 10", "drawing: 10 of 10"):
         registry.runs.report_preparation(run, preparing)
         publish()
-        sent.append(await anext(stream))
+        sent += reader.take()
+        assert reader.take() == b""
     record(registry, run, 100)
     registry.runs.cancel(1)
     publish()
-    sent += [event async for event in stream]
+    while not reader.is_done:
+        sent += reader.take()
     # then
-    assert [event.event for event in sent] == ["preparing"] * 3 + ["progress", "end"]
-    assert [event.data for event in sent[:3]] == [
+    events = list(parse(iter(sent.decode().splitlines())))
+    assert [event.name for event in events] == ["preparing"] * 3 + ["progress", "end"]
+    assert [event.data for event in events[:3]] == [
         {"preparing": "loading"},
         {"preparing": "drawing: 0 of 10"},
         {"preparing": "drawing: 10 of 10"},

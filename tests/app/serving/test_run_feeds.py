@@ -5,14 +5,21 @@ import anyio
 import pytest
 
 from app.errors import OverloadedError
-from app.serving.run_feeds import RunFeeds
+from app.serving.run_feeds import RunFeed, RunFeeds
 from inkling.errors import UnknownRunError
 from inkling.registry.records import Run
 from inkling.registry.registry import Registry
 from inkling.registry.runs import Runs
-from tests.support.events import claim, record
+from tests.support.events import claim, parse, record
 
 pytestmark = pytest.mark.anyio
+
+
+def steps_after(feed: RunFeed, step: int) -> list[int]:
+    last, events = feed.after(step)
+    steps = [event.data["step"] for event in parse(iter(events.decode().splitlines()))]
+    assert last == steps[-1]
+    return steps
 
 
 async def test_many_streams_of_a_run_cost_one_read_at_a_time(
@@ -35,11 +42,11 @@ async def test_many_streams_of_a_run_cost_one_read_at_a_time(
         tasks.start_soon(feeds.follow)
         # when
         for step in (100, 200, 300):
-            changed = asyncio.ensure_future(watched[0].changed())
+            change = watched[0].change
             record(registry, run, step)
-            await asyncio.wait_for(changed, 30)
+            await asyncio.wait_for(change, 30)
         # then
-        assert [step for step, _ in watched[-1].after(100)] == [200, 300]
+        assert steps_after(watched[-1], 100) == [200, 300]
         assert len(reads) < 100
         tasks.cancel_scope.cancel()
 
@@ -70,7 +77,7 @@ async def test_feed_goes_on_when_the_registry_is_back(
     failures: list[int] = []
     progress = Runs.progress
     async with feeds.watch(1) as feed, anyio.create_task_group() as tasks:
-        changed = asyncio.ensure_future(feed.changed())
+        change = feed.change
         record(registry, run, 100)
 
         def fail(self: Runs, run_id: int, after: int = 0) -> None:
@@ -81,8 +88,8 @@ async def test_feed_goes_on_when_the_registry_is_back(
 
         monkeypatch.setattr(Runs, "progress", fail)
         tasks.start_soon(feeds.follow)
-        await asyncio.wait_for(changed, 30)
-        assert [step for step, _ in feed.after(0)] == [100]
+        await asyncio.wait_for(change, 30)
+        assert steps_after(feed, 0) == [100]
         tasks.cancel_scope.cancel()
     assert caplog.text.count("will keep retrying: no answer") == 1
 
@@ -97,7 +104,7 @@ async def test_feed_of_a_run_that_is_gone_is_closed(registry: Registry, monkeypa
 
         monkeypatch.setattr(Runs, "get", unknown)
         following = asyncio.ensure_future(feeds.follow())
-        await asyncio.wait_for(feed.changed(), 30)
+        await asyncio.wait_for(feed.change, 30)
         assert (feed.is_closed, feed.end) == (True, None)
         following.cancel()
         with suppress(asyncio.CancelledError):
