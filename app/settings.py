@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inkling.network.digit_probe import DIGIT_THRESHOLD
+from inkling.service_links import describe_service_links, is_service_link
 from inkling.settings import StoreSettings
 
 PREFIX = "INKLING_"
@@ -203,11 +204,16 @@ def is_loopback(host: str) -> bool:
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
-    """Return a warning for each INKLING_* variable that is no setting, naming the nearest that is."""
+    """Return a warning for each INKLING_* variable that is no setting, naming the nearest that is.
+
+    Those that Kubernetes sets have one warning in all.
+    """
+    environment = os.environ if environment is None else environment
+    links = describe_service_links(environment)
     known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-    warnings = []
-    for name in os.environ if environment is None else environment:
-        if name.startswith(PREFIX) and name not in known:
+    warnings = [] if links is None else [links]
+    for name, value in environment.items():
+        if name.startswith(PREFIX) and name not in known and not is_service_link(name, value):
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
             renamed = FORMER_VARIABLES.get(name)
             hint = f"it is called {renamed} now" if renamed else f"did you mean {nearest}?"

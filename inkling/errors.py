@@ -10,6 +10,7 @@ InklingError
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
 ├── CheckpointError            the file is not a checkpoint of this network
 ├── BulkError                  a job of many images cannot start or go on
+├── DataDirError               the data directory, or a file in it, belongs to another user
 ├── DatasetError               the data are missing or invalid
 ├── ExportError                the version cannot be written in this form
 ├── MissingPackageError        an optional package is not installed
@@ -73,6 +74,10 @@ class ExportError(InklingError):
 
 class BulkError(InklingError):
     """A job of many images cannot start or go on; the message says why, and what to do."""
+
+
+class DataDirError(InklingError):
+    """The data directory, or a file in it, belongs to another user, and this process may not use it."""
 
 
 class DatasetError(InklingError):

@@ -1,10 +1,12 @@
 """The settings that the trainer and the server share, read once from INKLING_* variables and `.env`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from inkling.service_links import is_service_link
 
 DatasetFit = Literal["auto", "mnist", "plain"]
 
@@ -58,6 +60,21 @@ class StoreSettings(BaseSettings):
     @classmethod
     def _in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out the variables that Kubernetes sets: INKLING_PORT=tcp://10.0.0.1:8000 is no port."""
+        environment = cast("EnvSettingsSource", env_settings)
+        variables = environment.env_vars.items()
+        environment.env_vars = {name: value for name, value in variables if not is_service_link(name, value)}
+        return init_settings, environment, dotenv_settings, file_secret_settings
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ import typer
 from pydantic import ValidationError
 from typer.main import get_command
 
+from inkling.data_dir import check_data_dir
 from inkling.errors import InklingError
 from inkling.exports.formats import TensorFlowFormat
 from inkling.exports.network import PortableNetwork, Weights
@@ -161,6 +162,7 @@ def worker(
     """Train the queued runs of the registry, one after the other."""
     settings = _read_settings(data_dir=data_dir, database_url=database_url, mnist_dir=mnist_dir)
     logging.config.dictConfig(logging_config(settings.log_format, settings.log_level))
+    check_data_dir(settings.data_dir)
     from training import terminal  # noqa: PLC0415  the registry
 
     terminal.work_in_terminal(settings, idle_exit, number)

@@ -20,6 +20,7 @@ from app.connections.stop import GRACE_S
 from app.fast.http_protocol import JoinedHttpProtocol
 from app.security import KEY_FILE, resolve_key
 from app.settings import PREFIX, Settings
+from inkling.data_dir import check_data_dir
 from inkling.logging_config import logging_config
 
 MAX_FILES = 65_536
@@ -33,6 +34,7 @@ def serve(settings: Settings) -> int:
     """Serve the network over HTTP. The first start creates the registry."""
     logging.config.dictConfig(logging_config(settings.log_format, settings.log_level))
     check_vertex_ai()
+    check_data_dir(settings.data_dir)
     _log_generated_key(settings)
     _check_grpc(settings)
     with open_registry(settings):  # an error here is one line; in a worker it would be a traceback
