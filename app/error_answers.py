@@ -39,6 +39,7 @@ from inkling.errors import (
     UnknownVersionError,
     VersionQuotaError,
 )
+from inkling.registry.database_errors import describe_database_error, is_locked
 from inkling.registry.disk_full import is_disk_full
 
 RETRY_FILES_S = 5.0
@@ -103,9 +104,9 @@ def error_facts(error: Exception, request_id: str, call: str) -> ErrorFacts:
         return ErrorFacts(500, None, detail, {})
     status, title = TABLE[cls]
     if isinstance(error, SQLAlchemyError):
-        logger.error("the registry cannot be reached: %s", error)
-        detail = "its disk is full: free some space" if is_disk_full(error) else "it does not answer; try again"
-        return ErrorFacts(status, title, f"The database of runs and versions cannot be used: {detail}.", {})
+        logger.error("the registry cannot be reached: %s", describe_database_error(error))
+        words = f"The database of runs and versions cannot be used: {_database_trouble(error)}."
+        return ErrorFacts(status, title, words, {})
     headers: dict[str, str] = {}
     if isinstance(error, QueueFullError | BusyError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
@@ -113,6 +114,17 @@ def error_facts(error: Exception, request_id: str, call: str) -> ErrorFacts:
         headers["Accept-Encoding"] = error.ACCEPTED
     advice = ADVICE.get(type(error))
     return ErrorFacts(status, title, f"{error}; {advice}" if advice else str(error), headers)
+
+
+def _database_trouble(error: SQLAlchemyError) -> str:
+    """Return what is wrong with the database, without its own words: they name hosts and statements."""
+    if is_disk_full(error):
+        return "its disk is full: free some space"
+    if is_locked(error):
+        return "another process has locked it; try again"
+    if "read-only" in str(error) or "readonly" in str(error):
+        return "it can only be read at the moment"
+    return "it does not answer; try again"
 
 
 def answer_error(request: Request, error: Exception) -> Response:

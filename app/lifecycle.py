@@ -130,7 +130,7 @@ async def _start_grpc(settings: Settings, metrics: Metrics, admission: Admission
 
 
 def _open(settings: Settings) -> tuple[Registry, CurrentVersion, str | None]:
-    registry = Registry(settings.registry_url)
+    registry = Registry.from_settings(settings)
     registry.versions.add_first(load_pretrained())
     current_version = CurrentVersion(registry)
     current_version.poll()

@@ -27,6 +27,7 @@ InklingError
     ├── PromotionMovedError    another version was promoted in the meantime
     ├── IdempotencyKeyError    the key was used for another request
     ├── LeaseLostError         the run was cancelled, or given to another trainer
+    ├── DatabaseUrlError       the URL of the database cannot be read
     ├── DatabaseFileError      the database file was deleted, replaced, or cannot be written any more
     └── SchemaError            the database was made by a newer Inkling, or by another program
 """
@@ -143,6 +144,10 @@ class IdempotencyKeyError(RegistryError):
 
 class LeaseLostError(RegistryError):
     """The run was cancelled, or given to another trainer."""
+
+
+class DatabaseUrlError(RegistryError):
+    """The URL of the database cannot be read; the message says why, and nothing of what may be its password."""
 
 
 class DatabaseFileError(RegistryError):

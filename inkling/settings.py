@@ -18,7 +18,19 @@ class StoreSettings(BaseSettings):
 
     data_dir: Path = Field(Path("var"), description="folder of the database, the API key and the downloaded data")
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL of the registry; default: SQLite in the data directory"
+        None,
+        description="URL of the registry, `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`; default: "
+        "SQLite in the data directory",
+    )
+    database_timeout_s: float = Field(
+        10,
+        ge=0.5,
+        le=300,
+        description="seconds that a call of the registry waits for a lock, a free connection or the next bytes of an "
+        "answer",
+    )
+    database_connections: int = Field(
+        15, ge=2, le=500, description="maximum connections of a process to the registry's database"
     )
     mnist_dir: Path | None = Field(
         None, description="folder with MNIST's four IDX files, plain or .gz, or mnist.npz; default: downloaded once"

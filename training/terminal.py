@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import typer
-from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from inkling.atomic_file import write_atomically
@@ -17,6 +16,7 @@ from inkling.mnist import Dataset
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import Recipe
 from inkling.registry.database_errors import describe_database_error
+from inkling.registry.database_url import visible_url
 from inkling.registry.records import PromotePolicy
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
@@ -70,7 +70,7 @@ def train_and_publish(recipe: Recipe, settings: StoreSettings, out: Path | None,
     lower_priority()
     stop = StopSignal()
     stop.listen()
-    with _registry_errors(settings), closing(Registry(settings.registry_url)) as registry:
+    with _registry_errors(settings), closing(Registry.from_settings(settings)) as registry:
         run, _ = registry.runs.queue(recipe, promote, max_queued=sys.maxsize)
         worker = Worker(registry, settings, stop)
         lease = worker.claim(f"cli.{os.getpid()}", run.id)
@@ -109,11 +109,10 @@ def work_in_terminal(settings: StoreSettings, idle_exit_s: float | None, number:
 @contextmanager
 def _registry_errors(settings: StoreSettings) -> Iterator[None]:
     """Raise a RegistryError for errors of the database."""
-    url = "INKLING_DATABASE_URL"
     try:
-        url = make_url(settings.registry_url).render_as_string(hide_password=True)
         yield
     except SQLAlchemyError as error:
+        url = visible_url(settings.registry_url)
         raise RegistryError(f"the registry at {url} cannot be used: {describe_database_error(error)}") from error
 
 

@@ -78,7 +78,7 @@ def work(
     lower_priority()
     stop = StopSignal()
     stop.listen()
-    registry = Registry(settings.registry_url)
+    registry = Registry.from_settings(settings)
     worker = Worker(registry, settings, stop, timings)
     try:
         owner = f"{socket.gethostname()[:16]}.{os.getpid()}"

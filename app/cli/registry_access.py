@@ -25,7 +25,7 @@ def open_registry(settings: Settings) -> Iterator["Registry"]:
     from inkling.registry.registry import Registry  # noqa: PLC0415
 
     try:
-        with closing(Registry(settings.registry_url)) as registry:
+        with closing(Registry.from_settings(settings)) as registry:
             yield registry
     except SQLAlchemyError as error:
         words = describe_database_error(error)
@@ -49,10 +49,6 @@ def open_existing_registry(settings: Settings) -> Iterator["Registry"]:
 
 def visible_url(settings: Settings) -> str:
     """Return the registry's URL without its password."""
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+    from inkling.registry import database_url  # noqa: PLC0415  SQLAlchemy, as above
 
-    try:
-        return make_url(settings.registry_url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return "INKLING_DATABASE_URL"
+    return database_url.visible_url(settings.registry_url)

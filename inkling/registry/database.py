@@ -5,12 +5,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, ExceptionContext, QueuePool, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, QueuePool, create_engine, event, inspect, text
 
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
+from inkling.registry.database_url import parse_database_url, visible_url
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """The schema's history, oldest first: the files of `migrations/versions`."""
@@ -18,7 +20,21 @@ FIRST_TABLES = {"runs", "run_progress", "versions", "promotions"}
 """The tables of the releases before the history began."""
 WRITES, CLAIMS = 0x1_4E_4B, 0x1_4E_4C
 """Advisory locks of PostgreSQL, of arbitrary numbers; no other program may use them in the same database."""
-LOCK_TIMEOUT_S = 10
+IDLE_CONNECTIONS = 5
+"""Connections that are kept open while nobody uses them."""
+UPGRADE_S = 3600.0
+"""The longest that PostgreSQL may take for one statement of an upgrade."""
+
+
+@dataclass(frozen=True)
+class DatabaseLimits:
+    timeout_s: float = 10.0
+    """The longest wait for a lock, for a free connection, or for the next bytes of an answer."""
+    connections: int = 15
+    """The most connections that are open at the same time."""
+
+
+DEFAULT_LIMITS = DatabaseLimits()
 
 
 class Database:
@@ -30,24 +46,24 @@ class Database:
     write takes milliseconds; reads never wait for them.
 
     Raises:
+        DatabaseUrlError: the URL cannot be read.
         RegistryError: the driver is not installed.
         SchemaError: the database was made by a newer Inkling.
     """
 
-    def __init__(self, url: str) -> None:
-        is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        try:
-            self._engine = create_engine(url, pool_pre_ping=True, connect_args={} if is_sqlite else _POSTGRES_OPTIONS)
-        except ModuleNotFoundError as error:
-            raise RegistryError(f"{error}; for PostgreSQL: pip install '.[postgres]'") from error
-        if is_sqlite:
-            Path(make_url(url).database or ".").parent.mkdir(parents=True, exist_ok=True)
-            event.listen(self._engine, "connect", _configure_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
-            event.listen(self._engine, "do_connect", self._check_before_connect)
+    def __init__(self, url: str, limits: DatabaseLimits = DEFAULT_LIMITS) -> None:
+        parsed = parse_database_url(url)
+        self._visible_url = visible_url(url)
+        self._limits = limits
+        self._is_postgres = parsed.get_backend_name() == "postgresql"
+        is_file = not self._is_postgres and parsed.database not in (None, "", ":memory:")
+        self._file = Path(parsed.database or "").absolute() if is_file else None
+        if self._is_postgres:
+            self._engine = _postgres_engine(parsed, limits)
+        else:
+            self._engine = create_engine(parsed, **(_pool_options(limits) if self._file else {}))
+            self._prepare_sqlite()
         event.listen(self._engine, "checkin", self._close_if_late)
-        database = make_url(url).database
-        self._file = Path(database).absolute() if is_sqlite and database not in (None, "", ":memory:") else None
         self._file_id: tuple[int, int] | None = None
         self._is_closed = False
         try:
@@ -66,8 +82,9 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the database and changes nothing."""
         with self._engine.connect() as connection:
-            if self._engine.dialect.name == "postgresql":
+            if self._is_postgres:
                 connection.execution_options(isolation_level="REPEATABLE READ")
+                self._begin_postgres(connection)
             yield connection
 
     @contextmanager
@@ -83,8 +100,10 @@ class Database:
         """
         self._require_file()
         with self._engine.connect().execution_options(is_write=True) as connection, connection.begin():
-            if lock is not None and self._engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+            if self._is_postgres:
+                self._begin_postgres(connection)
+                if lock is not None:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
             yield connection
 
     def watch_errors(self, report: Callable[[str], None]) -> None:
@@ -102,12 +121,25 @@ class Database:
 
     def size_bytes(self, connection: Connection) -> int:
         """Return the bytes of the database on its disk; 0 of one in memory."""
-        if self._engine.dialect.name == "postgresql":
+        if self._is_postgres:
             return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
         if self._file is None:
             return 0
         files = (self._file.with_name(self._file.name + suffix) for suffix in ("", "-wal", "-shm"))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def _prepare_sqlite(self) -> None:
+        if self._file:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        timeout_s = self._limits.timeout_s
+        event.listen(self._engine, "connect", lambda connection, _record: _configure_sqlite(connection, timeout_s))
+        event.listen(self._engine, "begin", _begin_sqlite)
+        event.listen(self._engine, "do_connect", self._check_before_connect)
+
+    def _begin_postgres(self, connection: Connection) -> None:
+        from inkling.registry.postgres import begin_bounded  # noqa: PLC0415  the driver, of an extra
+
+        begin_bounded(connection, self._limits.timeout_s)
 
     def _require_file(self) -> None:
         """Check that the file is still the one that was opened: SQLite writes on to a deleted one without an error."""
@@ -150,7 +182,7 @@ class Database:
                     f"the database is at revision {found}, made by {'a newer Inkling' if is_newer else 'no Inkling'}; "
                     f"this one knows {REVISIONS[0]} to {REVISIONS[-1]}: "
                     f"{'upgrade Inkling' if is_newer else 'restore a backup'}, or name a database other than "
-                    f"{self._engine.url.render_as_string(hide_password=True)}"
+                    f"{self._visible_url}"
                 )
             tables = set(inspect(connection).get_table_names())
             if self._file and found is None and tables and not tables >= FIRST_TABLES:
@@ -158,6 +190,10 @@ class Database:
                     f"the database file {self._file} holds the tables of another program "
                     f"({', '.join(sorted(tables)[:5])}): name another file"
                 )
+            if self._is_postgres:
+                from inkling.registry.postgres import allow_silence  # noqa: PLC0415  the driver, of an extra
+
+                allow_silence(connection, UPGRADE_S)
             _migrate(connection, found)
 
 
@@ -179,22 +215,31 @@ def _migrate(connection: Connection, found: str | None) -> None:
     command.upgrade(config, "head")
 
 
-_POSTGRES_OPTIONS = {
-    "connect_timeout": 5,
-    # A client that stopped in a transaction, or whose machine is gone, must not keep its locks.
-    "options": f"-c lock_timeout={LOCK_TIMEOUT_S}s -c idle_in_transaction_session_timeout=60s",
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-}
+def _postgres_engine(url: URL, limits: DatabaseLimits) -> Engine:
+    try:
+        from inkling.registry.postgres import bound_connections, connect_arguments  # noqa: PLC0415  of an extra
+    except ImportError as error:
+        raise RegistryError(f"{error}; for PostgreSQL: pip install '.[postgres]'") from error
+    engine = create_engine(url, connect_args=connect_arguments(url, limits.timeout_s), **_pool_options(limits))
+    bound_connections(engine, limits.timeout_s)
+    return engine
 
 
-def _configure_sqlite(dbapi_connection: Any, _record: Any) -> None:
+def _pool_options(limits: DatabaseLimits) -> dict[str, Any]:
+    kept = min(IDLE_CONNECTIONS, limits.connections)
+    return {
+        "pool_pre_ping": True,
+        "pool_size": kept,
+        "max_overflow": limits.connections - kept,
+        "pool_timeout": limits.timeout_s,
+    }
+
+
+def _configure_sqlite(dbapi_connection: Any, timeout_s: float) -> None:
     dbapi_connection.isolation_level = None  # the driver begins no transactions itself: `_begin_sqlite` does
-    timeout_ms = LOCK_TIMEOUT_S * 1000
-    for pragma in (f"busy_timeout={timeout_ms}", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={round(1000 * timeout_s)}", "synchronous=FULL", "foreign_keys=ON"):
         dbapi_connection.execute(f"PRAGMA {pragma}")
-    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     while True:  # SQLite's busy timeout does not cover switching a new file to WAL
         try:
             dbapi_connection.execute("PRAGMA journal_mode=WAL")

@@ -1,10 +1,11 @@
 """The registry that servers and trainers share: runs, versions with their files, promotions, and corrections."""
 
 from collections.abc import Callable
+from typing import Self
 
 from inkling.network.checkpoint import Checkpoint
 from inkling.registry.corrections import Corrections
-from inkling.registry.database import Database
+from inkling.registry.database import DEFAULT_LIMITS, Database, DatabaseLimits
 from inkling.registry.records import Decision, Lease, Version
 from inkling.registry.repair import repair
 from inkling.registry.run_changes import end_run, update_leased
@@ -12,6 +13,7 @@ from inkling.registry.runs import Runs
 from inkling.registry.statistics import Statistics
 from inkling.registry.verification import problems_of
 from inkling.registry.versions import DecisionRule, Versions, add_version, read_checkpoint, read_served, record_decision
+from inkling.settings import StoreSettings
 
 
 class Registry:
@@ -21,16 +23,22 @@ class Registry:
     the state before it or the state after it.
 
     Raises:
+        DatabaseUrlError: the URL cannot be read.
         RegistryError: the database driver is not installed.
         SchemaError: the database was made by a newer Inkling.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = Database(url)
+    def __init__(self, url: str, limits: DatabaseLimits = DEFAULT_LIMITS) -> None:
+        self._database = Database(url, limits)
         self.runs = Runs(self._database)
         self.versions = Versions(self._database)
         self.corrections = Corrections(self._database)
         self.statistics = Statistics(self._database)
+
+    @classmethod
+    def from_settings(cls, settings: StoreSettings) -> Self:
+        limits = DatabaseLimits(settings.database_timeout_s, settings.database_connections)
+        return cls(settings.registry_url, limits)
 
     def close(self) -> None:
         self._database.close()

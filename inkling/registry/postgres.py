@@ -1,0 +1,100 @@
+"""Connections to PostgreSQL that wait for no answer without end, and that poolers in transaction mode take."""
+
+import time
+from collections.abc import Generator
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, event, text
+
+CONNECT_S = 5
+"""Seconds until a host that does not answer is given up, and the next one is tried."""
+PING_S = 3.0
+"""Seconds that the check of an idle connection waits for an answer."""
+ANSWER_MARGIN = 1.25
+"""The wait for an answer is so much longer than that for a lock: PostgreSQL's own error comes first."""
+IDLE_S = 60
+"""A client that stopped in a transaction, or whose machine is gone, must not keep its locks for longer."""
+
+
+class SilentError(psycopg.OperationalError):
+    """The database does not answer, and the connection to it is closed."""
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that is closed when the database sends nothing for `silence_s` seconds while it should answer.
+
+    TCP does not end such a connection if a proxy, a firewall or a virtual machine that is moved still acknowledges.
+    """
+
+    silence_s = PING_S
+
+    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return super().wait(self._bounded(gen), *args, **options)
+        except SilentError:
+            self.pgconn.finish()
+            raise
+
+    def _bounded(self, generator: Any) -> Generator[Any, Any, Any]:
+        """Run a generator of psycopg, which is sent 0 every few milliseconds while nothing comes."""
+        heard_at = time.monotonic()
+        try:
+            wanted = next(generator)
+            while True:
+                ready = yield wanted
+                if ready:
+                    heard_at = time.monotonic()
+                elif time.monotonic() - heard_at > self.silence_s:
+                    raise SilentError(f"the database has not answered for {self.silence_s:g} s")
+                wanted = generator.send(ready)
+        except StopIteration as end:
+            return end.value
+
+
+def connect_arguments(url: URL, timeout_s: float) -> dict[str, Any]:
+    """Return what connections are made with, beside the URL, which comes first.
+
+    No startup options: PgBouncer and Neon refuse them. No prepared statements: in transaction mode a pooler may send
+    the next transaction to another server process.
+    """
+    defaults = {
+        "connect_timeout": CONNECT_S,
+        "prepare_threshold": None,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": round(1000 * timeout_s),
+    }
+    return {name: value for name, value in defaults.items() if name not in url.query}
+
+
+def bound_connections(engine: Engine, timeout_s: float) -> None:
+    """Let an engine make bounded connections: idle ones are checked within PING_S seconds."""
+
+    def connect(_dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]) -> BoundedConnection:
+        return BoundedConnection.connect(*arguments, **parameters)
+
+    def checkout(connection: BoundedConnection, *_: Any) -> None:
+        connection.silence_s = timeout_s * ANSWER_MARGIN
+
+    def checkin(connection: BoundedConnection | None, _record: Any) -> None:
+        if connection is not None:
+            connection.silence_s = min(PING_S, timeout_s)
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "checkout", checkout)
+    event.listen(engine, "checkin", checkin)
+
+
+def begin_bounded(connection: Connection, timeout_s: float) -> None:
+    """Begin a transaction with its limits. They end with it, so poolers in transaction mode pass them on."""
+    limits = f"SET LOCAL lock_timeout = {round(1000 * timeout_s)}; "
+    connection.execute(text(limits + f"SET LOCAL idle_in_transaction_session_timeout = {1000 * IDLE_S}"))
+
+
+def allow_silence(connection: Connection, silence_s: float) -> None:
+    """Let the statements of this transaction take as long, each."""
+    driver_connection = connection.connection.driver_connection
+    assert isinstance(driver_connection, BoundedConnection)  # noqa: S101  as connected
+    driver_connection.silence_s = silence_s
