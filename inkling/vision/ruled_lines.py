@@ -102,10 +102,11 @@ def _find_slope(strokes: Floats, least: float) -> float | None:
     slopes = np.arange(-farthest, farthest + 1) / width
     shifts = np.rint(slopes[:, np.newaxis] * centers).astype(int)  # (slopes, strips)
     sources = np.clip(np.arange(height)[:, np.newaxis] + shifts[:, np.newaxis, :], 0, height - 1)
-    rank = int(STRIPS * (1 - SHARE))
-    profiles = np.partition(strips[sources, np.arange(STRIPS)], rank, axis=2)[..., rank]  # (slopes, h)
+    # Of slopes at which a line covers its share of the strips, that at which it covers nearly all.
+    ranks = (1, int(STRIPS * (1 - SHARE)))
+    profiles = np.partition(strips[sources, np.arange(STRIPS)], ranks, axis=2)[..., ranks]  # (slopes, h, 2)
     rises = np.maximum(np.diff(profiles, axis=1), 0)
-    return float(slopes[(rises**2).sum(axis=1).argmax()])
+    return float(slopes[(rises**2).sum(axis=(1, 2)).argmax()])
 
 
 def _shear(strokes: Floats, slope: float) -> Level:

@@ -65,6 +65,19 @@ def test_ink_stays_where_it_crosses_lines() -> None:
     np.testing.assert_allclose(unruled.strokes[(ruling == 0) & (strokes == 0)], 0, atol=120)
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.0234, -0.018, -0.05])
+@pytest.mark.parametrize("first", [24, 34])
+def test_two_tilted_lines_of_a_wide_picture_are_removed_to_their_ends(slope: float, first: int) -> None:
+    y, x = np.mgrid[:86, :279]
+    ruling = (y - slope * x - first) % 42 < 2
+    digits = sum(
+        put(draw_strokes(digit, 44, 4.5), ruling.shape, (22, 66 * i + 20)) for i, digit in enumerate((2, 9, 3))
+    )
+    unruled = remove_ruled_lines((220 * np.maximum(digits, 0.7 * ruling)).astype(np.float32))
+    assert unruled is not None
+    assert unruled.strokes[ruling & (digits == 0)].mean() < 10
+
+
 @pytest.mark.parametrize("digit", [1, 4, 7])
 def test_long_strokes_are_no_lines(digit: int) -> None:
     tight = np.pad(draw_strokes(digit, 200, 14.0), 8).astype(np.float32) * 200
