@@ -25,7 +25,7 @@ from app.schemas import (
     VersionDetail,
     VersionList,
 )
-from inkling.digit import NUM_CLASSES
+from inkling.digit import DIGIT_NAMES, NUM_CLASSES
 from inkling.network.evaluation import Evaluation, evaluate
 from inkling.network.recipe import TUTORIAL
 
@@ -37,7 +37,13 @@ def answer_examples() -> dict[str, dict[str, Any]]:
     run, version, promotion = _run(), _version(), _promotion()
     summary = RunSummary.model_validate(run.model_dump())
     metrics = ServedMetrics(
-        **_evaluation().model_dump(), version=2, digest=_DIGEST, dataset="mnist", measured_by="trainer", refused=None
+        **_evaluation().model_dump(),
+        version=2,
+        digest=_DIGEST,
+        dataset="mnist",
+        classes=[*DIGIT_NAMES],
+        measured_by="trainer",
+        refused=None,
     )
     examples: tuple[BaseModel, ...] = (
         run,
@@ -87,6 +93,7 @@ def _run() -> RunDetail:
         version=2,
         trouble=None,
         preparing=None,
+        dataset=None,
         progress=[progress],
     )
 
@@ -101,6 +108,8 @@ def _version() -> VersionDetail:
         origin="run",
         evaluation=_evaluation(),
         measured_by="trainer",
+        dataset="mnist",
+        classes=[*DIGIT_NAMES],
     )
 
 

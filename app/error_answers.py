@@ -30,6 +30,7 @@ from inkling.errors import (
     FeedbackQuotaError,
     ImageSizeError,
     InputError,
+    OtherDatasetError,
     PromotionMovedError,
     QueueFullError,
     ServedVersionError,
@@ -54,6 +55,7 @@ ADVICE: dict[type[Exception], str] = {
     FeedbackQuotaError: "make room with DELETE /feedback/{id}, or raise INKLING_MAX_FEEDBACK",
     VersionQuotaError: "make room with DELETE /versions/{v}",
     ServedVersionError: "PUT /versions/current promotes one",
+    OtherDatasetError: "send across_datasets=true, or `inkling promote VERSION --across-datasets`, if you want that",
     PromotionMovedError: "read GET /versions/current and decide again",
 }
 """The call that helps, for exceptions of the library, which does not name calls."""

@@ -52,6 +52,9 @@ class Prediction(BaseModel):
     digit: int = Field(description="the most probable digit, 0 to 9")
     confidence: float = Field(description="its probability, 0 to 1")
     probabilities: list[float] = Field(description="of the digits 0 to 9; their sum is 1")
+    label: str | SkipJsonSchema[None] = _absent(
+        "the name of the class that `digit` is the number of; only of a version that learned other classes than digits"
+    )
     is_digit: bool | SkipJsonSchema[None] = _absent(
         "whether the image shows a digit at all: whether digit_score is at least the server's threshold; "
         "missing if an earlier release trained the version"
@@ -75,7 +78,7 @@ class Predictions(BaseModel):
 
 
 class Label(BaseModel):
-    label: str = Field(description="a digit, `0` to `9`")
+    label: str = Field(description="a digit, `0` to `9`; or the name of another class that the version learned")
     score: float = Field(description="its probability, 0 to 1")
 
 
@@ -201,6 +204,8 @@ class RunSummary(_FromRecord):
         description="what its trainer does before the first step, in words; null once it trains"
     )
 
+    dataset: str | None = Field(description="the folder of own data that it trains on, by its name; null: MNIST")
+
 
 class RunDetail(RunSummary):
     waits_for: str | None = Field(None, description="what a queued run waits for, in words")
@@ -221,6 +226,11 @@ class VersionDetail(_FromRecord):
     origin: Literal["shipped", "run", "upload"] = Field(description="what made it")
     evaluation: Evaluation | None = Field(description="on the test images; null if nobody has measured it")
     measured_by: MeasuredBy | None = Field(description=MEASURED_BY)
+    dataset: str | None = Field(
+        description='the images that it learned: "mnist"; "custom", other digits instead; or the name of own data; '
+        "null: digits, from an earlier release"
+    )
+    classes: list[str] = Field(description="the names of its ten classes, in the order of the probabilities")
 
 
 class VersionList(_Answer):
@@ -265,6 +275,12 @@ class PromoteRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 1}]})
 
     version: int = Field(strict=True, ge=1, le=MAX_ID, description="the version to serve")
+    across_datasets: bool = Field(
+        default=False,
+        strict=True,
+        description="serve it even if it learned another dataset than the served version, so that answers change their "
+        "meaning",
+    )
 
 
 class CorrectionDetail(_Answer):
@@ -322,7 +338,10 @@ class ServedMetrics(_Answer):
     confusion_matrix: list[list[int]] | None = Field(None, description="[true digit][digit read] -> images")
     version: int = Field(description="the version being served")
     digest: str = Field(description="SHA-256 of its checkpoint file")
-    dataset: str = Field(description='the images of its training: "mnist" or "custom"')
+    dataset: str = Field(
+        description='the images of its training: "mnist"; "custom", other digits in its place; or the name of own data'
+    )
+    classes: list[str] = Field(description="the names of its ten classes, in the order of the probabilities")
     measured_by: MeasuredBy | None = Field(description=MEASURED_BY)
     refused: str | None = Field(description="the reason why the newest promotion is not served; null if it is")
     feedback: list[FeedbackScore] | None = Field(

@@ -25,6 +25,7 @@ InklingError
     ├── RunFinishedError       the run has ended and cannot be cancelled
     ├── QueueFullError         too many runs are queued already
     ├── PromotionMovedError    another version was promoted in the meantime
+    ├── OtherDatasetError      the version learned another dataset than the served one
     ├── IdempotencyKeyError    the key was used for another request
     ├── LeaseLostError         the run was cancelled, or given to another trainer
     ├── DatabaseUrlError       the URL of the database cannot be read
@@ -136,6 +137,10 @@ class QueueFullError(RegistryError):
 
 class PromotionMovedError(RegistryError):
     """Another version was promoted after the promotion that the caller named."""
+
+
+class OtherDatasetError(RegistryError):
+    """The version learned another dataset than the served one, and nobody asked for that."""
 
 
 class IdempotencyKeyError(RegistryError):

@@ -16,6 +16,7 @@ from inkling.network import checkpoint
 from inkling.network.attribution import Explanation, explain
 from inkling.network.classifier import Classifier
 from inkling.network.digit_probe import DIGIT_THRESHOLD
+from inkling.network.learned_dataset import LearnedDataset
 from inkling.network.pretrained import load_pretrained
 from inkling.numbers import Numbers, read_page
 from inkling.readings import read_each
@@ -46,6 +47,8 @@ class Predictions(NamedTuple):
     """(n,): how much each image looks like a digit, 0 to 1; None if the checkpoint has no digit probe."""
     model_s: float
     """Seconds of the forward pass."""
+    classes: tuple[str, ...] | None = None
+    """The names of the classes; None: digits."""
 
     @property
     def digits(self) -> list[int]:
@@ -61,11 +64,14 @@ class Predictions(NamedTuple):
         return are_digits
 
     def items(self, threshold: float) -> list[dict[str, Any]]:
-        """Return each image's digit, confidence and probabilities, and whether it is a digit, as JSON names them."""
+        """Return each image's digit, confidence, probabilities, label and whether it is a digit, as JSON names them."""
         items: list[dict[str, Any]] = [
             {"digit": digit, "confidence": row[digit], "probabilities": row}
             for digit, row in zip(self.digits, self.probabilities, strict=True)
         ]
+        if self.classes is not None:
+            for item in items:
+                item["label"] = self.classes[item["digit"]]
         are_digits, scores = self.are_digits(threshold), self.digit_scores
         if are_digits is not None and scores is not None:
             for item, is_digit, score in zip(items, are_digits, scores, strict=True):
@@ -87,6 +93,9 @@ class Predictor:
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
+        card = classifier.checkpoint.card
+        self._classes = card.classes
+        self._normalizes = card.fit == "mnist"
 
     @classmethod
     def load(cls, checkpoint_file: Path | str | None = None) -> "Predictor":
@@ -103,16 +112,31 @@ class Predictor:
     def version(self) -> int:
         return self.classifier.version
 
+    @property
+    def learned(self) -> LearnedDataset:
+        """The dataset that the version learned."""
+        return self.classifier.checkpoint.card.learned
+
+    @property
+    def fit_problem(self) -> str | None:
+        """Why fit=mnist does not suit the version, in words; None if it does."""
+        if self._normalizes:
+            return None
+        return (
+            f"fit=mnist does not suit version {self.version}: it learned {self.learned} from pictures that were scaled "
+            "as a whole; send images of 28x28 pixels, without fit=mnist"
+        )
+
     def predict_strict(self, images: Images) -> Predictions:
         """Read images (n, 28, 28), 0 background to 255 foreground, as they are.
 
-        They should be as MNIST's are; `Predictions.warnings` says which are not.
+        They should be as MNIST's are, if the version learned such; `Predictions.warnings` says which are not.
         """
-        warnings = image_warnings(images)
+        warnings = image_warnings(images) if self._normalizes else ((),) * len(images)
         started = time.perf_counter()
         probabilities, digit_scores = self.classifier.read(images)
         model_s = time.perf_counter() - started
-        return Predictions(self.version, images, probabilities, (), warnings, digit_scores, model_s)
+        return Predictions(self.version, images, probabilities, (), warnings, digit_scores, model_s, self._classes)
 
     def predict_normalized(self, pictures: Iterable[Gray]) -> Predictions:
         """Normalize pictures (h, w) of any size, 0 black to 255 white, one after another, and read them.
@@ -134,7 +158,7 @@ class Predictor:
         reports = tuple(reading.report for reading in readings)
         warnings = tuple(report.warnings for report in reports)
         return Predictions(
-            self.version, images, outputs.probabilities, reports, warnings, outputs.digit_scores, model_s
+            self.version, images, outputs.probabilities, reports, warnings, outputs.digit_scores, model_s, self._classes
         )
 
     def predict_files(

@@ -98,6 +98,11 @@ class StoreSettings(BaseSettings):
         return {name: value for name, value in plain.items() if value != "" or values[name] == ""}
 
     @property
+    def dataset_name(self) -> str | None:
+        """The folder of own data, without those above it, which differ between machines; None: MNIST."""
+        return self.dataset.absolute().name[:64] if self.dataset else None
+
+    @property
     def registry_url(self) -> str:
         if self.database_url:
             return self.database_url

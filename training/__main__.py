@@ -65,10 +65,10 @@ def train_networks() -> None:
     """Train the network that reads digits."""
 
 
-def _setting(name: str, metavar: str | None = None, default: str = "", flag: str | None = None) -> Any:
+def _setting(name: str, metavar: str | None = None, default: str = "", flags: tuple[str, ...] = ()) -> Any:
     """Return the option of a setting, which precedes its INKLING_* variable."""
     text = f"{StoreSettings.model_fields[name].description}{default and f'  [default: {default}]'}"
-    return typer.Option(*([flag] if flag else []), metavar=metavar, help=text)
+    return typer.Option(*flags, metavar=metavar, help=text)
 
 
 def _seconds(text: str) -> float:
@@ -84,9 +84,9 @@ def _seconds(text: str) -> float:
 DataDir = Annotated[Path | None, _setting("data_dir", "FOLDER", "var")]
 DatabaseUrl = Annotated[str | None, _setting("database_url", "URL")]
 MnistDir = Annotated[Path | None, _setting("mnist_dir", "FOLDER")]
-Data = Annotated[Path | None, _setting("dataset", "FOLDER", flag="--data")]
-DataFit = Annotated[DatasetFit | None, _setting("dataset_fit", flag="--fit", default="auto")]
-Skip = Annotated[bool, _setting("dataset_skip", flag="--skip")]
+Data = Annotated[Path | None, _setting("dataset", "FOLDER", flags=("--data", "--dataset"))]
+DataFit = Annotated[DatasetFit | None, _setting("dataset_fit", default="auto", flags=("--fit", "--dataset-fit"))]
+Skip = Annotated[bool, _setting("dataset_skip", flags=("--skip", "--dataset-skip"))]
 
 
 @app.command(cls=RecipeCommand)

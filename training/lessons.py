@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.digit import SIDE
+from inkling.digit import DIGIT_NAMES, SIDE
 from inkling.errors import DatasetError
 from inkling.mnist import Split
 from inkling.network.checkpoint import SHAPES, LearnedFeedback, load
@@ -76,15 +76,15 @@ class Lessons:
 NO_LESSONS = Lessons()
 
 
-def read_lessons(registry: Registry, recipe: Recipe) -> Lessons:
-    """Read what a recipe needs of a registry.
+def read_lessons(registry: Registry, recipe: Recipe, classes: tuple[str, ...] = DIGIT_NAMES) -> Lessons:
+    """Read what a recipe needs of a registry; of the corrections those of these classes.
 
     Raises:
         DatasetError: there is no correction to learn.
         UnknownVersionError: there is no such base.
         CheckpointError: the file of the base is damaged.
     """
-    feedback = split_feedback(registry.corrections.all()) if recipe.feedback else None
+    feedback = split_feedback(registry.corrections.of_classes(classes)) if recipe.feedback else None
     base = load(registry.versions.checkpoint(recipe.base)).parameters if recipe.base else None
     return Lessons(feedback, base and {name: base[name] for name in SHAPES})
 

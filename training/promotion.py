@@ -35,7 +35,7 @@ def promotion_decision(
 
     def decide(served: bytes | None) -> Decision:
         former = load(served) if served else None
-        if former and policy != "never" and not candidate.card.is_of_dataset_of(former.card):
+        if former and policy != "never" and not candidate.card.learned.is_same(former.card.learned):
             return Decision(is_promoted=False, reason=_of_another_dataset(candidate.card, former.card))
         if policy != "if_better":
             return Decision(is_promoted=policy == "always", reason=f"the promote policy is {policy}")
@@ -55,9 +55,8 @@ def promotion_decision(
 
 def _of_another_dataset(card: Card, served: Card) -> str:
     return (
-        f"it learned {card.dataset} ({', '.join(card.class_names)}), the served version {served.dataset} "
-        f"({', '.join(served.class_names)}): their scores cannot be compared, and clients would get other answers. "
-        "Promote it by its number if you want that"
+        f"it learned {card.learned}, the served version {served.learned}: their scores cannot be compared, and clients "
+        "would get other answers; if you want that, promote it by its number with --across-datasets"
     )
 
 

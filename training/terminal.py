@@ -71,7 +71,7 @@ def train_and_publish(recipe: Recipe, settings: StoreSettings, out: Path | None,
     stop = StopSignal()
     stop.listen()
     with _registry_errors(settings), closing(Registry.from_settings(settings)) as registry:
-        run, _ = registry.runs.queue(recipe, promote, max_queued=sys.maxsize)
+        run, _ = registry.runs.queue(recipe, promote, max_queued=sys.maxsize, dataset=settings.dataset_name)
         worker = Worker(registry, settings, stop)
         lease = worker.claim(f"cli.{os.getpid()}", run.id)
         if lease is None:

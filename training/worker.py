@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from inkling.datasets.own_data import load_dataset
+from inkling.datasets.own_data import load_dataset, require_dataset
 from inkling.errors import CheckpointError, LeaseLostError, RegistryError
 from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
@@ -168,12 +168,13 @@ class Worker:
         self, lease: Lease, on_progress: Callable[[Progress], None], on_drawn: Callable[[int, int], None]
     ) -> None:
         settings = self._settings
+        require_dataset(settings, lease.run.dataset)
         data = load_dataset(settings, partial(self._record_read, lease))
         for remark in data.remarks:
             logger.warning("run %d: %s: %s", lease.run.id, data.name, remark)
         prepare_tensorflow(settings.trainer_threads)
         self._report_preparation(lease, "loading TensorFlow")
-        lessons = self._retry(lease, lambda: read_lessons(self._registry, lease.run.recipe))
+        lessons = self._retry(lease, lambda: read_lessons(self._registry, lease.run.recipe, data.classes))
         parameters = self._train(lease, data, lessons, on_progress, on_drawn)
         self._publish(lease, data, lessons, parameters)
 

@@ -11,11 +11,13 @@ from app.cli.failures import UsageError
 from app.cli.predictors import CheckpointOption, load_predictor
 from app.cli.settings_flags import with_settings
 from app.settings import Settings
+from inkling.datasets.own_data import load_dataset
+from inkling.errors import DatasetError
 from inkling.mnist import Split
-from inkling.mnist_download import load_or_download
 from inkling.network import checkpoint as checkpoints
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.evaluation import Evaluation
+from inkling.network.learned_dataset import LearnedDataset
 
 if TYPE_CHECKING:
     from inkling.model_card.yardstick.scores import Yardstick
@@ -30,7 +32,7 @@ def _markdown_file(text: str) -> Path:
 
 
 @commands.command("evaluate", cls=Command)
-@with_settings("data_dir", "database_url", "mnist_dir")
+@with_settings("data_dir", "database_url", "mnist_dir", "dataset", "dataset_fit", "dataset_skip")
 def measure_accuracy(
     settings: Settings,
     *,
@@ -55,7 +57,7 @@ def measure_accuracy(
     ] = False,
     checkpoint: CheckpointOption = None,
 ) -> int:
-    """Measure the accuracy on the MNIST test images, which are downloaded if they are missing."""
+    """Measure the accuracy on the test images: MNIST's, which are downloaded if they are missing, or of own data."""
     for name, is_given in (("--compare", compare), ("--before", before), ("--all", everything)):
         if is_given and report is None:
             raise UsageError(f"{name} needs --report")
@@ -63,14 +65,30 @@ def measure_accuracy(
     if report is not None:
         former = _prepare_report(report, before)
     predictor = load_predictor(settings, checkpoint)
-    test = load_or_download(settings.mnist_dir, settings.data_dir).test
-    _print_scores(predictor.classifier.evaluate(test.images, test.labels))
+    if report is not None and not predictor.learned.shows_digits:
+        raise UsageError(f"--report measures how digits are read, and the version learned {predictor.learned}")
+    test = _load_test(settings, predictor.learned)
+    _print_scores(predictor.classifier.evaluate(test.images, test.labels), predictor.learned)
     if report is not None:
         _write_report(report, predictor.classifier.checkpoint, compared, test, former, is_sample=not everything)
     return 0
 
 
-def _print_scores(evaluation: Evaluation) -> None:
+def _load_test(settings: Settings, learned: LearnedDataset) -> Split:
+    """Load the test images of the settings' dataset.
+
+    Raises:
+        DatasetError: it is missing or invalid, or its classes are not those of the version.
+    """
+    if settings.dataset is None and not learned.shows_digits:
+        raise DatasetError(f"the version learned {learned}: measure it on that, with --dataset FOLDER")
+    data = load_dataset(settings)
+    if data.classes != learned.classes:
+        raise DatasetError(f"the version learned {learned}, and {data.name} has the classes {', '.join(data.classes)}")
+    return data.test
+
+
+def _print_scores(evaluation: Evaluation, learned: LearnedDataset) -> None:
     low, high = evaluation.interval_95
     print(f"Test Accuracy: {evaluation.accuracy:f} ({evaluation.correct} of {evaluation.total})")
     print(f"95 % interval: {low:.4f} to {high:.4f}")
@@ -81,7 +99,8 @@ def _print_scores(evaluation: Evaluation) -> None:
             f"loss: {single.loss:.4f}, calibration error: {single.calibration_error:.4f}"
         )
     for score in evaluation.digits:
-        print(f"digit {score.digit}: precision {score.precision:.4f}, recall {score.recall:.4f}, {score.count} images")
+        name = f"digit {score.digit}" if learned.shows_digits else learned.classes[score.digit]
+        print(f"{name}: precision {score.precision:.4f}, recall {score.recall:.4f}, {score.count} images")
 
 
 def _prepare_report(path: Path, before: Path | None) -> "Yardstick | None":

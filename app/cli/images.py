@@ -71,7 +71,7 @@ def predict(
     check_options(out, options, files, {"--json": as_json, "--csv": as_csv, "--plot": plot is not None})
     if plot is not None:
         _check_plot(plot)
-    predictor = load_predictor(settings, checkpoint)
+    predictor = load_predictor(settings, checkpoint, fit)
     if out is not None:
         return predict_many(predictor, files, out, options, fit=fit, settings=settings)
     choose = partial(choose_output, as_json=as_json, as_csv=as_csv)
@@ -127,7 +127,7 @@ def explain(
     from inkling.plots.attribution import draw_heat_map  # noqa: PLC0415  0.14 s for its fonts
 
     _check_plot(plot)
-    predictor = load_predictor(settings, checkpoint)
+    predictor = load_predictor(settings, checkpoint, fit)
     predictions = predictor.predict_files([file], fit=fit, **limits_of(settings))
     (image,), (probabilities,), (best,) = predictions.images, predictions.probabilities, predictions.digits
     explanation = predictor.explain(image, best if digit is None else digit)

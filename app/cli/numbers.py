@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.commands import Command
-from app.cli.failures import describe, print_error, print_warning
+from app.cli.failures import UsageError, describe, print_error, print_warning
 from app.cli.images import LIMITS, expand_all, limits_of
 from app.cli.predictors import CheckpointOption, load_predictor
 from app.cli.progress import Progress
@@ -39,6 +39,8 @@ def read(
 ) -> int:
     """Read the numbers on image files, and print them line by line. Files that cannot be read are errors."""
     predictor = load_predictor(settings, checkpoint)
+    if not predictor.learned.shows_digits:
+        raise UsageError(f"the version learned {predictor.learned}: numbers are made of digits")
     paths, failures = expand_all(files)
     progress = Progress(len(paths))
     for done, path in enumerate(paths):

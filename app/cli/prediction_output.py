@@ -25,7 +25,8 @@ def print_text(file: Path, predictions: Predictions, threshold: float) -> None:
     """Print `FILE: DIGIT (CONFIDENCE)`, and whether it is no digit."""
     (digit,) = predictions.digits
     doubt = ", but it looks like no digit" if predictions.are_digits(threshold) == [False] else ""
-    print(f"{file}: {digit} ({predictions.probabilities[0, digit]:.3f}){doubt}")
+    answer = digit if predictions.classes is None else predictions.classes[digit]
+    print(f"{file}: {answer} ({predictions.probabilities[0, digit]:.3f}){doubt}")
 
 
 def print_json(file: Path, predictions: Predictions, threshold: float) -> None:
@@ -38,6 +39,8 @@ def print_json(file: Path, predictions: Predictions, threshold: float) -> None:
         "confidence": probabilities[digit],
         "probabilities": probabilities,
     }
+    if predictions.classes is not None:
+        fields["label"] = predictions.classes[digit]
     if predictions.digit_scores is not None:
         fields["is_digit"] = predictions.are_digits(threshold) == [True]
         (fields["digit_score"],) = _shortest(predictions.digit_scores)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.failures import UsageError
 from app.cli.registry_access import open_registry
 from app.settings import Settings
 from inkling.network import checkpoint
@@ -23,13 +24,21 @@ CheckpointOption = Annotated[
 ]
 
 
-def load_predictor(settings: Settings, checkpoint_file: Path | None) -> Predictor:
+def load_predictor(settings: Settings, checkpoint_file: Path | None, fit: Fit = "strict") -> Predictor:
     """Return the predictor of a checkpoint file, else of the served version, else of the network that ships.
 
     Raises:
+        UsageError: `fit` does not suit the version.
         CheckpointError: the file or the version is not a checkpoint of this network.
         OSError: the file cannot be read.
     """
+    predictor = _load_predictor(settings, checkpoint_file)
+    if fit == "mnist" and (problem := predictor.fit_problem):
+        raise UsageError(problem)
+    return predictor
+
+
+def _load_predictor(settings: Settings, checkpoint_file: Path | None) -> Predictor:
     if checkpoint_file is not None or not settings.has_registry:
         return Predictor.load(checkpoint_file)
     with open_registry(settings) as registry:

@@ -41,10 +41,23 @@ def versions(
 
 @commands.command(cls=Command)
 @with_settings("data_dir", "database_url")
-def promote(settings: Settings, version: VersionArgument) -> int:
+def promote(
+    settings: Settings,
+    version: VersionArgument,
+    *,
+    across_datasets: Annotated[
+        bool,
+        typer.Option(
+            "--across-datasets",
+            help="Serve it even if it learned another dataset, so that answers change their meaning.",
+        ),
+    ] = False,
+) -> int:
     """Serve a version from now on. Running servers switch to it."""
     with open_existing_registry(settings) as registry:
-        promotion = registry.versions.promote(version, reason="requested by inkling promote")
+        promotion = registry.versions.promote(
+            version, reason="requested by inkling promote", across_datasets=across_datasets
+        )
     print(f"version {promotion.version} is served since {promotion.promoted_at:%Y-%m-%d %H:%M:%S} UTC")
     return 0
 
@@ -104,7 +117,7 @@ def _all_versions(registry: Registry) -> Iterator[Version]:
 def _line(version: Version, *, is_served: bool) -> str:
     return (
         f"{'*' if is_served else ' '} {version.version:>4}  {_accuracy(version)}"
-        f"  {version.origin:<8}  {version.created_at:%Y-%m-%d %H:%M}  {version.digest[:12]}"
+        f"  {version.origin:<8}  {version.created_at:%Y-%m-%d %H:%M}  {version.digest[:12]}  {version.learned}"
     )
 
 

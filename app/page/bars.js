@@ -1,4 +1,4 @@
-// The ten probabilities, one row per digit. Choosing a row asks for an explanation: why this digit, or why not.
+// The ten probabilities, one row per class. Choosing a row asks for an explanation: why this class, or why not.
 
 import { h, style } from "./dom.js";
 import { probability, t } from "./language.js";
@@ -28,6 +28,13 @@ export class Bars {
     });
   }
 
+  /** Name the rows by the classes (10) that the version learned. */
+  name(classes) {
+    const areLong = classes.some((name) => name.length > 1);
+    this.element.classList.toggle("named", areLong);
+    this.#rows.forEach(({ name }, digit) => (name.textContent = classes[digit]));
+  }
+
   choose(digit) {
     this.#rows.forEach(({ input }, i) => (input.checked = i === digit));
   }
@@ -35,7 +42,8 @@ export class Bars {
 
 function row(digit, onChoose) {
   const value = h("span", { class: "value" });
+  const name = h("span", { class: "digit" }, digit);
   const input = h("input", { type: "radio", name: "why", value: digit, class: "unseen", onchange: () => onChoose(digit) });
-  const label = h("label", {}, input, h("span", { class: "digit" }, digit), h("span", { class: "bar" }), value);
-  return { label, input, value };
+  const label = h("label", {}, input, name, h("span", { class: "bar" }), value);
+  return { label, input, value, name };
 }

@@ -141,6 +141,7 @@ export const chinese = {
   "matrix.note": "行：真实数字。列：识别结果。请指向一个格子。",
   "matrix.right": "{actual} 识别正确：{total} 个中的 {count} 个（{share}）",
   "matrix.wrong": "{actual} 被识别为 {read}：{total} 个中的 {count} 个（{share}）",
+  "dataset": "数据集",
   "worst": "最难的数字是 {digit}：正确率 {recall}。",
 
   "service.lead": "服务器的负载、延迟和内存，每两秒更新一次。",

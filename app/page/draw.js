@@ -1,5 +1,6 @@
 // The view Draw: a pad, the digit that the network reads on it, the ten probabilities, and an explanation.
 
+import { json } from "./api.js";
 import { Bars } from "./bars.js";
 import { copyable } from "./copyable.js";
 import { h, icon } from "./dom.js";
@@ -17,6 +18,7 @@ const CLEAR = "M5 5L15 15M15 5L5 15";
 const PICTURE = "M3 4H17V16H3ZM3 13L7.5 9L11 12.5L13 10.5L17 14M13 7.5V7.6";
 const TYPED_INTO = "input:not([type=radio]), textarea, select";
 
+const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
 const REST_MS = 150; // explain a growing stroke once the pen rests this long
 
 let kept = []; // the strokes, kept while another view is shown or the language changes
@@ -43,6 +45,7 @@ class DrawView {
   #stopWatching;
   #press = (event) => this.#onKey(event);
 
+  #classes = DIGITS; // the names of the classes that the served version learned
   #blob = null; // the picture shown, as it is sent; null while the pad holds strokes
   #prediction = null;
   #chosen = null; // the digit to explain; null: the digit read
@@ -111,6 +114,7 @@ class DrawView {
   }
 
   #show(prediction, isFinal) {
+    if (("label" in prediction) !== (this.#classes !== DIGITS)) this.#loadClasses();
     const isNew = prediction.digit !== this.#prediction?.digit;
     this.#prediction = prediction;
     if (isNew) {
@@ -118,7 +122,8 @@ class DrawView {
       this.#bars.choose(prediction.digit);
     }
     this.#problem.replaceChildren();
-    this.#digit.textContent = prediction.digit;
+    this.#digit.textContent = prediction.label ?? prediction.digit;
+    this.#digit.classList.toggle("named", prediction.label?.length > 1);
     const isDoubtful = isFinal && prediction.is_digit === false; // half a drawing often looks like no digit
     this.#sure.textContent = t(isDoubtful ? "doubtful" : "sure", { p: probability(prediction.confidence) });
     this.#bars.show(prediction.probabilities);
@@ -134,8 +139,16 @@ class DrawView {
   /** Announce the three most probable digits to screen readers. */
   #announce({ probabilities }) {
     const order = probabilities.map((p, k) => [p, k]).sort(([a], [b]) => b - a);
-    const [best, second, third] = order.map(([p, k]) => `${k}, ${probability(p)}`);
+    const [best, second, third] = order.map(([p, k]) => `${this.#classes[k]}, ${probability(p)}`);
     this.#spoken.textContent = t("spoken", { best, second, third });
+  }
+
+  /** Load the names of the classes: the served version learned others than the one before. */
+  async #loadClasses() {
+    const { classes } = await json("metrics");
+    this.#classes = classes.every((name, digit) => name === String(digit)) ? DIGITS : classes;
+    this.#bars.name(this.#classes);
+    this.#insight.classes = this.#classes;
   }
 
   #choose(digit) {

@@ -136,6 +136,7 @@ export const english = {
   "matrix.note": "Rows: actual digit. Columns: predicted digit. Point at a cell.",
   "matrix.right": "{actual} read correctly: {count} of {total} ({share})",
   "matrix.wrong": "{actual} read as {read}: {count} of {total} ({share})",
+  "dataset": "Dataset",
   "worst": "Hardest digit: {digit}, {recall} read correctly.",
 
   "service.lead": "Load, latency and memory of this server, updated every two seconds.",

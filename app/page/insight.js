@@ -11,6 +11,7 @@ export class Insight {
   #heat = h("canvas", { class: "pixels", width: 28, height: 28, role: "img", "aria-label": t("why") });
   #heatTitle = h("h3", {}, t("why"));
   #heatNote = h("p", { class: "note" });
+  classes = Array.from({ length: 10 }, (_, digit) => digit); // the names of the classes that the version learned
   #newest = 0; // number of the newest explanation; the answers to older ones are dropped
 
   constructor() {
@@ -36,7 +37,7 @@ export class Insight {
   /** Show the picture that the network read. */
   showSeen({ digit, normalized }) {
     this.#seen.src = normalized.image;
-    this.#seen.alt = t("seen.alt", { digit });
+    this.#seen.alt = t("seen.alt", { digit: this.classes[digit] });
     this.#seen.hidden = false;
     this.#seenNote.textContent = describe(normalized);
   }
@@ -56,8 +57,9 @@ export class Insight {
       return null;
     }
     const key = digits.length > 1 ? "why.not" : "why.is";
-    this.#heatTitle.textContent = t(key, { digit, other });
-    this.#heatNote.textContent = t(`${key}.note`, { digit, other });
+    const names = { digit: this.classes[digit], other: this.classes[other] };
+    this.#heatTitle.textContent = t(key, names);
+    this.#heatNote.textContent = t(`${key}.note`, names);
     this.#heat.setAttribute("aria-label", `${this.#heatTitle.textContent} ${this.#heatNote.textContent}`);
     return digits;
   }

@@ -3,14 +3,13 @@
 import { h, style } from "./dom.js";
 import { number, percent, t } from "./language.js";
 
-const DIGITS = Array.from({ length: 10 }, (_, digit) => digit);
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-/** Return the table of confusion[actual][read], numbers of images. The arrow keys move between its cells; each cell has a description. */
-export function matrix(confusion, caption) {
+/** Return the table of confusion[actual][read], numbers of images of the classes named. The arrow keys move between its cells; each cell has a description. */
+export function matrix(confusion, classes, caption) {
   const note = h("p", { class: "note", "aria-live": "polite" }, t("matrix.note"));
   const most = Math.max(1, ...confusion.flatMap((row, actual) => row.filter((_, read) => read !== actual)));
-  const cells = confusion.map((row, actual) => row.map((count, read) => cell(count, actual, read, most, row)));
+  const cells = confusion.map((row, actual) => row.map((count, read) => cell(count, [actual, read], classes, most, row)));
   cells[0][0].tabIndex = 0;
   const showMeaning = (event) => {
     if (event.target.dataset.means) note.textContent = event.target.dataset.means;
@@ -19,15 +18,15 @@ export function matrix(confusion, caption) {
     "table",
     { class: "matrix", onpointerover: showMeaning, onfocusin: showMeaning, onclick: showMeaning, onkeydown: (event) => moveFocus(event, cells) },
     h("caption", { class: "unseen" }, caption),
-    h("thead", {}, h("tr", {}, h("td", {}), DIGITS.map((read) => h("th", { scope: "col" }, read)))),
-    h("tbody", {}, cells.map((row, actual) => h("tr", {}, h("th", { scope: "row" }, actual), row))),
+    h("thead", {}, h("tr", {}, h("td", {}), classes.map((name) => h("th", { scope: "col", title: name }, [...name].slice(0, 3).join(""))))),
+    h("tbody", {}, cells.map((row, actual) => h("tr", {}, h("th", { scope: "row" }, classes[actual]), row))),
   );
   return h("div", { class: "stack tight" }, table, note);
 }
 
-function cell(count, actual, read, most, row) {
+function cell(count, [actual, read], classes, most, row) {
   const total = row.reduce((sum, value) => sum + value, 0);
-  const values = { count: number(count), actual, read, total: number(total), share: percent(total ? count / total : 0, 1) };
+  const values = { count: number(count), actual: classes[actual], read: classes[read], total: number(total), share: percent(total ? count / total : 0, 1) };
   const means = t(actual === read ? "matrix.right" : "matrix.wrong", values);
   const element = h("td", { tabindex: -1, "data-means": means, "aria-label": means, class: actual === read ? "right" : null }, count || "");
   return style(element, { "--share": actual === read ? 0 : Math.sqrt(count / most) });

@@ -101,13 +101,14 @@ function table(state, promote) {
     const { evaluation } = version;
     const isServed = version.version === served;
     const decision = promotions.find((item) => item.version === version.version && item.is_promoted) ?? promotions.find((item) => item.version === version.version);
+    const isOwn = version.classes.join() !== "0,1,2,3,4,5,6,7,8,9";
     return h(
       "tr",
       { class: isServed ? "served" : null },
       h("th", { scope: "row" }, h("a", { href: `#versions/${version.version}` }, version.version), isServed && h("span", { class: "chip served" }, t("served"))),
       h("td", { "data-label": t("test.accuracy") }, h("b", {}, accuracyOf(evaluation)), evaluation && interval(evaluation, lowest)),
       h("td", { "data-label": t("calibration") }, evaluation ? number(evaluation.calibration_error, 4) : "–"),
-      h("td", { "data-label": t("origin") }, version.run_id ? h("a", { href: `#train/${version.run_id}` }, t("run", { id: version.run_id })) : t(`origin.${version.origin}`), h("small", { class: "moment" }, moment(version.created_at))),
+      h("td", { "data-label": t("origin") }, version.run_id ? h("a", { href: `#train/${version.run_id}` }, t("run", { id: version.run_id })) : t(`origin.${version.origin}`), h("small", { class: "moment" }, moment(version.created_at)), isOwn && h("small", {}, version.dataset)),
       h("td", { class: "wide" }, decision && h("small", {}, moment(decision.promoted_at), ": ", decision.reason)),
       h(
         "td",
@@ -165,6 +166,7 @@ function column(version, select, other) {
     [t("test.right"), t("of", { correct: number(evaluation.correct), total: number(evaluation.total) }), null],
     [t("test.loss"), number(evaluation.loss, 4), against("loss", 4)],
     [t("calibration"), number(evaluation.calibration_error, 4), against("calibration_error", 4)],
+    [t("dataset"), version.dataset ?? "mnist", null],
     [t("size"), t("kilobytes", { n: number(version.size_bytes / 1000) }), null],
   ];
   const worst = evaluation.digits.reduce((low, score) => (score.recall < low.recall ? score : low));
@@ -173,7 +175,7 @@ function column(version, select, other) {
     { class: "stack" },
     select,
     h("dl", { class: "facts" }, facts.map(([name, value, change]) => h("div", {}, h("dt", {}, name), h("dd", {}, value, change)))),
-    matrix(evaluation.confusion_matrix, t("matrix", { version: version.version })),
-    h("p", { class: "note" }, t("worst", { digit: worst.digit, recall: percent(worst.recall, 1) })),
+    matrix(evaluation.confusion_matrix, version.classes, t("matrix", { version: version.version })),
+    h("p", { class: "note" }, t("worst", { digit: version.classes[worst.digit], recall: percent(worst.recall, 1) })),
   );
 }

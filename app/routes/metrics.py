@@ -48,12 +48,13 @@ def get_metrics(
         return Response(content, headers={"Vary": "Accept", "Content-Type": media_type})
     response.headers["Vary"] = "Accept"
     served = current_version.served
-    version = served.version
+    version, learned = served.version, served.predictor.learned
     return ServedMetrics(
         **(version.evaluation.model_dump() if version.evaluation else {}),
         version=version.version,
         digest=version.digest,
-        dataset=served.predictor.classifier.checkpoint.card.dataset,
+        dataset=learned.name or "",
+        classes=list(learned.classes),
         measured_by=version.measured_by,
         refused=refused,
         feedback=None if scores is None else [_feedback_score(score) for score in scores],

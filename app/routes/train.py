@@ -77,7 +77,9 @@ def start_run(
     _require_base(recipe, registry)
     trainers.require()
     quota = VersionQuota(settings.max_versions, settings.max_versions_bytes)
-    run, _ = registry.runs.queue(recipe, body.promote, settings.max_queued_runs, idempotency_key, quota)
+    run, _ = registry.runs.queue(
+        recipe, body.promote, settings.max_queued_runs, idempotency_key, quota, dataset=settings.dataset_name
+    )
     background.add_task(trainers.ensure)
     response.headers["Location"] = f"/train/{run.id}"
     return _detail(run, registry, trainers)

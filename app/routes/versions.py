@@ -32,6 +32,7 @@ from app.security import require_key
 from inkling.errors import (
     CheckpointError,
     DatasetError,
+    OtherDatasetError,
     PromotionMovedError,
     ServedVersionError,
     TooLargeError,
@@ -125,6 +126,7 @@ def get_current_version(registry: RegistryDep, response: Response) -> VersionDet
             OriginError,
             UnknownVersionError,
             PromotionMovedError,
+            OtherDatasetError,
             TooLargeError,
             MediaTypeError,
             FieldError,
@@ -141,9 +143,15 @@ def promote_version(
         str | None, Header(description="the ETag of GET /versions/current: promote only if nothing was promoted since")
     ] = None,
 ) -> PromotionDetail:
-    """Promote a version: serve it from now on. Promoting an old one rolls back to it."""
+    """Promote a version: serve it from now on. Promoting an old one rolls back to it.
+
+    A version that learned another dataset than the served one is refused unless `across_datasets` is true.
+    """
     promotion = registry.versions.promote(
-        body.version, reason="asked for by PUT /versions/current", if_promotion=_promotion_of(if_match)
+        body.version,
+        reason="asked for by PUT /versions/current",
+        if_promotion=_promotion_of(if_match),
+        across_datasets=body.across_datasets,
     )
     current_version.poll()  # this process need not wait for its next poll
     response.headers["ETag"] = f'"{promotion.id}"'

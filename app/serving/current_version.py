@@ -37,7 +37,8 @@ class CurrentVersion:
     """Owns which predictor answers.
 
     A promoted version that does not load is refused, and the last good one continues. If there is none yet, the newest
-    one that loads takes its place, and at last the network that ships: a flipped bit must not end the service.
+    one that loads takes its place, and at last the network that ships: a flipped bit must not end the service. No
+    version of another dataset takes its place: its answers would mean something else.
     """
 
     def __init__(self, registry: Registry, retry_s: float = RETRY_S) -> None:
@@ -95,17 +96,22 @@ class CurrentVersion:
 
     def _refuse(self, version: int, error: CheckpointError) -> None:
         """Serve another version than the promoted one: the last good one, or else the first that loads."""
-        self._served = self._served or next(self._fallbacks(version))
-        instead = self._served.version.version
-        source = f"version {instead}" if instead != NO_VERSION else "the network that ships"
-        if instead == version:
-            source = "its copy in the installed package"
+        self._served = self._served or next(self._fallbacks(version), None)
+        source = self._describe_stand_in(version)
         refused = (
             f"version {version} is refused: {error}; {source} is served instead, `inkling verify --repair` mends it"
         )
         if refused != self.refused:
             logger.error("%s", refused)
         self.refused = refused
+
+    def _describe_stand_in(self, refused: int) -> str:
+        if self._served is None:
+            return "no other version learned its dataset, so none"
+        instead = self._served.version.version
+        if instead == refused:
+            return "its copy in the installed package"
+        return f"version {instead}" if instead != NO_VERSION else "the network that ships"
 
     def _fallbacks(self, refused: int) -> Iterator[ServedVersion]:
         """Yield the versions that load, in the order in which they stand in for a refused one."""
@@ -118,6 +124,8 @@ class CurrentVersion:
                 yield load_version(self._registry, version)
             except (CheckpointError, UnknownVersionError) as error:
                 logger.warning("version %d cannot stand in: %s", version, error)
+        if not record.learned.shows_digits:  # it would answer digits
+            return
         yield _served(
             shipped,
             Version(
@@ -129,6 +137,8 @@ class CurrentVersion:
                 measured_by="release",
                 created_at=record.created_at,
                 origin="shipped",
+                dataset=shipped.card.dataset,
+                classes=shipped.card.learned.classes,
             ),
         )
 

@@ -21,7 +21,7 @@ from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
 from app.serving.numbers_answer import numbers_json
 from app.serving.predictions_answer import explanation_json, heat_map, labels_json, predictions_json, predictions_npy
-from inkling.digit import SIDE, Gray, Images
+from inkling.digit import DIGIT_NAMES, SIDE, Gray, Images
 from inkling.errors import NoDigitError
 from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.predictor import Fit, Predictions, Predictor
@@ -108,6 +108,7 @@ class Inference:
             NoDigitError: with none="refuse", an image shows no digit.
         """
         started = time.perf_counter()
+        require_normalizing(self.current_version.predictor)
         pictures = await self._parse(undecoded_pictures, body, content_type)
         decoded = await self.decoders.run("mnist", pictures)
         if len(pictures) > INLINE_IMAGES:
@@ -131,6 +132,9 @@ class Inference:
                 overloaded.
         """
         started = time.perf_counter()
+        learned = self.current_version.predictor.learned
+        if not learned.shows_digits:
+            raise FieldError(f"the served version learned {learned}: /read reads numbers, which are made of digits")
         pictures = await self._parse(undecoded_pictures, body, content_type)
         decoded = await self.decoders.run("numbers", pictures)
         if sum(len(page.images) for page in decoded.pages) > INLINE_IMAGES:
@@ -165,7 +169,7 @@ class Inference:
             check_digits(predictions, self.digit_threshold)
         decode_s = time.perf_counter() - started - predictions.model_s
         self.metrics.count_predictions(predictions)
-        content = labels_json(predictions.probabilities[0], request.max_labels)
+        content = labels_json(predictions.probabilities[0], request.max_labels, predictions.classes or DIGIT_NAMES)
         return _with_headers(content, JSON, predictions.version, decode_s, predictions.model_s)
 
     async def _decode(
@@ -173,6 +177,7 @@ class Inference:
     ) -> Decoded:
         if fit == "strict":
             return Decoded(await self._strict_images(body, content_type, check_count), ())
+        require_normalizing(self.current_version.predictor)
         pictures = await self._parse(undecoded_pictures, body, content_type)
         check_count(len(pictures))
         return await self.decoders.run("mnist", pictures)
@@ -320,13 +325,20 @@ def _check_count(count: int) -> None:
         raise CountError(f"the body holds {count} images, expected 1; send them one by one")
 
 
+def require_normalizing(predictor: Predictor) -> None:
+    """Raise FieldError if fit=mnist does not suit the images that a version learned."""
+    if problem := predictor.fit_problem:
+        raise FieldError(problem)
+
+
 def check_digits(predictions: Predictions, threshold: float) -> None:
     """Raise NoDigitError if an image shows no digit, and FieldError if the version cannot say."""
     are_digits = predictions.are_digits(threshold)
     if are_digits is None or predictions.digit_scores is None:
+        reason = "it learned other classes" if predictions.classes else "an earlier release trained it"
         raise FieldError(
             f"none=refuse needs a version that knows digits from other pictures; version {predictions.version} has no "
-            "digit probe, because an earlier release trained it: leave none=refuse out, or train a new version"
+            f"digit probe, because {reason}: leave none=refuse out, or train a new version"
         )
     if False in are_digits:
         first = are_digits.index(False)

@@ -38,10 +38,10 @@ def _report(report: Normalization, image: Gray | None) -> dict[str, Any]:
     return {**asdict(report), **shown}
 
 
-def labels_json(probabilities: NDArray[np.float32], count: int) -> bytes:
-    """Return the most probable digits of an image (10,) as labels with scores, best first, as Hugging Face does."""
+def labels_json(probabilities: NDArray[np.float32], count: int, classes: Sequence[str]) -> bytes:
+    """Return the most probable classes of an image (10,) as labels with scores, best first, as Hugging Face does."""
     best = np.argsort(-probabilities, kind="stable")[:count]
-    labels = [{"label": str(digit), "score": probabilities[digit]} for digit in best]
+    labels = [{"label": classes[digit], "score": probabilities[digit]} for digit in best]
     return orjson.dumps(labels, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from anyio.to_thread import run_sync
 
 from app.bodies.images import undecoded_files
-from app.serving.inference import INLINE_IMAGES, Inference
+from app.serving.inference import INLINE_IMAGES, Inference, require_normalizing
 from app.serving.numbered_versions import NumberedVersions
 from inkling.digit import SIDE, Images
 from inkling.predictor import Fit, Predictions
@@ -57,6 +57,7 @@ class Scoring:
         pictures = undecoded_files(files, fit, inference.limits)
         if fit == "strict":
             return await self._predict(predictor.predict_strict, await inference.decode_images(pictures), protocol)
+        require_normalizing(predictor)
         decoded = await inference.decoders.run("mnist", pictures)
         return await self._predict(predictor.predict_readings, decoded.normalized, protocol)
 

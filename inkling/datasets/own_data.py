@@ -19,6 +19,20 @@ SHOWN = 10
 OnRead = Callable[[int, int], None]
 
 
+def require_dataset(settings: StoreSettings, name: str | None) -> None:
+    """Check that a run which was queued for a dataset is not trained on another one.
+
+    Raises:
+        DatasetError: the settings name another one.
+    """
+    if settings.dataset_name != name:
+        asked, found = (f"own data named {data}" if data else "MNIST" for data in (name, settings.dataset_name))
+        raise DatasetError(
+            f"the run was queued for {asked}, and its trainer has {found}: start server and trainers with the same "
+            "INKLING_DATASET"
+        )
+
+
 def load_dataset(settings: StoreSettings, on_read: OnRead = lambda read, total: None) -> Dataset:
     """Load the dataset that the settings name: own data, or else MNIST, which is downloaded if it is missing.
 

@@ -20,6 +20,7 @@ from inkling.digit import DIGIT_NAMES, NUM_CLASSES
 from inkling.errors import CheckpointError
 from inkling.file_kinds import file_kind
 from inkling.network.evaluation import Evaluation
+from inkling.network.learned_dataset import LearnedDataset
 from inkling.network.recipe import Recipe
 from inkling.network.views import Views
 
@@ -116,16 +117,8 @@ class Card(BaseModel):
     libraries: dict[str, str] = Field(description="versions of the libraries that trained it")
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.classes or DIGIT_NAMES
-
-    def is_of_dataset_of(self, other: "Card") -> bool:
-        """Return whether both learned the same dataset, so that their scores can be compared.
-
-        Its images may have become more. "custom" are digits that somebody put in MNIST's place.
-        """
-        names = {self.dataset, other.dataset}
-        return self.class_names == other.class_names and (len(names) == 1 or names <= {"mnist", "custom"})
+    def learned(self) -> LearnedDataset:
+        return LearnedDataset(self.dataset, self.classes or DIGIT_NAMES)
 
 
 @dataclass(frozen=True)

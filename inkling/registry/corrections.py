@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, se
 from inkling.errors import FeedbackQuotaError, UnknownCorrectionError, UnknownPredictionError
 from inkling.registry.database import Database
 from inkling.registry.records import Answered, Correction, FeedbackScore
-from inkling.registry.rows import newest_rows, now, to_correction
-from inkling.registry.tables import corrections, remembered_predictions
+from inkling.registry.rows import class_names, newest_rows, now, to_correction
+from inkling.registry.tables import corrections, remembered_predictions, versions
 
 MAX_REMEMBERED = 10_000
 """Predictions that await a correction: 8 MB. The oldest make room."""
@@ -131,6 +131,14 @@ class Corrections:
         """Return all corrections, oldest first."""
         with self._database.read() as connection:
             return [to_correction(row) for row in connection.execute(select(corrections).order_by(corrections.c.id))]
+
+    def of_classes(self, classes: tuple[str, ...]) -> list[Correction]:
+        """Return the corrections of answers of versions with these classes, oldest first; imported ones are digits."""
+        query = select(corrections, versions.c.classes.label("classes"))
+        query = query.join(versions, corrections.c.version == versions.c.version, isouter=True)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(corrections.c.id))
+            return [to_correction(row) for row in rows if class_names(row.classes) == classes]
 
     def delete(self, correction_id: int) -> None:
         """Delete a correction: no run that begins from now on learns it.

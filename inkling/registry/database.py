@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, QueuePool, cre
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 from inkling.registry.database_url import parse_database_url, visible_url
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """The schema's history, oldest first: the files of `migrations/versions`."""
 FIRST_TABLES = {"runs", "run_progress", "versions", "promotions"}
 """The tables of the releases before the history began."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from inkling.network.evaluation import Evaluation
+from inkling.network.learned_dataset import LearnedDataset
 from inkling.network.recipe import Recipe
 
 MAX_ID = 2**31 - 1
@@ -64,6 +65,8 @@ class Run:
     """What last went wrong with its trainer, in words; None while it trains."""
     preparing: str | None
     """What its trainer does before the first step, in words; None unless it does."""
+    dataset: str | None
+    """The folder of own data that it was asked for, without those above it; None: MNIST."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,14 @@ class Version:
     """None if and only if there is no evaluation."""
     created_at: datetime
     origin: Literal["shipped", "run", "upload"]
+    dataset: str | None
+    """The name of the dataset that it learned; None: digits, from an earlier release."""
+    classes: tuple[str, ...]
+    """The names of its ten classes."""
+
+    @property
+    def learned(self) -> LearnedDataset:
+        return LearnedDataset(self.dataset, self.classes)
 
 
 @dataclass(frozen=True)

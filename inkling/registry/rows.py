@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from sqlalchemy import Column, ColumnElement, Connection, Row, Table, func, select
 
+from inkling.digit import DIGIT_NAMES
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Comparison, Correction, Progress, Promotion, Run, Version
@@ -58,7 +59,18 @@ def to_version(row: Row[Any]) -> Version:
         evaluation = Evaluation.model_validate(row.evaluation) if row.measured_by else None
     except ValidationError:  # of a release that checked less
         evaluation = None
-    return _record(Version, row, evaluation=evaluation, measured_by=row.measured_by if evaluation else None)
+    return _record(
+        Version,
+        row,
+        evaluation=evaluation,
+        measured_by=row.measured_by if evaluation else None,
+        classes=class_names(row.classes),
+    )
+
+
+def class_names(stored: list[str] | None) -> tuple[str, ...]:
+    """Return the names of a version's classes; those of digits are not stored."""
+    return tuple(stored) if stored else DIGIT_NAMES
 
 
 def to_promotion(row: Row[Any]) -> Promotion:

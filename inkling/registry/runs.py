@@ -48,6 +48,8 @@ class Runs:
         max_queued: int,
         idempotency_key: str | None = None,
         quota: VersionQuota | None = None,
+        *,
+        dataset: str | None = None,
     ) -> tuple[Run, bool]:
         """Queue a run; return it and whether it is new. A repeated call with the same key returns the first call's run.
 
@@ -55,6 +57,8 @@ class Runs:
             VersionQuotaError: its version would exceed the quota.
             QueueFullError: `max_queued` runs are queued already.
             IdempotencyKeyError: the key was used with another recipe or policy.
+
+        `dataset` names own data, None MNIST: a trainer of other data refuses the run.
         """
         with self._database.write() as connection:
             if idempotency_key is not None:
@@ -80,6 +84,7 @@ class Runs:
                     step=0,
                     total_steps=recipe.training_steps,
                     attempt=0,
+                    dataset=dataset,
                 )
                 .returning(runs)
             ).one()

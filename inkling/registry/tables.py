@@ -59,6 +59,7 @@ runs = Table(
     Column("version", Integer, ForeignKey("versions.version")),
     Column("trouble", Text),
     Column("preparing", Text),
+    Column("dataset", String(64)),
     sqlite_autoincrement=True,
 )
 
@@ -93,6 +94,8 @@ versions = Table(
     Column("origin", String(16), nullable=False),
     Column("measured_by", String(16)),
     Column("deleted_at", UtcDateTime),
+    Column("dataset", String(64)),
+    Column("classes", JSON(none_as_null=True)),
     sqlite_autoincrement=True,
 )
 

@@ -16,7 +16,7 @@ def add_upload_verified(
     """Verify a checkpoint file and add it, without promoting it; for a file that is a version already, return that one.
 
     The version is evaluated on MNIST's test images if their files are in `mnist_dir`, or else in `data_dir`/mnist;
-    otherwise it has no evaluation: what its card claims, nobody here has measured.
+    otherwise, and if it learned other classes, it has no evaluation: what its card claims, nobody here has measured.
 
     Raises:
         CheckpointError: it is not a checkpoint of this network, or its probabilities are invalid.
@@ -30,6 +30,6 @@ def add_upload_verified(
         registry.versions.require_room(quota, len(content))  # before the work; the transaction checks it again
     classifier = Classifier(uploaded, version=0)
     classifier.self_check()
-    test = mnist.load_test(mnist_dir, data_dir)
+    test = mnist.load_test(mnist_dir, data_dir) if uploaded.card.learned.shows_digits else None
     evaluation = classifier.evaluate(test.images, test.labels) if test else None
     return registry.versions.add_upload(uploaded, evaluation, quota)

@@ -6,14 +6,18 @@ from typing import Literal
 
 from sqlalchemy import Connection, insert, select, update
 
-from inkling.errors import PromotionMovedError, ServedVersionError, UnknownVersionError
+from inkling.errors import OtherDatasetError, PromotionMovedError, ServedVersionError, UnknownVersionError
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.evaluation import Evaluation
+from inkling.network.learned_dataset import LearnedDataset
 from inkling.registry.database import Database
 from inkling.registry.quota import VersionQuota
 from inkling.registry.records import Decision, MeasuredBy, Promotion, Version
-from inkling.registry.rows import columns_of, newest_rows, now, to_promotion, to_version
+from inkling.registry.rows import class_names, columns_of, newest_rows, now, to_promotion, to_version
 from inkling.registry.tables import promotions, versions
+
+MAX_DATASET = 64
+"""Characters of a dataset's name that are kept; a card's may be longer."""
 
 DecisionRule = Callable[[bytes | None], Decision]
 """Decides on a new version, given the checkpoint file of the served one (None in an empty registry)."""
@@ -100,7 +104,8 @@ class Versions:
     def fallbacks(self) -> list[int]:
         """Return the versions in the order in which they stand in for a served one that does not load.
 
-        First those that were promoted, the last promoted one first; then the others, newest first.
+        First those that were promoted, the last promoted one first; then the others, newest first. None that learned
+        another dataset: its answers would mean something else.
         """
         with self._database.read() as connection:
             return read_fallbacks(connection)
@@ -114,20 +119,25 @@ class Versions:
         with self._database.read() as connection:
             return read_checkpoint(connection, version)
 
-    def promote(self, version: int, reason: str, if_promotion: int | None = None) -> Promotion:
+    def promote(
+        self, version: int, reason: str, if_promotion: int | None = None, *, across_datasets: bool = False
+    ) -> Promotion:
         """Serve a version from now on. Promoting the served version again changes nothing.
 
         Args:
             version: its number.
             reason: for the history of promotions.
             if_promotion: the id of the newest promotion that the caller knows; None: promote in any case.
+            across_datasets: promote it even if the served version learned another dataset, so that answers change
+                their meaning.
 
         Raises:
             UnknownVersionError: there is no such version.
             PromotionMovedError: `if_promotion` is not the newest promotion.
+            OtherDatasetError: the served version learned another dataset.
         """
         with self._database.write() as connection:
-            read_version(connection, version)
+            promoted = read_version(connection, version)
             served = read_served(connection)
             found = served.id if served else None
             if if_promotion is not None and if_promotion != found:
@@ -136,6 +146,8 @@ class Versions:
                 )
             if served is not None and served.version == version:
                 return served
+            if served is not None and not across_datasets:
+                _require_same_dataset(connection, promoted, served.version)
             return record_decision(connection, version, "manual", Decision(is_promoted=True, reason=reason), served)
 
     def served(self) -> Promotion | None:
@@ -171,6 +183,8 @@ def add_version(
             created_at=now(),
             origin=origin,
             measured_by=measured_by,
+            dataset=checkpoint.card.dataset[:MAX_DATASET],
+            classes=list(checkpoint.card.classes) if checkpoint.card.classes else None,
         )
         .returning(versions.c.version)
     ).one()
@@ -198,10 +212,31 @@ def _read_same(connection: Connection, digest: str) -> Version | None:
     return to_version(row) if row else None
 
 
+def read_learned(connection: Connection, version: int) -> LearnedDataset:
+    """Return the dataset that a version learned, also of one that was deleted."""
+    row = connection.execute(select(versions.c.dataset, versions.c.classes).where(versions.c.version == version)).one()
+    return LearnedDataset(row.dataset, class_names(row.classes))
+
+
+def _require_same_dataset(connection: Connection, promoted: Version, served: int) -> None:
+    learned = read_learned(connection, served)
+    if not promoted.learned.is_same(learned):
+        raise OtherDatasetError(
+            f"version {promoted.version} learned {promoted.learned}, version {served}, which is served, {learned}: "
+            "clients would get other answers"
+        )
+
+
 def read_fallbacks(connection: Connection) -> list[int]:
+    served = read_served(connection)
+    learned = read_learned(connection, served.version) if served else None
     promoted = select(promotions.c.version).where(promotions.c.is_promoted).order_by(promotions.c.id.desc())
     present = select(versions.c.version).where(versions.c.deleted_at.is_(None)).order_by(versions.c.version.desc())
-    newest = connection.scalars(present).all()
+    newest = [
+        version
+        for version in connection.scalars(present)
+        if learned is None or learned.is_same(read_learned(connection, version))
+    ]
     return [version for version in dict.fromkeys([*connection.scalars(promoted), *newest]) if version in newest]
 
 

@@ -6,7 +6,9 @@ from playwright.sync_api import Page, expect
 
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
-from tests.page.visitors import Visitor
+from tests.page.visitors import Visitor, await_state
+from tests.support.networks import make_checkpoint_of, make_evaluation
+from tests.support.own_data import ANIMALS
 from tests.support.servers import Server, start_server
 from tests.support.services import open_registry, publish, retrained
 
@@ -82,3 +84,18 @@ def test_two_versions_stand_side_by_side_and_in_the_address(visitor: Visitor, tw
     page.reload()
     expect(page.get_by_label("On the left")).to_have_value("1")
     expect(page.get_by_label("On the right")).to_have_value("2")
+
+
+def test_names_of_classes_are_shown_where_digits_would_be(visitor: Visitor, tmp_path: Path) -> None:
+    with start_server(tmp_path / "data", "--trainer", "external", "--registry-poll-s", "0.05") as server:
+        with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
+            registry.versions.add_upload(make_checkpoint_of(ANIMALS, fit="mnist"), make_evaluation())
+            registry.versions.promote(2, "for the test", across_datasets=True)
+        page = visitor.open(server.url)
+        page.get_by_role("button", name="Write a 7").click()
+        await_state(page, "read")
+        expect(page.locator(".answer")).to_have_text("dog")
+        expect(page.locator(".bars")).to_contain_text("ibis")
+        page.goto(f"{server.url}/#versions")
+        expect(page.locator("tr.served")).to_contain_text("animals")
+        expect(page.locator(".matrix tbody").first).to_contain_text("eel")

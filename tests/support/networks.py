@@ -1,5 +1,7 @@
 """Real checkpoints for tests: networks of seeded random numbers, networks that read one digit in every image."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,6 +48,12 @@ def make_card() -> Card:
 
 def make_checkpoint(parameters: Parameters | None = None) -> Checkpoint:
     return save(random_parameters() if parameters is None else parameters, make_card())
+
+
+def make_checkpoint_of(classes: tuple[str, ...], dataset: str = "animals", **fields: Any) -> Checkpoint:
+    """Return the checkpoint of a network that learned own data, and reads the class 3 in every image."""
+    card = make_card().model_copy(update={"dataset": dataset, "classes": classes, "fit": "plain", **fields})
+    return save(parameters_that_read(3), card)
 
 
 def with_random_parameters(checkpoint: Checkpoint, scale: float) -> Checkpoint:

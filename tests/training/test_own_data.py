@@ -11,7 +11,7 @@ from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint
 from tests.support.own_data import ANIMALS, GARMENTS, write_garments, write_pictures
-from tests.support.runs import OWNER, queue
+from tests.support.runs import OWNER
 from training.process import StopSignal
 from training.worker import Worker
 
@@ -27,7 +27,7 @@ def test_general_recipe_learns_other_classes_and_never_replaces_digits_by_itself
     registry.versions.add_first(make_checkpoint())
     settings = StoreSettings(data_dir=tmp_path / "data", dataset=write_garments(tmp_path / "garments"))
     worker = Worker(registry, settings, StopSignal())
-    queue(registry, QUICK, "always")
+    registry.runs.queue(QUICK, "always", 9, dataset="garments")
     lease = worker.claim(OWNER)
     assert lease
     # when
@@ -51,7 +51,7 @@ def test_reading_of_pictures_is_reported_and_what_was_left_out_logged(
     (folder / "ant" / "notes.txt").write_text("no picture")
     settings = StoreSettings(data_dir=tmp_path / "data", dataset=folder, dataset_skip=True)
     worker = Worker(registry, settings, StopSignal())
-    queue(registry, QUICK.with_overrides({"synthetic": 0.1}), "always")
+    registry.runs.queue(QUICK.with_overrides({"synthetic": 0.1}), "always", 9, dataset="animals")
     lease = worker.claim(OWNER)
     assert lease
     run = worker.train(lease)
@@ -63,10 +63,30 @@ def test_reading_of_pictures_is_reported_and_what_was_left_out_logged(
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "settings", "words"),
+    [
+        ("animals", {}, "queued for own data named animals, and its trainer has MNIST"),
+        (None, {"dataset": Path("other/garments")}, "queued for MNIST, and its trainer has own data named garments"),
+    ],
+)
+def test_run_for_another_dataset_than_the_trainers_fails_and_says_so(
+    registry: Registry, tmp_path: Path, asked: str | None, settings: dict[str, Path], words: str
+) -> None:
+    worker = Worker(registry, StoreSettings.model_validate({"data_dir": tmp_path, **settings}), StopSignal())
+    registry.runs.queue(QUICK, "always", 9, dataset=asked)
+    lease = worker.claim(OWNER)
+    assert lease
+    run = worker.train(lease)
+    assert run.error_type == "dataset"
+    assert run.error
+    assert words in run.error
+
+
 def test_card_of_digits_has_no_field_of_own_data() -> None:
     card = make_checkpoint().card
     assert {"classes", "fit"}.isdisjoint(card.model_dump())
-    assert (card.class_names, card.fit) == (DIGIT_NAMES, "mnist")
+    assert (card.learned.classes, card.fit) == (DIGIT_NAMES, "mnist")
     own = card.model_copy(update={"dataset": "animals", "classes": ANIMALS})
-    assert [card.is_of_dataset_of(other) for other in (card, own)] == [True, False]
-    assert own.is_of_dataset_of(own)
+    assert [card.learned.is_same(other.learned) for other in (card, own)] == [True, False]
+    assert own.learned.is_same(own.learned)

@@ -20,7 +20,7 @@ def test_commands_are_completed() -> None:
 
 def test_options_are_completed() -> None:
     assert complete("inkling predict --fi") == ["--fit"]
-    assert complete("inkling serve --no-") == ["--no-access-log"]
+    assert complete("inkling serve --no-a") == ["--no-access-log"]
 
 
 def test_values_are_completed() -> None:

@@ -92,7 +92,7 @@ def test_help_of_serve_names_every_setting_with_its_default(inkling_here: Inklin
         ("predict", READING),
         ("explain", READING),
         ("read", READING),
-        ("evaluate", {"data_dir", "database_url", "mnist_dir"}),
+        ("evaluate", {"data_dir", "database_url", "mnist_dir", "dataset", "dataset_fit", "dataset_skip"}),
         ("versions", {"data_dir", "database_url"}),
         ("promote", {"data_dir", "database_url"}),
         ("export", {"data_dir", "database_url"}),

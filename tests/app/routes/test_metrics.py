@@ -18,6 +18,7 @@ async def test_report_is_the_served_versions_evaluation(client: httpx.AsyncClien
         "version": 1,
         "digest": shipped.digest,
         "dataset": shipped.card.dataset,
+        "classes": [*"0123456789"],
         "measured_by": "release",
         "refused": None,
         "feedback": None,
