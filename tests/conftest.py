@@ -1,6 +1,6 @@
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import httpx
@@ -23,6 +23,7 @@ from tests.support.postgres import postgres, postgres_url  # noqa: F401  fixture
 from tests.support.servers import Server, start_server
 
 REAL_MNIST_DIR = os.environ.get("INKLING_MNIST_DIR")
+ORDINARY_PRIORITY = Path(__file__).parent / "support" / "ordinary_priority"
 LONGEST = ("test_killed_trainers", "test_outages", "test_worker_process", "test_scoreboard", "test_trainers")
 """The files that take minutes: they run first, so that no process of the tests ends long before the others."""
 
@@ -36,12 +37,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(skip)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Prepare the environment of the processes that a test and its fixtures start.
+
+    Coverage stays out of those of a test marked `unmeasured`, and the trainers of one marked `train` keep an ordinary
+    priority.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("train"):
+            patch.setenv("PYTHONPATH", str(ORDINARY_PRIORITY), prepend=os.pathsep)
+        if item.get_closest_marker("unmeasured"):
+            for name in [name for name in os.environ if name.startswith(("COVERAGE_PROCESS", "COV_CORE"))]:
+                patch.delenv(name)
+        return (yield)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No INKLING_* variable and no `.env` of this machine reaches a test."""
     for name in [name for name in os.environ if name.startswith("INKLING_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Trainings compile their steps for a second: the second training of a recipe takes those of the first."""
+    os.environ["TF_XLA_FLAGS"] = f"--tf_xla_persistent_cache_directory={tmp_path_factory.mktemp('compiled')}"
 
 
 @pytest.fixture(scope="session")
@@ -149,10 +172,3 @@ def digits() -> NDArray[np.uint8]:
 @pytest.fixture
 def limits() -> UploadLimits:
     return UploadLimits(max_images=100, max_pixels=1_000_000)
-
-
-@pytest.fixture
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep coverage, which is large and slow itself, out of the processes started."""
-    for name in [name for name in os.environ if name.startswith(("COVERAGE_PROCESS", "COV_CORE"))]:
-        monkeypatch.delenv(name)

@@ -12,6 +12,8 @@ import pytest
 from app.settings import Settings
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [

@@ -14,6 +14,8 @@ from benchmarks.scoreboard.memory_group import compose_environment, compose_limi
 from benchmarks.scoreboard.row import Attack, Measured, NotRunError, Row, Verdict
 from inkling.vision.image_files import FORMATS
 
+pytestmark = pytest.mark.unmeasured
+
 SHORT = (
     *("extreme-sides", "many-pixels", "costly-text", "without-key", "descriptors", "chaos", "key-in-the-log"),
     *("rebound-host", "foreign-pages", "browser-headers", "upgrade", "unread-parameters", "disguised-files"),

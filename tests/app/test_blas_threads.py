@@ -25,14 +25,14 @@ def threads_after(program: str, **environment: str) -> int:
     return int(run.stdout.split()[-1])
 
 
-@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.unmeasured
 def test_application_has_one_blas_thread_whichever_program_imports_it() -> None:
     assert threads_after(COUNT) == 1
     for program in ("import uvicorn, app.main", "from app.main import create_configured_app", "import app.cli.serve"):
         assert threads_after(f"{program}; {COUNT}") == 1
 
 
-@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.unmeasured
 @pytest.mark.skipif(count_cpus() < 2, reason="BLAS starts no more threads than there are CPU cores")
 @pytest.mark.parametrize("variable", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"])
 def test_choice_of_the_user_counts(variable: str) -> None:

@@ -22,7 +22,10 @@ from tests.support.bodies import NPY, RAW
 from tests.support.servers import Server, start_server
 from tests.support.services import eventually, retrained
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc"),
+    pytest.mark.unmeasured,
+]
 
 WORKERS = 2
 CONNECTIONS = 3
@@ -120,7 +123,6 @@ def running(load: Load, connections: list[http.client.HTTPConnection]) -> Iterat
         load.answers += sum(asked.result() for asked in asking)
 
 
-@pytest.mark.usefixtures("unmeasured")
 def connect_to_each(server: Server, workers: list[int]) -> list[http.client.HTTPConnection]:
     return [
         connection

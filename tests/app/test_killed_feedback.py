@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
 
 from inkling.digit import NUM_PIXELS
 from inkling.registry.records import Correction
@@ -15,6 +16,8 @@ from inkling.settings import StoreSettings
 from tests.support.bodies import RAW
 from tests.support.processes import wait_until
 from tests.support.servers import Server, start_server
+
+pytestmark = pytest.mark.unmeasured
 
 CLIENTS = 3
 KILLS = 3

@@ -46,7 +46,7 @@ def served(client: httpx.Client) -> int:
 
 
 @linux
-@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.unmeasured
 def test_server_stays_small_and_maps_no_tensorflow(tmp_path: Path, digits: NDArray[np.uint8]) -> None:
     with start_server(tmp_path / "data", "--trainer", "external") as server, server.client() as client:
         for _ in range(24):
@@ -101,9 +101,7 @@ def test_trained_version_is_served_without_a_restart_and_rolled_back(server: Ser
         overrides = {"training_steps": 200, "batch_size": 64, "validation_size": 200, "learning_rate": 0.01}
         response = client.post("/train", json={"overrides": overrides, "promote": "always"})
         location = response.headers["location"]
-        eventually(
-            lambda: client.get(location).json()["state"] not in ("queued", "running"), "the run's end", deadline_s=120
-        )
+        eventually(lambda: client.get(location).json()["state"] not in ("queued", "running"), "the run's end")
         run = client.get(location).json()
         assert (run["state"], run["error"], run["version"]) == ("succeeded", None, 2)
         eventually(lambda: served(client) == 2, "version 2 is served")

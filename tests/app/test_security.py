@@ -10,6 +10,8 @@ from app.settings import Settings
 from tests.support.servers import start_server
 from tests.support.services import connect
 
+pytestmark = pytest.mark.unmeasured
+
 KEY = "a-key-for-tests"
 UNSAFE_CALLS = [("POST", "/train"), ("DELETE", "/train/1"), ("PUT", "/versions/current")]
 READS = ["/train", "/versions", "/versions/1", "/promotions", "/metrics", "/livez", "/readyz", "/docs", "/openapi.json"]

@@ -11,6 +11,8 @@ from PIL import Image
 from tests.clients.conftest import ROOT, Workshop
 from tests.support.servers import Server, start_server
 
+pytestmark = pytest.mark.unmeasured
+
 KEY = "key-for-generated-clients"
 
 

@@ -17,6 +17,8 @@ from tests.support.digits import make_digits
 from tests.support.ports import free_port
 from tests.support.servers import Server, start_server
 
+pytestmark = pytest.mark.unmeasured
+
 TOOLS = ROOT / ".venv-protocol-clients"
 TO_INSTALL = "needs the clients of other model servers: make clients"
 COUNT = 100

@@ -18,6 +18,8 @@ from tests.support.runs import claim, queue
 from tests.support.servers import Server, start_server
 from tests.support.services import eventually, open_registry, publish, retrained
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "prometheus"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "inkling.json"

@@ -1,8 +1,11 @@
 import httpx
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.openapi import operations
 from tests.support.servers import Server
+
+pytestmark = pytest.mark.unmeasured
 
 
 def test_docs_show_every_call_and_make_one(browser: Browser, site: Server) -> None:

@@ -10,6 +10,8 @@ from tests.page.strokes import everywhere, placed
 from tests.page.visitors import Visitor, await_state, draw, read
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parent.parent.parent
 SEVEN = ROOT / "docs" / "digits" / "7.png"
 NEEDED = 0.96

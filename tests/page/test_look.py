@@ -6,6 +6,8 @@ from tests.page.strokes import placed
 from tests.page.visitors import Visitor, draw, read
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.unmeasured
+
 VIEWS = ("draw", "train", "versions", "service")
 LOADED = {"draw": ".bars", "train": "form button", "versions": ".matrix", "service": ".cards dd"}
 

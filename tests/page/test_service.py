@@ -1,11 +1,14 @@
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.page.strokes import placed
 from tests.page.visitors import Visitor, draw, read
 from tests.support.servers import Server, start_server
+
+pytestmark = pytest.mark.unmeasured
 
 KEY = "a-key-for-tests"
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.page.visitors import Visitor
 from tests.support.servers import Server, start_server
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.unmeasured]
 WAIT_MS = 120_000
 
 

@@ -12,6 +12,8 @@ from tests.support.own_data import ANIMALS
 from tests.support.servers import Server, start_server
 from tests.support.services import open_registry, publish, retrained
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture
 def two_versions(tmp_path: Path, shipped: Checkpoint) -> Iterator[Server]:

@@ -11,8 +11,18 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-DEADLINE_S = 120
-"""TensorFlow alone takes 5 seconds to import, and much longer while the CPU is busy."""
+DEADLINE_S = 600
+"""TensorFlow alone takes 5 seconds to import, and a hundred times as long where many processes want the CPU."""
+
+MAX_PAUSE_S = 0.2
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds to sleep between looks: first 10 ms, then ever longer, so that a long wait takes little CPU."""
+    pause_s = 0.01
+    while True:
+        yield pause_s
+        pause_s = min(1.2 * pause_s, MAX_PAUSE_S)
 
 
 def wait_until(look: Callable[[], T], what: str) -> T:
@@ -22,11 +32,13 @@ def wait_until(look: Callable[[], T], what: str) -> T:
         TimeoutError: it did not within DEADLINE_S.
     """
     deadline = time.monotonic() + DEADLINE_S
-    while not (seen := look()):
+    for pause_s in pauses():
+        if seen := look():
+            return seen
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {DEADLINE_S} s until {what}")
-        time.sleep(0.02)
-    return seen
+            break
+        time.sleep(pause_s)
+    raise TimeoutError(f"waited {DEADLINE_S} s until {what}")
 
 
 def run_training(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -16,9 +16,11 @@ from inkling.network.checkpoint import Checkpoint, save
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Decision
 from inkling.registry.registry import Registry
+from tests.support.processes import pauses
 
 BASE_URL = "http://127.0.0.1:8000"
-DEADLINE_S = 30.0
+DEADLINE_S = 300.0
+"""Far beyond what any of them takes, and only lost by a test that fails."""
 
 T = TypeVar("T")
 
@@ -70,10 +72,12 @@ def eventually(look: Callable[[], T | None], what: str, deadline_s: float = DEAD
         AssertionError: it was not seen in time.
     """
     end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
+    for pause_s in pauses():
         if seen := look():
             return seen
-        time.sleep(0.02)
+        if time.monotonic() > end:
+            break
+        time.sleep(pause_s)
     raise AssertionError(f"not seen within {deadline_s} s: {what}")
 
 
@@ -85,7 +89,10 @@ async def eventually_answers(
 ) -> httpx.Response:
     """Ask for a path until the answer is the awaited one, and return it."""
     end = time.monotonic() + deadline_s
-    while not is_awaited(response := await client.get(path)):
-        assert time.monotonic() < end, f"{path} still answers {response.status_code}: {response.text}"
-        await anyio.sleep(0.02)
-    return response
+    for pause_s in pauses():
+        if is_awaited(response := await client.get(path)):
+            return response
+        if time.monotonic() > end:
+            break
+        await anyio.sleep(pause_s)
+    raise AssertionError(f"{path} still answers {response.status_code}: {response.text}")

@@ -11,7 +11,7 @@ from tests.support.postgres import BACKENDS
 from tests.support.runs import Outcome, expire_leases, queue, without_times
 from tests.support.trainers import Point, Trainers
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.unmeasured]
 
 CLAIM, PROGRESS = r"UPDATE runs SET .*attempt=\(runs\.attempt \+", "INSERT INTO run_progress"
 DELETE_SNAPSHOT, SNAPSHOT = "DELETE FROM run_snapshots", "INSERT INTO run_snapshots"

@@ -19,7 +19,7 @@ from tests.support.runs import LONG_S, OWNER, SHORT, Outcome, expire_leases, que
 from tests.support.trainers import Point, Trainers
 from training.snapshot import TrainingState
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.unmeasured]
 
 LONGER = SHORT.with_overrides({"training_steps": 6000, "display_step": 20})
 """Long enough to be interrupted: 300 lines of progress, and as many snapshots."""

@@ -177,7 +177,7 @@ def test_published_training_without_data_is_a_failed_run(store: StoreSettings, r
     assert registry.runs.get(1).error_type == "dataset"
 
 
-@pytest.mark.usefixtures("unmeasured")  # coverage hangs at the exit if the signal comes while it holds its lock
+@pytest.mark.unmeasured  # coverage hangs at the exit if the signal comes while it holds its lock
 @pytest.mark.train
 def test_published_training_that_is_interrupted_is_cancelled(
     store: StoreSettings, registry: Registry, tmp_path: Path

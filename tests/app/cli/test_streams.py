@@ -66,7 +66,7 @@ def test_failure_with_a_full_disk_keeps_its_exit_code(files: list[Path]) -> None
     assert "Exception" not in result.stderr
 
 
-@pytest.mark.usefixtures("unmeasured")  # coverage hangs at the exit if the signal comes while it holds its lock
+@pytest.mark.unmeasured  # coverage hangs at the exit if the signal comes while it holds its lock
 def test_interrupted_command_ends_with_130_and_without_a_traceback(files: list[Path]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so its children
     command = [*COMMAND, "predict", *[str(files[0])] * 20_000]

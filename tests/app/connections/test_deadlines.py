@@ -96,7 +96,7 @@ def test_answer_that_is_not_read_is_cut_off(server: Server) -> None:
     with connect(server, receive_buffer=4096) as connection:
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 100)
         time.sleep(0.1)
-        eventually(lambda: connections_of(server) == 0, "the connection is closed")
+        eventually(lambda: connections_of(server) == 0, "the connection is closed", deadline_s=30)
 
 
 def test_answer_that_is_read_slowly_comes_whole(server: Server) -> None:

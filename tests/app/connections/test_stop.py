@@ -15,6 +15,8 @@ from tests.support.servers import Server, start_changed_server, start_server
 from tests.support.services import eventually
 from tests.support.sockets import LIVEZ, PREDICT, check_refusal, connect, read_answer, read_answers
 
+pytestmark = pytest.mark.unmeasured
+
 DOCKER_S = 10.0
 READYZ = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 STREAM = b"GET /train/1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"

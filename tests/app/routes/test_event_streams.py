@@ -63,7 +63,7 @@ def test_training_is_watched_from_its_start_to_its_end(server: Server) -> None:
     assert (events[-1].data["state"], events[-1].data["version"]) == ("succeeded", 2)
 
 
-@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("workers", "times"), [(1, 7), (2, 3)])
 def test_sigterm_ends_twenty_streams_under_load_ten_times_of_ten(tmp_path: Path, workers: int, times: int) -> None:
     settings = Settings(data_dir=tmp_path / "data")

@@ -30,7 +30,7 @@ class DeadlyUnit(Loaded):
         return DeadlyUnit(super()._part(part).batch, self.key)
 
 
-@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.unmeasured
 def test_image_on_which_the_process_dies_is_a_row_and_all_others_are_read(shipped: Checkpoint, digits: Images) -> None:
     images = digits[:4].copy()
     images[2] = DEADLY
