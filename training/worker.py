@@ -16,6 +16,7 @@ from inkling.errors import CheckpointError, LeaseLostError, RegistryError
 from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
+from inkling.network.pretrained import load_pretrained
 from inkling.registry.database_errors import describe_database_error
 from inkling.registry.disk_full import is_disk_full
 from inkling.registry.records import ErrorType, Lease, Progress, Run
@@ -174,6 +175,8 @@ class Worker:
             logger.warning("run %d: %s: %s", lease.run.id, data.name, remark)
         prepare_tensorflow(settings.trainer_threads)
         self._report_preparation(lease, "loading TensorFlow")
+        # or the first network that is trained would be served, without a comparison
+        self._retry(lease, lambda: self._registry.versions.add_first(load_pretrained()))
         lessons = self._retry(lease, lambda: read_lessons(self._registry, lease.run.recipe, data.classes))
         parameters = self._train(lease, data, lessons, on_progress, on_drawn)
         self._publish(lease, data, lessons, parameters)

@@ -31,8 +31,11 @@ class Versions:
 
     def add_first(self, checkpoint: Checkpoint) -> None:
         """Add and promote the shipped checkpoint if the registry has no version."""
+        with self._database.read() as connection:
+            if _has_versions(connection):
+                return
         with self._database.write() as connection:
-            if connection.execute(select(versions.c.version).limit(1)).first() is None:
+            if not _has_versions(connection):
                 version = add_version(connection, checkpoint, "shipped", measured_by="release")
                 decision = Decision(is_promoted=True, reason="the version that Inkling ships with")
                 record_decision(connection, version.version, "shipped", decision)
@@ -204,6 +207,10 @@ def read_version(connection: Connection, version: int) -> Version:
     if row.deleted_at:
         raise UnknownVersionError(f"version {version} was deleted at {row.deleted_at:%Y-%m-%d %H:%M} UTC")
     return to_version(row)
+
+
+def _has_versions(connection: Connection) -> bool:
+    return connection.execute(select(versions.c.version).limit(1)).first() is not None
 
 
 def _read_same(connection: Connection, digest: str) -> Version | None:

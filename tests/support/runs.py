@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.network.recipe import TUTORIAL, Recipe
-from inkling.registry.records import Lease, Progress, PromotePolicy, Run
+from inkling.registry.records import Lease, Progress, PromotePolicy, Run, Version
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 
@@ -47,6 +47,11 @@ def claim(registry: Registry, promote: PromotePolicy = "if_better", lease_s: flo
     lease = registry.runs.claim(lease_s, OWNER)
     assert lease is not None
     return lease
+
+
+def published(registry: Registry) -> list[Version]:
+    """Return the versions that runs made, newest first: without the one that ships."""
+    return [version for version in registry.versions.newest(100) if version.origin == "run"]
 
 
 def has_failed(registry: Registry, run_id: int) -> Callable[[], bool]:

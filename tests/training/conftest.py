@@ -6,7 +6,7 @@ import pytest
 from inkling.mnist import Dataset, read_folder
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
-from tests.support.runs import Outcome, queue, without_times
+from tests.support.runs import Outcome, published, queue, without_times
 from tests.support.trainers import Trainers, start_trainers
 from tests.support.trainings import SMALL, Trained, train
 
@@ -35,6 +35,6 @@ def expected(trainers: Trainers, tmp_path_factory: pytest.TempPathFactory, small
     registry = Registry(store.registry_url)
     run = queue(registry)
     assert trainers.work(store) == 0, trainers.log
-    outcome = Outcome(registry.versions.get(1).digest, without_times(registry.runs.progress(run.id)))
+    outcome = Outcome(published(registry)[0].digest, without_times(registry.runs.progress(run.id)))
     registry.close()
     return outcome

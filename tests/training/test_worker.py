@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from inkling.network.checkpoint import load
+from inkling.network.checkpoint import Checkpoint, load
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Lease, Progress, PromotePolicy
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint, parameters_that_read
-from tests.support.runs import LONG_S, OWNER, SMALL, claim, queue
+from tests.support.runs import LONG_S, OWNER, SMALL, claim, published, queue
 from training.process import StopRequested, StopSignal
 from training.worker import Worker
 
@@ -22,21 +22,25 @@ def worker(registry: Registry, store: StoreSettings) -> Worker:
 
 
 @pytest.mark.train
-def test_trained_run_publishes_a_version_with_its_progress(registry: Registry, worker: Worker) -> None:
+def test_trained_run_publishes_a_version_with_its_progress(
+    registry: Registry, worker: Worker, shipped: Checkpoint
+) -> None:
     # given
     shown: list[Progress] = []
     # when
     run = worker.train(claim(registry), shown.append)
-    # then
-    assert (run.state, run.step, run.version, run.decision) == ("succeeded", 200, 1, "no version was served")
+    # then: the network that ships was there first, and is compared with
+    assert (run.state, run.step, run.version) == ("succeeded", 200, 2)
+    assert (registry.versions.get(1).origin, registry.versions.get(1).digest) == ("shipped", shipped.digest)
     assert [line.step for line in shown] == [100, 200]
     assert registry.runs.progress(run.id) == shown
-    card = load(registry.versions.checkpoint(1)).card
+    card = load(registry.versions.checkpoint(2)).card
     assert (card.recipe, card.dataset) == (SMALL, "custom")
-    assert card.evaluation == registry.versions.get(1).evaluation
-    served = registry.versions.served()
-    assert served is not None
-    assert (served.version, served.policy) == (1, "if_better")
+    assert card.evaluation == registry.versions.get(2).evaluation
+    decision, first = registry.versions.promotions(10)
+    assert (first.version, first.is_promoted) == (1, True)
+    assert (decision.version, decision.policy, decision.compared_with) == (2, "if_better", 1)
+    assert decision.comparison is not None
 
 
 @pytest.mark.train
@@ -97,7 +101,7 @@ def test_cancelled_run_stops_and_publishes_nothing(registry: Registry, worker: W
         registry.runs.cancel(1)
 
     run = worker.train(claim(registry), cancel)
-    assert (run.state, run.version, shown, registry.versions.newest(10)) == ("cancelled", None, [100], [])
+    assert (run.state, run.version, shown, published(registry)) == ("cancelled", None, [100], [])
 
 
 @pytest.mark.train
@@ -107,7 +111,7 @@ def test_run_cancelled_after_its_last_step_publishes_nothing(registry: Registry,
             registry.runs.cancel(1)
 
     run = worker.train(claim(registry), cancel)
-    assert (run.state, registry.versions.newest(10), registry.versions.served()) == ("cancelled", [], None)
+    assert (run.state, published(registry)) == ("cancelled", [])
 
 
 @pytest.mark.train
@@ -123,7 +127,7 @@ def test_run_claimed_by_another_trainer_is_left_to_it(registry: Registry, worker
     run = worker.train(lease, take)
     # then
     assert [other.run.id for other in others if other] == [run.id]
-    assert (run.state, run.attempt, registry.versions.newest(10)) == ("running", 2, [])
+    assert (run.state, run.attempt, published(registry)) == ("running", 2, [])
 
 
 @pytest.mark.train

@@ -9,7 +9,18 @@ import pytest
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
 from tests.support.processes import run_training, start_training, wait_until, without_module
-from tests.support.runs import ENDLESS, LONG_S, OWNER, SMALL, execute, has_failed, queue, step_of, worker_arguments
+from tests.support.runs import (
+    ENDLESS,
+    LONG_S,
+    OWNER,
+    SMALL,
+    execute,
+    has_failed,
+    published,
+    queue,
+    step_of,
+    worker_arguments,
+)
 
 
 @pytest.mark.train
@@ -70,7 +81,7 @@ def test_run_of_a_killed_trainer_is_trained_by_the_next_and_fails_when_that_is_k
     # then: the run fails
     assert registry.runs.claim(LONG_S, OWNER) is None
     assert (registry.runs.get(run.id).state, registry.runs.get(run.id).error_type) == ("failed", "trainer_died")
-    assert (registry.versions.newest(10), registry.versions.served()) == ([], None)
+    assert published(registry) == []
 
 
 @pytest.mark.train
@@ -88,8 +99,8 @@ def test_trainer_continues_with_the_next_run_after_one_is_cancelled_and_one_fail
         # then: the trainer ends by itself when no run is queued
         assert trainer.end() == 0
     assert [registry.runs.get(run.id).state for run in (endless, failing, last)] == ["cancelled", "failed", "succeeded"]
-    assert [version.run_id for version in registry.versions.newest(10)] == [last.id]
-    assert f"run {last.id}: succeeded, version 1, test accuracy 0." in trainer.log
+    assert [version.run_id for version in published(registry)] == [last.id]
+    assert f"run {last.id}: succeeded, version 2, test accuracy 0." in trainer.log
     assert "Traceback" not in trainer.log
 
 
