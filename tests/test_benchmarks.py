@@ -13,9 +13,10 @@ from PIL import Image
 
 from app.bodies.images import read_images
 from app.bodies.limits import UploadLimits
-from benchmarks import audit, beside_others, bulk, chart, dialects, load, processes, serving, verdicts
+from benchmarks import audit, beside_others, bulk, chart, dialects, learning, load, processes, serving, verdicts
 from benchmarks.digits import make_digits, write_mnist
 from benchmarks.load import Load
+from benchmarks.people import Person
 from benchmarks.serving import Race
 from inkling import mnist
 from inkling.network.classifier import Classifier
@@ -212,3 +213,21 @@ def test_floors_are_above_known_advisories(package: str, fixed: tuple[int, ...])
     for lock in processes.ROOT.glob("requirements*.lock"):
         for version in re.findall(rf"^{package}==([\d.]+)", lock.read_text(), re.MULTILINE):
             assert tuple(map(int, version.split("."))) >= fixed, lock.name
+
+
+def test_person_always_writes_in_the_same_hand() -> None:
+    labels = [0, 4, 7]
+    first, again, other = (Person(seed).write(labels, 5) for seed in (1, 1, 2))
+    assert np.array_equal(first.images, again.images)
+    assert not np.array_equal(first.images, other.images)
+    assert not np.array_equal(first.images, Person(1).write(labels, 6).images)
+    assert first.images.reshape(3, -1).max(axis=1).min() > 200
+    assert first.labels.tolist() == labels
+
+
+def test_poison_changes_a_share_of_the_labels() -> None:
+    corrections = [learning.correction(bytes(784), label=i % 10, digit=3, source="anna") for i in range(20)]
+    poisoned = learning.poison(corrections, 0.3, seed=1)
+    changed = [(one.label, other.label) for one, other in zip(corrections, poisoned, strict=True) if one != other]
+    assert len(changed) == 6
+    assert all(other == (label + 1) % 10 for label, other in changed if label is not None)
