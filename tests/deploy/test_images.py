@@ -43,6 +43,7 @@ def check(port: int) -> int:
     ).returncode
 
 
+@pytest.mark.unmeasured
 def test_health_check_succeeds_while_the_server_is_ready(tmp_path: Path) -> None:
     with start_server(tmp_path / "data", "--trainer", "external", "--decoders", "1") as server:
         assert check(int(server.url.rpartition(":")[2])) == 0

@@ -197,6 +197,7 @@ def test_keda_scales_trainers_up_to_the_runs_at_once(complete: Manifests) -> Non
     assert any("inkling_run_queue_oldest_age_seconds" in rule["expr"] for rule in RULES)
 
 
+@pytest.mark.unmeasured
 def test_server_runs_with_the_environment_and_the_probes_of_its_pod(
     tmp_path: Path, built: dict[str, Manifests]
 ) -> None:

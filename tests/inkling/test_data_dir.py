@@ -9,7 +9,7 @@ import pytest
 
 from inkling.data_dir import check_data_dir
 
-pytestmark = pytest.mark.usefixtures("unmeasured")  # another user cannot write the data of coverage
+pytestmark = pytest.mark.unmeasured  # another user cannot write the data of coverage
 CHECK = """
 import sys
 from pathlib import Path
