@@ -24,9 +24,9 @@ EVENTS = "/train/{run_id}/events"
 PROBLEM = "application/problem+json"
 
 
-@pytest.fixture
-def document(app: FastAPI) -> dict[str, Any]:
-    return app.openapi()
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return create_app(Settings(data_dir=tmp_path_factory.mktemp("data"), trainer="external")).openapi()
 
 
 def test_every_call_of_the_contract_is_documented_under_its_operation_id(document: dict[str, Any]) -> None:

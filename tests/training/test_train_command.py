@@ -59,28 +59,17 @@ def read_to_the_end(terminal: int) -> str:
 
 
 @pytest.mark.train
-@pytest.mark.parametrize("flags", [[], ["--eager"]], ids=["compiled", "eager"])
+@pytest.mark.parametrize("mode", [[], ["--eager"]], ids=["compiled", "eager"])
 @pytest.mark.parametrize(
     ("name", "value"), [("KERAS_BACKEND", "jax"), ("KERAS_BACKEND", "nonsense"), ("TF_USE_LEGACY_KERAS", "1")]
 )
-def test_keras_that_other_programs_choose_does_not_matter(
-    store: StoreSettings, tmp_path: Path, flags: list[str], name: str, value: str
-) -> None:
-    out = tmp_path / "trained.safetensors"
-    arguments = ["train", *store_flags(store), *set_flags(SMALL), "--out", str(out), *flags]
-    ended = run_training(*arguments, **{name: value})
-    assert ended.returncode == 0, ended.stderr
-    load(out.read_bytes())
-
-
-@pytest.mark.train
-@pytest.mark.parametrize("mode", [[], ["--eager"]], ids=["compiled", "eager"])
-def test_training_prints_the_tutorials_lines_and_writes_the_checkpoint(
-    store: StoreSettings, tmp_path: Path, mode: list[str]
+def test_training_prints_the_tutorials_lines_and_writes_the_checkpoint_whatever_keras_other_programs_choose(
+    store: StoreSettings, tmp_path: Path, mode: list[str], name: str, value: str
 ) -> None:
     # when: without the word `train`, which is the default
     out = tmp_path / "digits.safetensors"
-    ended = run_training(*mode, *set_flags({**SMALL, "seed": 3}), "--out", str(out), *store_flags(store))
+    words = [*mode, *set_flags({**SMALL, "seed": 3}), "--out", str(out), *store_flags(store)]
+    ended = run_training(*words, **{name: value})
     # then
     assert ended.returncode == 0, ended.stderr
     first, second, last = ended.stdout.splitlines()

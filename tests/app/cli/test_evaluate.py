@@ -42,7 +42,7 @@ def test_evaluate_writes_the_model_card(
 ) -> None:
     # given: few images, and few drawings
     mnist = write_mnist(tmp_path / "mnist", train=20, test=20)
-    monkeypatch.setattr("inkling.model_card.measurements.ALL", Amounts(20, 20, 10, 1, 1, 4, 1, 1))
+    monkeypatch.setattr("inkling.model_card.measurements.ALL", Amounts(20, 2, 10, 1, 1, 4, 1, 1))
     (tmp_path / "other.safetensors").write_bytes(shipped.content)
     # when
     words = ("--all", "--report", tmp_path / "docs" / "card.md", "--compare", tmp_path / "other.safetensors")

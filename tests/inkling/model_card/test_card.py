@@ -28,7 +28,7 @@ from tests.support.digits import make_digits
 
 FEW = Amounts(
     corrupted=40,
-    in_files=20,
+    in_files=5,
     drawings=60,
     out_of_distribution_each=2,
     pages_each=2,
