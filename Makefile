@@ -82,9 +82,9 @@ image:  ## build both images with Docker
 UPGRADE ?=
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11
 lock:  ## resolve pyproject.toml into the six locks; UPGRADE=--upgrade takes the newest versions; needs uv
-	$(COMPILE) $(UPGRADE) --extra train --extra postgres --extra heif --extra report --extra onnx --extra grpc --extra bulk --group dev pyproject.toml -o requirements.lock
-	$(COMPILE) -c requirements.lock --extra train --extra postgres --extra heif --extra onnx --extra grpc pyproject.toml -o requirements-trainer.lock
-	$(COMPILE) -c requirements.lock --extra postgres --extra heif --extra onnx --extra grpc pyproject.toml -o requirements-server.lock
+	$(COMPILE) $(UPGRADE) --extra train --extra postgres --extra heif --extra report --extra onnx --extra grpc --extra bulk --extra otel --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) -c requirements.lock --extra train --extra postgres --extra heif --extra onnx --extra grpc --extra otel pyproject.toml -o requirements-trainer.lock
+	$(COMPILE) -c requirements.lock --extra postgres --extra heif --extra onnx --extra grpc --extra otel pyproject.toml -o requirements-server.lock
 	$(COMPILE) -c requirements.lock --group pyproject.toml:build -o requirements-build.lock
 	$(COMPILE) $(UPGRADE) --group pyproject.toml:clients -o requirements-clients.lock
 	$(COMPILE) $(UPGRADE) --group pyproject.toml:protocol-clients -o requirements-protocol-clients.lock

@@ -42,6 +42,7 @@ from inkling.errors import (
 )
 from inkling.registry.database_errors import describe_database_error, is_locked
 from inkling.registry.disk_full import is_disk_full
+from inkling.trace_context import trace_id_of
 
 RETRY_FILES_S = 5.0
 
@@ -179,7 +180,7 @@ def _encode(request: Request, facts: ErrorFacts, errors: list[dict[str, Any]] | 
             "detail": detail,
             "instance": scope["path"],  # not request.url, which is made of the Host header
             "request_id": scope.get("request_id", ""),
-            **({"trace_id": trace_id} if (trace_id := scope.get("trace_id")) else {}),
+            **({"trace_id": trace_id} if (trace_id := trace_id_of(scope.get("traceparent"))) else {}),
             **({"errors": errors} if errors else {}),
         }
     headers = {**_HEADERS.get(status, {}), **facts.headers}

@@ -1,5 +1,6 @@
 """The application: `create_app(settings)`."""
 
+import asyncio
 import contextlib
 import gc
 import sys
@@ -35,6 +36,7 @@ from app.routes import (
 )
 from app.settings import Settings, VertexAi
 from inkling import __version__
+from inkling.tracing import TRACING
 
 DESCRIPTION = """Inkling reads handwritten digits with the classic 784-128-256-10 perceptron: it trains the network,
 keeps every trained version with its measured accuracy, and serves the chosen one."""
@@ -60,6 +62,7 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with lifecycle.run(app, settings, collected, admission) as connections:
             yield {"connections": connections}  # for the HTTP protocol: the state of ASGI's lifespan
+        await asyncio.to_thread(TRACING.stop)
 
     app = FastAPI(
         title="Inkling",
@@ -72,7 +75,14 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
         redoc_url=None,
         redirect_slashes=False,  # a redirect loses the bodies of some clients; the 404 names the path
         generate_unique_id_function=lambda route: route.name,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry={
+            "tracing": TRACING.is_on,
+            "tracer_provider": TRACING.provider,
+            "operation_spans": False,
+            "metrics": False,
+            "logs": False,
+            "auto_configure": False,
+        },
     )
     platforms = platform_routers(vertex_ai) if vertex_ai else ()
     protocols = protocol_routers()
@@ -116,6 +126,7 @@ def create_configured_app(counters: CounterFile | None = None) -> FastAPI:
     Args:
         counters: that worker processes share; without them, each process would report its own.
     """
+    TRACING.start("inkling-server", __version__)
     app = create_app(Settings(), VertexAi(), counters)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()  # keeps the 90,000 objects of the imports out of full collections, each of which would take 30 ms

@@ -14,6 +14,7 @@ import typer
 from pydantic import ValidationError
 from typer.main import get_command
 
+from inkling import __version__
 from inkling.data_dir import check_data_dir
 from inkling.errors import InklingError
 from inkling.exports.formats import TensorFlowFormat
@@ -22,6 +23,7 @@ from inkling.logging_config import logging_config
 from inkling.network.recipe import RecipeName
 from inkling.registry.records import PromotePolicy
 from inkling.settings import DatasetFit, StoreSettings
+from inkling.tracing import TRACING
 from training.command_errors import CommandError, UsageError
 from training.process import StopRequested, end_process
 from training.recipe_options import RecipeCommand, check_eager, read_recipe
@@ -57,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except (InklingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+    finally:
+        TRACING.stop()
     return 1
 
 
@@ -139,6 +143,7 @@ def train(
         check_eager(chosen, is_published=publish)
     _check_out(out)
     logging.config.dictConfig(logging_config(settings.log_format, settings.log_level))
+    TRACING.start("inkling-trainer", __version__)
     from training import terminal  # noqa: PLC0415  the registry
 
     if publish:
@@ -163,6 +168,7 @@ def worker(
     settings = _read_settings(data_dir=data_dir, database_url=database_url, mnist_dir=mnist_dir)
     logging.config.dictConfig(logging_config(settings.log_format, settings.log_level))
     check_data_dir(settings.data_dir)
+    TRACING.start("inkling-trainer", __version__)
     from training import terminal  # noqa: PLC0415  the registry
 
     terminal.work_in_terminal(settings, idle_exit, number)

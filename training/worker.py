@@ -22,10 +22,12 @@ from inkling.registry.disk_full import is_disk_full
 from inkling.registry.records import ErrorType, Lease, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
+from inkling.tracing import TRACING
 from training.failures import describe_failure
 from training.heartbeat import heartbeat
 from training.lessons import Lessons, read_lessons
 from training.process import StopRequested, StopSignal, lower_priority
+from training.run_trace import run_trace
 from training.snapshot import Parameters, TrainingState
 from training.tensorflow_environment import prepare_tensorflow
 
@@ -145,6 +147,15 @@ class Worker:
         Raises:
             StopRequested, KeyboardInterrupt: the process was asked to stop; the run is in the queue again.
         """
+        with run_trace(lease.run):
+            self._train_or_record_failure(lease, on_progress, on_drawn)
+            run = self._registry.runs.get(lease.run.id)
+            TRACING.describe({"inkling.state": run.state}, is_failed=run.state == "failed")
+            return run
+
+    def _train_or_record_failure(
+        self, lease: Lease, on_progress: Callable[[Progress], None], on_drawn: Callable[[int, int], None]
+    ) -> None:
         run = lease.run
         logger.info("run %d: training, attempt %d", run.id, run.attempt)
         try:
@@ -160,7 +171,6 @@ class Worker:
             error_type, detail = describe_failure(error, self._timings.retry_s)
             logger.error("run %d: failed: %s", run.id, detail, exc_info=error if error_type == "internal" else None)
             self._record_failure(lease, error_type, detail)
-        return self._registry.runs.get(run.id)
 
     def _has_stalled(self) -> bool:
         return time.monotonic() - self._alive_at > self._timings.stall_s
@@ -168,6 +178,14 @@ class Worker:
     def _train_and_publish(
         self, lease: Lease, on_progress: Callable[[Progress], None], on_drawn: Callable[[int, int], None]
     ) -> None:
+        with TRACING.span("prepare"):
+            data, lessons = self._prepare(lease)
+        with TRACING.span("train"):
+            parameters = self._train(lease, data, lessons, on_progress, on_drawn)
+        with TRACING.span("publish"):
+            self._publish(lease, data, lessons, parameters)
+
+    def _prepare(self, lease: Lease) -> tuple[Dataset, Lessons]:
         settings = self._settings
         require_dataset(settings, lease.run.dataset)
         data = load_dataset(settings, partial(self._record_read, lease))
@@ -177,9 +195,7 @@ class Worker:
         self._report_preparation(lease, "loading TensorFlow")
         # or the first network that is trained would be served, without a comparison
         self._retry(lease, lambda: self._registry.versions.add_first(load_pretrained()))
-        lessons = self._retry(lease, lambda: read_lessons(self._registry, lease.run.recipe, data.classes))
-        parameters = self._train(lease, data, lessons, on_progress, on_drawn)
-        self._publish(lease, data, lessons, parameters)
+        return data, self._retry(lease, lambda: read_lessons(self._registry, lease.run.recipe, data.classes))
 
     def _train(
         self,

@@ -63,19 +63,23 @@ def _run(task: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], l
     limits = PictureLimits(**task["limits"])
     images: list[bytes] = []
     reports: list[Any] = []
+    normalize_s = 0.0
     for item, content in zip(task["items"], contents, strict=True):
         try:
             if task["task"] == "strict":
                 images.append(_decode(decode_image, content, item["name"], limits).tobytes())
                 continue
             picture = _picture(content, item, limits)
+            started = time.perf_counter()
             if task["task"] == "numbers":
                 page = find_page(picture)
+                normalize_s += time.perf_counter() - started
                 pages = (page, *page.alternatives)
                 images += [page.images.tobytes() for page in pages]
                 reports.append([page.to_fields() for page in pages])
                 continue
             normalized = normalize(picture)
+            normalize_s += time.perf_counter() - started
         except NoDigitError as error:
             return {"error": type(error).__name__, "message": f"image {item['number']}: {error}"}, []
         except InputError as error:
@@ -85,7 +89,7 @@ def _run(task: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], l
         readings = (normalized, *normalized.alternatives)
         images += [reading.pixels.tobytes() for reading in readings]
         reports.append([reading.to_fields() for reading in readings])
-    return {"reports": reports}, images
+    return {"reports": reports, "normalize_s": normalize_s}, images
 
 
 def _picture(content: bytes, item: dict[str, Any], limits: PictureLimits) -> Gray:

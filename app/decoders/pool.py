@@ -27,6 +27,7 @@ from inkling.errors import (
     TooLargeError,
     UnreadError,
 )
+from inkling.tracing import TRACING
 from inkling.vision.image_files import PictureLimits
 from inkling.vision.normalization import Normalized
 from inkling.vision.numbers.page import Page
@@ -127,6 +128,9 @@ class DecoderPool:
                 self._queue.drop(batch)
                 if not batch.result.cancel() and not batch.result.cancelled():
                     batch.result.exception()  # retrieved: only the first counts
+        ended, normalize_s = time.perf_counter(), max(decoded.normalize_s for decoded in done)
+        if normalize_s:
+            TRACING.record("normalize", ended - normalize_s, ended)
         if len(done) == 1:
             return done[0]
         return Decoded(
@@ -232,7 +236,8 @@ class DecoderPool:
         else:
             images = np.frombuffer(answer.payload, np.uint8).reshape(-1, SIDE, SIDE)
             decode = _decoded_pages if batch.request.task == "numbers" else _decoded
-            batch.result.set_result(decode(batch, images, answer.header["reports"]))
+            decoded = decode(batch, images, answer.header["reports"])
+            batch.result.set_result(decoded._replace(normalize_s=float(answer.header["normalize_s"])))
 
     def _explain(self, cause: str, batch: Batch, granted_s: float) -> InputError:
         """Return the error of a request whose process ended."""

@@ -33,6 +33,8 @@ class Decoded(NamedTuple):
     """With fit="mnist": (n,); else empty."""
     pages: tuple[Page, ...] = ()
     """With "numbers": (n,); else empty."""
+    normalize_s: float = 0.0
+    """Seconds of searching and normalizing the digits, after the files were decoded."""
 
 
 @dataclass(frozen=True, slots=True)

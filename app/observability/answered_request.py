@@ -6,6 +6,7 @@ from typing import NamedTuple
 from starlette.types import Scope
 
 from app.errors import slug
+from inkling.trace_context import trace_id_of
 
 UNMATCHED = "unmatched"
 """The route of a request that no route takes."""
@@ -18,7 +19,7 @@ logger = logging.getLogger("app.access")
 class AnsweredRequest(NamedTuple):
     request_id: str
     trace_id: str | None
-    """None: the client named no trace."""
+    """None: it belongs to no trace."""
     client: str
     """The client's address; behind a trusted proxy the one that the proxy names."""
     method: str
@@ -42,7 +43,7 @@ class AnsweredRequest(NamedTuple):
         """
         return cls(
             scope["request_id"],
-            scope.get("trace_id"),
+            trace_id_of(scope.get("traceparent")),
             scope["client"][0][:MAX_CLIENT] if scope.get("client") else "unknown",
             method,
             scope["path"],

@@ -9,7 +9,8 @@ from starlette.types import Message, Receive, Scope, Send
 from app.admission.answer_headers import ANSWER_HEADERS
 from app.admission.byte_budget import Reservation
 from inkling.errors import TooLargeError
-from inkling.trace_context import trace_id_of
+from inkling.trace_context import read_traceparent, trace_id_of
+from inkling.tracing import TRACING
 
 SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 DISCARDED_BYTES: Final = 64 << 10
@@ -35,7 +36,7 @@ class Exchange:
         "request_id",
         "reservation",
         "status",
-        "trace_id",
+        "traceparent",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
@@ -79,8 +80,10 @@ class Exchange:
         """Content-Encoding, in lower case; empty if there is none."""
         self.request_id = request_id_of(given_id)
         """The client's if it is safe in a log, else a random one."""
-        self.trace_id = trace_id_of(traceparent.decode("latin-1")) if traceparent else None
-        """Of the client's trace, if it names one."""
+        self.traceparent = read_traceparent(traceparent.decode("latin-1")) if traceparent else None
+        """The request in its trace: the span that answers it, or the client's if no spans are made."""
+        if TRACING.is_on:
+            self.traceparent = TRACING.traceparent()
 
     @property
     def may_be_long(self) -> bool:
@@ -90,7 +93,7 @@ class Exchange:
     @property
     def log_fields(self) -> dict[str, str | None]:
         """Fields of the records that the request leads to in the log."""
-        return {"request_id": self.request_id, "trace_id": self.trace_id}
+        return {"request_id": self.request_id, "trace_id": trace_id_of(self.traceparent)}
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -15,8 +15,10 @@ from app.observability.exchange import Exchange
 from app.observability.head_requests import as_get
 from app.observability.metrics import Metrics
 from app.observability.problem_log import ProblemLog
+from app.observability.request_span import described_span
 from app.protocol_paths import is_protocol_path
 from inkling.logging_config import LOG_FIELDS
+from inkling.tracing import TRACING
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that did not wait
 
@@ -52,6 +54,7 @@ class RequestMiddleware:
         self._admission = admission or Admission()
         self._fast_routes = fast_routes
         self._problem_log = ProblemLog()
+        self._is_traced = TRACING.is_on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,9 +63,10 @@ class RequestMiddleware:
         started = time.perf_counter()
         self._metrics.in_flight += 1
         exchange = Exchange(scope, receive, send, self._max_body_bytes)
-        scope["request_id"], scope["trace_id"] = exchange.request_id, exchange.trace_id
+        scope["request_id"], scope["traceparent"] = exchange.request_id, exchange.traceparent
         budget, small = self._admission.budget, 0
-        inner, answer = (scope, exchange.send) if scope["method"] != "HEAD" else as_get(scope, exchange.send)
+        is_changed = self._is_traced or scope["method"] == "HEAD"
+        inner, answer = self._changed(scope, exchange.send) if is_changed else (scope, exchange.send)
         try:
             if exchange.declared > self._max_body_bytes:
                 exchange.refuse_size()
@@ -98,6 +102,11 @@ class RequestMiddleware:
         await self._app(scope, receive, send)
         if "stream" in scope:  # the answer goes on when the application's layers have returned
             await scope["stream"].run(receive, send)
+
+    def _changed(self, scope: Scope, send: Send) -> tuple[Scope, Send]:
+        """Return what the application gets of a HEAD, or of any request if spans are made."""
+        inner, answer = as_get(scope, send) if scope["method"] == "HEAD" else (scope, send)
+        return inner, described_span(inner, answer) if self._is_traced else answer
 
     def _record(self, scope: Scope, inner: Scope, status: int, seconds: float) -> None:
         route = getattr(inner.get("route"), "path", UNMATCHED)

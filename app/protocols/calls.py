@@ -13,6 +13,7 @@ from app.protocols.json_body import SMALL_BYTES
 from app.security import require_access
 from app.serving.scoring import Scoring
 from inkling.predictor import Predictor
+from inkling.tracing import TRACING
 
 T = TypeVar("T")
 
@@ -100,4 +101,5 @@ class Call:
 
 def json_answer(document: Any, status: int = 200) -> ProtocolAnswer:
     """Return an answer in JSON; its Content-Type has no charset, because kserve compares the whole header."""
-    return ProtocolAnswer(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), [JSON], status)
+    with TRACING.span("encode"):
+        return ProtocolAnswer(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), [JSON], status)

@@ -22,7 +22,8 @@ from app.observability.problem_log import ProblemLog
 from app.protocols.grpc_messages import MESSAGES
 from app.settings import Settings
 from inkling.logging_config import LOG_FIELDS
-from inkling.trace_context import trace_id_of
+from inkling.trace_context import read_traceparent, trace_id_of
+from inkling.tracing import TRACING
 
 MAX_MESSAGE_BYTES = 4 << 20
 """Of a request, as by gRPC's default: gRPC reads a message whole before anybody can refuse it."""
@@ -137,8 +138,16 @@ class GrpcServer:
         """
 
         async def answer(messages: Any, context: Any) -> bytes:
+            request_id, traceparent = _identify(context)
+            with TRACING.continued(
+                path, "SERVER", traceparent, {"rpc.system": "grpc", "inkling.request_id": request_id}
+            ):
+                traceparent = TRACING.traceparent() or traceparent
+                LOG_FIELDS.set({"request_id": request_id, "trace_id": trace_id_of(traceparent)})
+                return await answer_call(context, request_id, trace_id_of(traceparent))
+
+        async def answer_call(context: Any, request_id: str, trace_id: str | None) -> bytes:
             started = time.perf_counter()
-            request_id, trace_id = _identify(context)
             status, text, problem, answered = 200, "", None, b""
             try:
                 content = await self._receive(context)
@@ -155,6 +164,7 @@ class GrpcServer:
                 release_frames(error)
             finally:
                 seconds, client = time.perf_counter() - started, _address(context.peer())
+                TRACING.describe({"http.response.status_code": status}, is_failed=status >= 500)
                 self._metrics.observe("POST", path, status, seconds)
                 self._log(AnsweredRequest(request_id, trace_id, client, "POST", path, path, status, seconds, problem))
             if status != 200:
@@ -229,13 +239,11 @@ def _address(peer: str) -> str:
 
 
 def _identify(context: Any) -> tuple[str, str | None]:
-    """Return the ids of a call and of its trace, from its metadata; its records in the log and its answer have them."""
+    """Return the id of a call, which its answer has, too, and its traceparent, both from its metadata."""
     metadata = {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
     request_id = request_id_of(metadata.get("x-request-id", "").encode())
-    trace_id = trace_id_of(metadata.get("traceparent", ""))
-    LOG_FIELDS.set({"request_id": request_id, "trace_id": trace_id})
     context.set_trailing_metadata((("x-request-id", request_id),))
-    return request_id, trace_id
+    return request_id, read_traceparent(metadata.get("traceparent", ""))
 
 
 def _status_and_title(error: Exception) -> tuple[int, str]:

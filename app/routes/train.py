@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Header, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.status import HTTP_202_ACCEPTED
@@ -62,6 +62,7 @@ def start_run(
     trainers: TrainersDep,
     settings: SettingsDep,
     background: BackgroundTasks,
+    request: Request,
     response: Response,
     body: TrainRequest | None = None,
     idempotency_key: Annotated[
@@ -78,7 +79,13 @@ def start_run(
     trainers.require()
     quota = VersionQuota(settings.max_versions, settings.max_versions_bytes)
     run, _ = registry.runs.queue(
-        recipe, body.promote, settings.max_queued_runs, idempotency_key, quota, dataset=settings.dataset_name
+        recipe,
+        body.promote,
+        settings.max_queued_runs,
+        idempotency_key,
+        quota,
+        traceparent=request.scope.get("traceparent"),
+        dataset=settings.dataset_name,
     )
     background.add_task(trainers.ensure)
     response.headers["Location"] = f"/train/{run.id}"

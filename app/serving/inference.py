@@ -25,6 +25,7 @@ from inkling.digit import DIGIT_NAMES, SIDE, Gray, Images
 from inkling.errors import NoDigitError
 from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.predictor import Fit, Predictions, Predictor
+from inkling.tracing import TRACING
 from inkling.vision.fast_png import plain_png_pixels
 from inkling.vision.image_files import decode_image
 
@@ -82,6 +83,8 @@ class Inference:
             images = read_images(body, content_type, self.limits, decode)
         except _TakesTimeError:
             return None
+        if TRACING.is_on:
+            TRACING.record("decode", started, time.perf_counter())
         return self.answer(self.current_version.predictor.predict_strict(images), accept, started)
 
     async def predict_strict(
@@ -109,8 +112,9 @@ class Inference:
         """
         started = time.perf_counter()
         require_normalizing(self.current_version.predictor)
-        pictures = await self._parse(undecoded_pictures, body, content_type)
-        decoded = await self.decoders.run("mnist", pictures)
+        with TRACING.span("decode"):
+            pictures = await self._parse(undecoded_pictures, body, content_type)
+            decoded = await self.decoders.run("mnist", pictures)
         if len(pictures) > INLINE_IMAGES:
             return await self._in_thread(self._predict_decoded, decoded, accept, started, return_image, none)
         return self._predict_decoded(decoded, accept, started, return_image, none)
@@ -135,8 +139,9 @@ class Inference:
         learned = self.current_version.predictor.learned
         if not learned.shows_digits:
             raise FieldError(f"the served version learned {learned}: /read reads numbers, which are made of digits")
-        pictures = await self._parse(undecoded_pictures, body, content_type)
-        decoded = await self.decoders.run("numbers", pictures)
+        with TRACING.span("decode"):
+            pictures = await self._parse(undecoded_pictures, body, content_type)
+            decoded = await self.decoders.run("numbers", pictures)
         if sum(len(page.images) for page in decoded.pages) > INLINE_IMAGES:
             return await self._in_thread(self._read_pages, decoded, started, return_image)
         return self._read_pages(decoded, started, return_image)
@@ -170,7 +175,9 @@ class Inference:
         decode_s = time.perf_counter() - started - predictions.model_s
         self.metrics.count_predictions(predictions)
         content = labels_json(predictions.probabilities[0], request.max_labels, predictions.classes or DIGIT_NAMES)
-        return _with_headers(content, JSON, predictions.version, decode_s, predictions.model_s)
+        return _with_headers(
+            content, JSON, predictions.version, started=started, decode_s=decode_s, model_s=predictions.model_s
+        )
 
     async def _decode(
         self, body: bytes, content_type: str, fit: Fit, check_count: Callable[[int], None] = lambda count: None
@@ -178,16 +185,18 @@ class Inference:
         if fit == "strict":
             return Decoded(await self._strict_images(body, content_type, check_count), ())
         require_normalizing(self.current_version.predictor)
-        pictures = await self._parse(undecoded_pictures, body, content_type)
-        check_count(len(pictures))
-        return await self.decoders.run("mnist", pictures)
+        with TRACING.span("decode"):
+            pictures = await self._parse(undecoded_pictures, body, content_type)
+            check_count(len(pictures))
+            return await self.decoders.run("mnist", pictures)
 
     async def _strict_images(
         self, body: bytes, content_type: str, check_count: Callable[[int], None] = lambda count: None
     ) -> Images:
-        images = await self._parse(undecoded_images, body, content_type)
-        check_count(len(images))
-        return stack(images) if isinstance(images, np.ndarray) else await self.decode_images(images)
+        with TRACING.span("decode"):
+            images = await self._parse(undecoded_images, body, content_type)
+            check_count(len(images))
+            return stack(images) if isinstance(images, np.ndarray) else await self.decode_images(images)
 
     async def decode_images(self, images: list[Picture]) -> Images:
         """Return images of 28x28 pixels, decoded where they are files, as one array (n, 28, 28).
@@ -235,7 +244,9 @@ class Inference:
         decode_s = time.perf_counter() - started - readings.model_s
         self.metrics.count_images(len(readings.pictures))
         content = numbers_json(readings, self.digit_threshold, return_image=return_image)
-        return _with_headers(content, JSON, readings.version, decode_s, readings.model_s)
+        return _with_headers(
+            content, JSON, readings.version, started=started, decode_s=decode_s, model_s=readings.model_s
+        )
 
     def _explain(self, decoded: Decoded, accept: str, digit: int | None, started: float) -> Answer:
         predictor = self.current_version.predictor
@@ -249,7 +260,9 @@ class Inference:
             content, media_type = heat_map(image, explanation, probabilities), PNG
         else:
             content, media_type = explanation_json(explanation, predictions, self.digit_threshold), JSON
-        return _with_headers(content, media_type, predictor.version, decode_s, model_s)
+        return _with_headers(
+            content, media_type, predictor.version, started=started, decode_s=decode_s, model_s=model_s
+        )
 
     def answer(
         self,
@@ -280,7 +293,9 @@ class Inference:
                 ),
                 JSON,
             )
-        return _with_headers(content, media_type, predictions.version, decode_s, predictions.model_s)
+        return _with_headers(
+            content, media_type, predictions.version, started=started, decode_s=decode_s, model_s=predictions.model_s
+        )
 
 
 class _TakesTimeError(Exception):
@@ -301,7 +316,13 @@ def _decode_plain(content: bytes, max_pixels: int, name: str, **limits: int) -> 
     return np.frombuffer(plain, np.uint8).reshape(SIDE, SIDE)
 
 
-def _with_headers(content: bytes, media_type: str, version: int, decode_s: float, model_s: float) -> Answer:
+def _with_headers(
+    content: bytes, media_type: str, version: int, *, started: float, decode_s: float, model_s: float
+) -> Answer:
+    if TRACING.is_on:
+        decoded = started + decode_s
+        TRACING.record("model", decoded, decoded + model_s)
+        TRACING.record("encode", decoded + model_s, time.perf_counter())
     return Answer(
         content,
         [

@@ -11,6 +11,7 @@ from app.serving.inference import INLINE_IMAGES, Inference, require_normalizing
 from app.serving.numbered_versions import NumberedVersions
 from inkling.digit import SIDE, Images
 from inkling.predictor import Fit, Predictions
+from inkling.tracing import TRACING
 
 T = TypeVar("T", bound=Sized)
 
@@ -56,16 +57,20 @@ class Scoring:
         predictor = await self.versions.predictor(version)
         pictures = undecoded_files(files, fit, inference.limits)
         if fit == "strict":
-            return await self._predict(predictor.predict_strict, await inference.decode_images(pictures), protocol)
+            with TRACING.span("decode"):
+                images = await inference.decode_images(pictures)
+            return await self._predict(predictor.predict_strict, images, protocol)
         require_normalizing(predictor)
-        decoded = await inference.decoders.run("mnist", pictures)
+        with TRACING.span("decode"):
+            decoded = await inference.decoders.run("mnist", pictures)
         return await self._predict(predictor.predict_readings, decoded.normalized, protocol)
 
     async def _predict(self, predict: Callable[[T], Predictions], images: T, protocol: str) -> Predictions:
         """Return what a method of a predictor says of images; of many in a thread."""
-        if len(images) <= INLINE_IMAGES:
-            predictions = predict(images)
-        else:
-            predictions = await run_sync(predict, images, limiter=self.inference.threads)
+        with TRACING.span("model"):
+            if len(images) <= INLINE_IMAGES:
+                predictions = predict(images)
+            else:
+                predictions = await run_sync(predict, images, limiter=self.inference.threads)
         self.inference.metrics.count_predictions(predictions, protocol)
         return predictions

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, QueuePool, create_engine, event, inspect, text
 
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
+from inkling.registry.call_spans import as_span
 from inkling.registry.database_url import parse_database_url, visible_url
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
@@ -78,6 +79,7 @@ class Database:
         self._is_closed = True
         self._engine.dispose()
 
+    @as_span
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the database and changes nothing."""
@@ -87,6 +89,7 @@ class Database:
                 self._begin_postgres(connection)
             yield connection
 
+    @as_span
     @contextmanager
     def write(self, lock: int | None = WRITES) -> Iterator[Connection]:
         """Open a transaction that is committed at the end, or rolled back if an exception is raised.

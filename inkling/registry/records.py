@@ -67,6 +67,8 @@ class Run:
     """What its trainer does before the first step, in words; None unless it does."""
     dataset: str | None
     """The folder of own data that it was asked for, without those above it; None: MNIST."""
+    traceparent: str | None = None
+    """The request that queued it, as W3C Trace Context names it; None if it belongs to no trace."""
 
 
 @dataclass(frozen=True)

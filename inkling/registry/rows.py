@@ -14,6 +14,8 @@ from inkling.registry.records import Comparison, Correction, Progress, Promotion
 
 R = TypeVar("R", Run, Progress, Version, Promotion, Correction)
 
+TRACEPARENT = "traceparent"
+"""Where the column `recipe` keeps the trace of a run, beside the fields of a recipe: releases ignore other names."""
 FORMER_COMPARISON_FIELDS = {"candidate_alone": "candidate_only_correct", "served_alone": "served_only_correct"}
 """The names of some fields of a comparison in 0.1, by which its registries are read."""
 
@@ -47,7 +49,7 @@ def newest_rows(
 
 def to_run(row: Row[Any]) -> Run:
     recipe = Recipe.model_validate(row.recipe, extra="ignore")  # recipes of other releases may have more fields
-    return _record(Run, row, recipe=recipe)
+    return _record(Run, row, recipe=recipe, traceparent=row.recipe.get(TRACEPARENT))
 
 
 def to_progress(row: Row[Any]) -> Progress:

@@ -12,7 +12,7 @@ from inkling.network.recipe import Recipe
 from inkling.registry.database import CLAIMS, Database
 from inkling.registry.quota import VersionQuota
 from inkling.registry.records import ErrorType, HeldLease, Lease, Progress, PromotePolicy, Run, Snapshot, Workload
-from inkling.registry.rows import newest_rows, now, to_progress, to_run
+from inkling.registry.rows import TRACEPARENT, newest_rows, now, to_progress, to_run
 from inkling.registry.run_changes import (
     bound_leases,
     end_run,
@@ -50,6 +50,7 @@ class Runs:
         quota: VersionQuota | None = None,
         *,
         dataset: str | None = None,
+        traceparent: str | None = None,
     ) -> tuple[Run, bool]:
         """Queue a run; return it and whether it is new. A repeated call with the same key returns the first call's run.
 
@@ -77,7 +78,7 @@ class Runs:
                 insert(runs)
                 .values(
                     state="queued",
-                    recipe=recipe.model_dump(),
+                    recipe={**recipe.model_dump(), **({TRACEPARENT: traceparent} if traceparent else {})},
                     promote=promote,
                     idempotency_key=idempotency_key,
                     requested_at=now(),

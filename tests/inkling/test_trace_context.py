@@ -1,6 +1,6 @@
 import pytest
 
-from inkling.trace_context import trace_id_of
+from inkling.trace_context import read_traceparent, trace_id_of
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -9,7 +9,9 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
     "header", [f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-00", f"cc-{TRACE}-{PARENT}-01-more"]
 )
 def test_trace_of_a_request_is_read(header: str) -> None:
-    assert trace_id_of(header) == TRACE
+    traceparent = read_traceparent(header)
+    assert traceparent == header[:55]
+    assert trace_id_of(traceparent) == TRACE
 
 
 @pytest.mark.parametrize(
@@ -27,4 +29,5 @@ def test_trace_of_a_request_is_read(header: str) -> None:
     ],
 )
 def test_anything_else_names_no_trace(header: str) -> None:
-    assert trace_id_of(header) is None
+    assert read_traceparent(header) is None
+    assert trace_id_of(None) is None

@@ -87,7 +87,7 @@ async def test_pictures_come_back_as_the_library_makes_them_and_in_their_order()
     few: list[Picture] = [file(drawing(4)), photo, file(photo), speckled()]
     many = few * BATCH_PICTURES  # several batches
     async with started(processes=2, cpu_s=30) as (pool, _):  # on a busy machine, 32 photos may take 3 s
-        images, normalized, _ = await pool.run("mnist", many)
+        images, normalized, *_ = await pool.run("mnist", many)
     expected = [normalize(picture) for picture in (drawing(4), photo, photo, speckled())]
     assert expected[3].alternatives
     assert (len(images), len(normalized)) == (0, len(many))
@@ -98,7 +98,7 @@ async def test_pictures_come_back_as_the_library_makes_them_and_in_their_order()
 async def test_images_are_decoded_as_they_are_with_fit_strict(digits: Gray) -> None:
     async with started() as (pool, _):
         files = [PictureFile(image_file(digit, "GIF"), "it") for digit in digits]
-        images, normalized, _ = await pool.run("strict", files)
+        images, normalized, *_ = await pool.run("strict", files)
     np.testing.assert_array_equal(images, digits)
     assert normalized == ()
 
@@ -110,8 +110,8 @@ async def test_photos_of_phones_are_decoded_within_the_memory_of_a_process(
     file_format, more = options
     picture = drawing(5, 200)
     async with started() as (pool, causes):
-        _, (normalized,), _ = await pool.run("mnist", [PictureFile(image_file(picture, file_format, **more), "it")])
-        (image,), _, _ = await pool.run("strict", [PictureFile(image_file(digits[1], file_format), "it")])
+        _, (normalized,), *_ = await pool.run("mnist", [PictureFile(image_file(picture, file_format, **more), "it")])
+        (image,), *_ = await pool.run("strict", [PictureFile(image_file(digits[1], file_format), "it")])
         assert causes == []
     assert_same_readings(normalized, normalize(picture))
     np.testing.assert_array_equal(image, digits[1])

@@ -30,6 +30,13 @@ async def test_run_is_queued_with_the_tutorials_recipe(client: httpx.AsyncClient
     assert (await client.get("/train/1")).json() == run
 
 
+async def test_run_keeps_the_trace_that_its_request_names(client: httpx.AsyncClient, registry: Registry) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    for header, kept in ((traceparent, traceparent), ("nonsense", None)):
+        run = await start(client, traceparent=header)
+        assert registry.runs.get(run["id"]).traceparent == kept
+
+
 @pytest.mark.parametrize("body", [b"", b"{}"])
 async def test_every_field_is_optional(client: httpx.AsyncClient, body: bytes) -> None:
     response = await client.post("/train", content=body, headers={"Content-Type": "application/json"})

@@ -32,6 +32,14 @@ def test_run_whose_recipe_has_a_field_of_another_release_is_read(registry: Regis
     assert lease(registry).run.recipe == SHORT
 
 
+def test_run_keeps_the_trace_of_its_request_and_its_recipe(registry: Registry) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    registry.runs.queue(SHORT, "always", max_queued=2, idempotency_key="a", traceparent=traceparent)
+    again, is_new = registry.runs.queue(SHORT, "always", max_queued=2, idempotency_key="a")
+    run = lease(registry).run
+    assert (run.recipe, run.traceparent, again.traceparent, is_new) == (SHORT, traceparent, traceparent, False)
+
+
 def test_full_queue_refuses_a_run(registry: Registry) -> None:
     queue(registry)
     queue(registry)
