@@ -129,6 +129,24 @@ class Settings(StoreSettings):
         ge=1 << 20,
         description="bytes of all checkpoint files, beyond which uploads and new runs are refused",
     )
+    keep_promoted_versions: int = Field(
+        20, ge=0, le=10_000, description="versions that `inkling prune` keeps of those promoted last, to return to"
+    )
+    keep_newest_versions: int = Field(
+        100, ge=1, le=10_000, description="newest versions that `inkling prune` keeps, promoted or not"
+    )
+    keep_progress_days: float = Field(
+        7,
+        ge=0,
+        le=100_000,
+        description="days after the end of a run from which `inkling prune` keeps 200 lines of its progress",
+    )
+    keep_feedback_days: float | None = Field(
+        None,
+        ge=0,
+        le=100_000,
+        description="days after which `inkling prune` deletes corrections; default: it keeps all",
+    )
     max_connections_per_client: int | None = Field(
         None,
         ge=1,

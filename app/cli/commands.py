@@ -7,7 +7,7 @@ from typing import Any
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_group
 
-SERVE, READ, VERSIONS = "Serve and train", "Read images", "Versions"
+SERVE, READ, VERSIONS, REGISTRY = "Serve and train", "Read images", "Versions", "Registry"
 
 COMMANDS = {
     "serve": (SERVE, "app.cli.serve", "Serve the network over HTTP"),
@@ -23,7 +23,11 @@ COMMANDS = {
     "export": (VERSIONS, "app.cli.export", "Write a version as a file that runs without Inkling"),
     "import": (VERSIONS, "app.cli.registry", "Add a checkpoint file as a version"),
     "feedback": (VERSIONS, "app.cli.feedback", "Look after the corrections: list, export, import, delete"),
-    "verify": (VERSIONS, "app.cli.registry", "Check that the registry is consistent"),
+    "verify": (REGISTRY, "app.cli.registry", "Check that the registry is consistent"),
+    "prune": (REGISTRY, "app.cli.upkeep", "Delete what the settings do not keep"),
+    "backup": (REGISTRY, "app.cli.upkeep", "Write the registry to a file, while it serves"),
+    "restore": (REGISTRY, "app.cli.upkeep", "Replace the registry with a backup"),
+    "move": (REGISTRY, "app.cli.upkeep", "Copy the registry to another database"),
 }
 """Name -> group in the help, module whose `commands` has it, and short help."""
 

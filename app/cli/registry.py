@@ -101,6 +101,8 @@ def verify(
         for repaired in registry.repair(load_pretrained()) if is_repaired else ():
             print(f"repaired: {repaired}")
         problems = registry.verify()
+        if not problems and not registry.versions.newest(1):
+            problems = ["the registry is empty: is it the right one? --repair adds the network that ships"]
     for problem in problems:
         print(problem)
     print(f"{len(problems)} problems in {visible_url(settings)}" if problems else "consistent")

@@ -111,10 +111,10 @@ def _flipped_bit(arena: Arena) -> Measured:
         number = orjson.loads(post(server, "/versions", variant(1), RAW).body)["version"]
         exchange(server, request("PUT", "/versions/current", b'{"version":%d}' % number, Content_Type=JSON))
     with closing(sqlite3.connect(data_dir / "inkling.db")) as database:
-        (content,) = database.execute("SELECT checkpoint FROM versions WHERE version = ?", (number,)).fetchone()
+        (content,) = database.execute("SELECT content FROM checkpoints WHERE version = ?", (number,)).fetchone()
         flipped = bytearray(content)
         flipped[-1000] ^= 4
-        database.execute("UPDATE versions SET checkpoint = ? WHERE version = ?", (bytes(flipped), number))
+        database.execute("UPDATE checkpoints SET content = ? WHERE version = ?", (bytes(flipped), number))
         database.commit()
     verified = run_command("verify", INKLING_DATA_DIR=str(data_dir))
     with _started(arena, data_dir) as server:

@@ -28,7 +28,7 @@ class Corrections:
         """Keep answers for an hour, so that they can be corrected; return an id for each, which nobody can guess."""
         ids = [secrets.token_urlsafe(18) for _ in answers]
         with self._database.write() as connection:
-            _forget_old(connection)
+            forget_old(connection)
             rows = [
                 {"prediction_id": prediction_id, "created_at": now(), **vars(answer)}
                 for prediction_id, answer in zip(ids, answers, strict=True)
@@ -205,7 +205,7 @@ def _require_room(connection: Connection, count: int, max_corrections: int | Non
         raise FeedbackQuotaError(f"there are {found} corrections, {count} more exceed the limit of {max_corrections}")
 
 
-def _forget_old(connection: Connection) -> None:
+def forget_old(connection: Connection) -> None:
     newest = connection.scalar(select(func.max(remembered_predictions.c.id))) or 0
     old = (remembered_predictions.c.id <= newest - MAX_REMEMBERED) | (
         remembered_predictions.c.created_at < now() - REMEMBERED_FOR

@@ -1,5 +1,6 @@
 """The database of the registry: its engine, its transactions, and the history of its schema."""
 
+import logging
 import os
 import sqlite3
 import time
@@ -10,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, QueuePool, create_engine, event, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 from inkling.registry.call_spans import as_span
 from inkling.registry.database_url import parse_database_url, visible_url
+from inkling.registry.space import shrink_sqlite
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+logger = logging.getLogger(__name__)
+
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """The schema's history, oldest first: the files of `migrations/versions`."""
 FIRST_TABLES = {"runs", "run_progress", "versions", "promotions"}
 """The tables of the releases before the history began."""
@@ -23,8 +28,8 @@ WRITES, CLAIMS = 0x1_4E_4B, 0x1_4E_4C
 """Advisory locks of PostgreSQL, of arbitrary numbers; no other program may use them in the same database."""
 IDLE_CONNECTIONS = 5
 """Connections that are kept open while nobody uses them."""
-UPGRADE_S = 3600.0
-"""The longest that PostgreSQL may take for one statement of an upgrade."""
+LONG_S = 3600.0
+"""The longest that PostgreSQL may take for one statement of an upgrade, a check or a copy."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,12 @@ class Database:
         self._limits = limits
         self._is_postgres = parsed.get_backend_name() == "postgresql"
         is_file = not self._is_postgres and parsed.database not in (None, "", ":memory:")
-        self._file = Path(parsed.database or "").absolute() if is_file else None
+        self.file = Path(parsed.database or "").absolute() if is_file else None
+        """The file of a SQLite database; None of any other and of one in memory."""
         if self._is_postgres:
             self._engine = _postgres_engine(parsed, limits)
         else:
-            self._engine = create_engine(parsed, **(_pool_options(limits) if self._file else {}))
+            self._engine = create_engine(parsed, **(_pool_options(limits) if self.file else {}))
             self._prepare_sqlite()
         event.listen(self._engine, "checkin", self._close_if_late)
         self._file_id: tuple[int, int] | None = None
@@ -122,18 +128,38 @@ class Database:
         pool = self._engine.pool
         return (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
 
+    def shrink(self) -> None:
+        """Give back the space of deleted rows to the disk.
+
+        Raises:
+            SQLAlchemyError: another program kept its lock, or the disk is full; nothing is lost.
+        """
+        if self.file:
+            shrink_sqlite(self.file)
+        elif self._is_postgres:
+            from inkling.registry.postgres import shrink  # noqa: PLC0415  the driver, of an extra
+
+            shrink(self._engine, LONG_S)
+
+    def allow_long(self, connection: Connection) -> None:
+        """Let the statements of this transaction take an hour each."""
+        if self._is_postgres:
+            from inkling.registry.postgres import allow_silence  # noqa: PLC0415  the driver, of an extra
+
+            allow_silence(connection, LONG_S)
+
     def size_bytes(self, connection: Connection) -> int:
         """Return the bytes of the database on its disk; 0 of one in memory."""
         if self._is_postgres:
             return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
-        if self._file is None:
+        if self.file is None:
             return 0
-        files = (self._file.with_name(self._file.name + suffix) for suffix in ("", "-wal", "-shm"))
+        files = (self.file.with_name(self.file.name + suffix) for suffix in ("", "-wal", "-shm"))
         return sum(file.stat().st_size for file in files if file.exists())
 
     def _prepare_sqlite(self) -> None:
-        if self._file:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+        if self.file:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
         timeout_s = self._limits.timeout_s
         event.listen(self._engine, "connect", lambda connection, _record: _configure_sqlite(connection, timeout_s))
         event.listen(self._engine, "begin", _begin_sqlite)
@@ -146,22 +172,22 @@ class Database:
 
     def _require_file(self) -> None:
         """Check that the file is still the one that was opened: SQLite writes on to a deleted one without an error."""
-        if self._file is None or self._file_id is None:
+        if self.file is None or self._file_id is None:
             return
         found = self._found_file_id()
         if found != self._file_id:
             raise DatabaseFileError(
-                f"the database file {self._file} was {'replaced' if found else 'deleted'} while it was in use, and "
+                f"the database file {self.file} was {'replaced' if found else 'deleted'} while it was in use, and "
                 "what is written now would be lost: put it back, or restart to use what is there"
             )
-        if not os.access(self._file.parent, os.W_OK):
+        if not os.access(self.file.parent, os.W_OK):
             raise DatabaseFileError(
-                f"the folder {self._file.parent} of the database cannot be written by this user: make it writable"
+                f"the folder {self.file.parent} of the database cannot be written by this user: make it writable"
             )
 
     def _found_file_id(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(self._file) if self._file else None
+            found = os.stat(self.file) if self.file else None
         except FileNotFoundError:
             return None
         return (found.st_dev, found.st_ino) if found else None
@@ -188,16 +214,18 @@ class Database:
                     f"{self._visible_url}"
                 )
             tables = set(inspect(connection).get_table_names())
-            if self._file and found is None and tables and not tables >= FIRST_TABLES:
+            if self.file and found is None and tables and not tables >= FIRST_TABLES:
                 raise SchemaError(
-                    f"the database file {self._file} holds the tables of another program "
+                    f"the database file {self.file} holds the tables of another program "
                     f"({', '.join(sorted(tables)[:5])}): name another file"
                 )
-            if self._is_postgres:
-                from inkling.registry.postgres import allow_silence  # noqa: PLC0415  the driver, of an extra
-
-                allow_silence(connection, UPGRADE_S)
+            self.allow_long(connection)
             _migrate(connection, found)
+        if self.file and tables:
+            try:
+                self.shrink()  # the upgrade may have moved much
+            except SQLAlchemyError as error:
+                logger.warning("cannot shrink the upgraded database, `inkling prune` does it: %s", error)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -245,6 +273,8 @@ def _configure_sqlite(dbapi_connection: Any, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while True:  # SQLite's busy timeout does not cover switching a new file to WAL
         try:
+            if dbapi_connection.execute("PRAGMA page_count").fetchone() == (0,):
+                dbapi_connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # for `shrink`; only new files take it
             dbapi_connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError:

@@ -98,3 +98,15 @@ def allow_silence(connection: Connection, silence_s: float) -> None:
     driver_connection = connection.connection.driver_connection
     assert isinstance(driver_connection, BoundedConnection)  # noqa: S101  as connected
     driver_connection.silence_s = silence_s
+
+
+def shrink(engine: Engine, silence_s: float) -> None:
+    """Rewrite the table of the checkpoint files, which takes as long as the files that are left.
+
+    PostgreSQL keeps the space of deleted rows for new ones, and most of it was of checkpoint files. Nobody can load a
+    version while their table is rewritten. Of the other tables, the space is noted as free.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        allow_silence(connection, silence_s)
+        connection.execute(text("VACUUM FULL checkpoints"))
+        connection.execute(text("VACUUM (ANALYZE)"))

@@ -19,7 +19,7 @@ class VersionQuota:
         Raises:
             VersionQuotaError: a limit would be exceeded.
         """
-        query = select(func.count(), func.coalesce(func.sum(func.length(versions.c.checkpoint)), 0))
+        query = select(func.count(), func.coalesce(func.sum(versions.c.size_bytes), 0))
         count, held_bytes = connection.execute(query.where(versions.c.deleted_at.is_(None))).one()
         if count >= self.max_versions:
             raise VersionQuotaError(f"there are {count} versions, the limit is {self.max_versions}")

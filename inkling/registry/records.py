@@ -25,6 +25,8 @@ PromotePolicy = Literal["if_better", "always", "never"]
 MeasuredBy = Literal["release", "trainer", "server"]
 """Who measured a version on test images: the makers of this release, the trainer that made it, or the server or the
 command that took an upload."""
+DeletedBy = Literal["request", "repair", "prune"]
+"""Why a version was deleted: a person asked for it, its file was damaged, or the settings keep no more."""
 ErrorType = Literal[
     "dataset",
     "diverged",

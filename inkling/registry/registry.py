@@ -1,13 +1,16 @@
 """The registry that servers and trainers share: runs, versions with their files, promotions, and corrections."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Self
 
 from inkling.network.checkpoint import Checkpoint
+from inkling.registry.copies import back_up, contents, move, restore
 from inkling.registry.corrections import Corrections
 from inkling.registry.database import DEFAULT_LIMITS, Database, DatabaseLimits
 from inkling.registry.records import Decision, Lease, Version
 from inkling.registry.repair import repair
+from inkling.registry.retention import Retention, prune
 from inkling.registry.run_changes import end_run, update_leased
 from inkling.registry.runs import Runs
 from inkling.registry.statistics import Statistics
@@ -19,8 +22,8 @@ from inkling.settings import StoreSettings
 class Registry:
     """The database at a SQLAlchemy URL, whose schema is upgraded when it is opened.
 
-    Every method, here and of `runs`, `versions` and `corrections`, is one transaction, so a kill at any moment leaves
-    the state before it or the state after it.
+    Every method of `runs`, `versions` and `corrections` is one transaction, so a kill at any moment leaves the state
+    before it or the state after it; the same holds here, but `prune` and `shrink` are many transactions.
 
     Raises:
         DatabaseUrlError: the URL cannot be read.
@@ -99,4 +102,35 @@ class Registry:
     def verify(self) -> list[str]:
         """Return the inconsistencies, one sentence each; an empty list if there are none."""
         with self._database.read() as connection:
+            self._database.allow_long(connection)
             return problems_of(connection)
+
+    def contents(self) -> str:
+        """Return in words how many versions, runs and corrections there are; an empty text if there are none."""
+        with self._database.read() as connection:
+            return contents(connection)
+
+    def back_up(self, file: Path) -> list[str]:
+        """Write the state of this moment to a file; return its inconsistencies. See `copies.back_up`."""
+        return back_up(self._database, file)
+
+    def restore(self, file: Path, folder: Path) -> None:
+        """Replace everything with the content of a backup. See `copies.restore`."""
+        restore(file, self._database, folder)
+
+    def copy_to(self, other: "Registry") -> list[str]:
+        """Copy everything into an empty registry; return the inconsistencies of the copy. See `copies.move`."""
+        return move(self._database, other._database)
+
+    def prune(self, retention: Retention, *, is_dry_run: bool = False) -> Iterator[str]:
+        """Delete what is not kept, and yield it, one sentence each. See `retention.prune`."""
+        return prune(self._database, retention, is_dry_run=is_dry_run)
+
+    def shrink(self) -> None:
+        """Give back the space of deleted rows to the disk. See `Database.shrink`."""
+        self._database.shrink()
+
+    def size_bytes(self) -> int:
+        """Return the bytes of the database on its disk."""
+        with self._database.read() as connection:
+            return self._database.size_bytes(connection)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from inkling.errors import CheckpointError
 from inkling.network import checkpoint
@@ -12,7 +12,15 @@ from inkling.registry.records import Decision
 from inkling.registry.rows import now
 from inkling.registry.run_changes import requeue
 from inkling.registry.tables import runs, versions
-from inkling.registry.versions import add_version, drop_version, read_fallbacks, read_served, record_decision
+from inkling.registry.versions import (
+    add_version,
+    drop_version,
+    read_checkpoint,
+    read_fallbacks,
+    read_served,
+    record_decision,
+    write_checkpoint,
+)
 
 
 def repair(connection: Connection, shipped: Checkpoint) -> Iterator[str]:
@@ -22,18 +30,18 @@ def repair(connection: Connection, shipped: Checkpoint) -> Iterator[str]:
     other, or else the network that ships. Runs whose trainer is gone are queued again.
     """
     damaged = set()
-    for row in connection.execute(select(versions).where(versions.c.deleted_at.is_(None))).all():
-        if reason := _damage(bytes(row.checkpoint), row.digest):
+    present = select(versions.c.version, versions.c.digest).where(versions.c.deleted_at.is_(None))
+    for row in connection.execute(present.order_by(versions.c.version)).all():
+        if reason := _damage(read_checkpoint(connection, row.version), row.digest):
             if row.digest == shipped.digest:
-                values = {"checkpoint": shipped.content}
-                connection.execute(update(versions).where(versions.c.version == row.version).values(values))
+                write_checkpoint(connection, row.version, shipped.content)
                 yield f"version {row.version} was damaged ({reason}): replaced by the file that ships"
             else:
                 damaged.add(row.version)
                 yield f"version {row.version} is dropped: {reason}"
     yield from _promote_another(connection, damaged, shipped)
     for version in damaged:
-        drop_version(connection, version)
+        drop_version(connection, version, "repair")
     yield from _requeue_stuck(connection)
 
 

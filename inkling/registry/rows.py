@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Column, ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, Table, select
 
 from inkling.digit import DIGIT_NAMES
 from inkling.network.evaluation import Evaluation
@@ -24,11 +24,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def columns_of(table: Table) -> list[ColumnElement[Any]]:
-    """Return the columns, with the checkpoint replaced by its size: a list need not read half a megabyte per row."""
-    return [func.length(column).label("size_bytes") if column.name == "checkpoint" else column for column in table.c]
-
-
 def newest_rows(
     connection: Connection,
     table: Table,
@@ -41,7 +36,7 @@ def newest_rows(
 
     Versions that were deleted are left out.
     """
-    query = select(*columns_of(table)).where(*conditions).order_by(key.desc()).limit(limit)
+    query = select(table).where(*conditions).order_by(key.desc()).limit(limit)
     if "deleted_at" in table.c:
         query = query.where(table.c.deleted_at.is_(None))
     return list(connection.execute(query if before is None else query.where(key < before)).all())

@@ -55,7 +55,7 @@ class Statistics:
             by_state.update((state, count) for state, count in counts)
             queued = select(func.min(runs.c.requested_at)).where(runs.c.state == "queued")
             live = select(runs.c.id).where(runs.c.state == "running", runs.c.lease_expires_at > now())
-            kept = select(func.count(), func.coalesce(func.sum(func.length(versions.c.checkpoint)), 0))
+            kept = select(func.count(), func.coalesce(func.sum(versions.c.size_bytes), 0))
             count, held_bytes = connection.execute(kept.where(versions.c.deleted_at.is_(None))).one()
             return RegistryStatistics(
                 runs=by_state,

@@ -56,7 +56,7 @@ runs = Table(
     Column("error_type", String(64)),
     Column("error", Text),
     Column("decision", Text),
-    Column("version", Integer, ForeignKey("versions.version")),
+    Column("version", Integer, ForeignKey("versions.version"), index=True),
     Column("trouble", Text),
     Column("preparing", Text),
     Column("dataset", String(64)),
@@ -87,8 +87,8 @@ versions = Table(
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=True),
     Column("run_id", Integer),
-    Column("digest", String(64), nullable=False),
-    Column("checkpoint", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False, index=True),
+    Column("size_bytes", Integer, nullable=False, server_default="0"),
     Column("evaluation", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("origin", String(16), nullable=False),
@@ -96,7 +96,17 @@ versions = Table(
     Column("deleted_at", UtcDateTime),
     Column("dataset", String(64)),
     Column("classes", JSON(none_as_null=True)),
+    Column("deleted_by", String(16)),
+    # the newest versions that are there, and the bytes that they take
+    Index("ix_versions_deleted_at", "deleted_at", "version", "size_bytes"),
     sqlite_autoincrement=True,
+)
+
+checkpoints = Table(  # apart from the versions, of which lists and counts then read few bytes
+    "checkpoints",
+    metadata,
+    Column("version", Integer, ForeignKey("versions.version"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
 )
 
 corrections = Table(
@@ -146,5 +156,6 @@ promotions = Table(
     Column("is_promoted", Boolean, nullable=False, server_default=true()),
     Column("compared_with", Integer),
     Column("comparison", JSON(none_as_null=True)),
+    Index("ix_promotions_is_promoted", "is_promoted", "id"),
     sqlite_autoincrement=True,
 )

@@ -2,19 +2,27 @@
 
 import hashlib
 from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, Select, func, select, text
 
 from inkling.digit import NUM_CLASSES, NUM_PIXELS
 from inkling.errors import CheckpointError
 from inkling.network import checkpoint
 from inkling.registry.tables import corrections, promotions, run_progress, run_snapshots, runs, versions
+from inkling.registry.versions import read_checkpoint, read_served
 
+ROWS_AT_ONCE = 1000
+"""Rows that are read into memory at a time."""
 STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
 
 def problems_of(connection: Connection) -> list[str]:
-    """Return the violated invariants of the registry, one sentence each."""
+    """Return the violated invariants of the registry, one sentence each.
+
+    Memory is that of one checkpoint file and some rows, whatever the number of versions, runs and lines of progress.
+    """
     return [
         *_database_problems(connection),
         *_run_problems(connection),
@@ -33,12 +41,18 @@ def _database_problems(connection: Connection) -> Iterator[str]:
                     yield f"SQLite's {check}: {tuple(row)}"
 
 
+def _rows(connection: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
+    """Yield the rows of a query, a few in memory at a time."""
+    yield from connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
+
+
 def _run_problems(connection: Connection) -> Iterator[str]:
-    for run in connection.execute(select(runs).order_by(runs.c.id)):
+    columns = [column for column in runs.c if column.name not in ("recipe", "decision", "error", "trouble")]
+    for run in _rows(connection, select(*columns).order_by(runs.c.id)):
         yield from _problems_of_run(run)
 
 
-def _problems_of_run(run: Row[tuple[object, ...]]) -> Iterator[str]:
+def _problems_of_run(run: Row[Any]) -> Iterator[str]:
     name = f"run {run.id} ({run.state})"
     if run.state not in STATES:
         yield f"{name} is in an unknown state"
@@ -56,7 +70,7 @@ def _problems_of_run(run: Row[tuple[object, ...]]) -> Iterator[str]:
 
 def _progress_problems(connection: Connection) -> Iterator[str]:
     beyond = select(run_progress.c.run_id, run_progress.c.step).join(runs).where(run_progress.c.step > runs.c.step)
-    for row in connection.execute(beyond):
+    for row in _rows(connection, beyond):
         yield f"run {row.run_id} has progress at step {row.step}, which it has not reached"
     stale = select(run_snapshots.c.run_id).join(runs).where(runs.c.state.not_in(("queued", "running")))
     for row in connection.execute(stale):
@@ -64,33 +78,50 @@ def _progress_problems(connection: Connection) -> Iterator[str]:
 
 
 def _version_problems(connection: Connection) -> Iterator[str]:
-    present = select(versions).where(versions.c.deleted_at.is_(None)).order_by(versions.c.version)
-    for version in connection.execute(present):
-        name = f"version {version.version}"
-        content = bytes(version.checkpoint)
-        if (digest := hashlib.sha256(content).hexdigest()) != version.digest:
-            yield f"{name} has SHA-256 {digest}, recorded is {version.digest}"
-        try:
-            checkpoint.load(content)
-        except CheckpointError as error:
-            yield f"{name} cannot be loaded: {error}"
-        if version.origin == "run":
-            makers = connection.scalars(select(runs.c.id).where(runs.c.version == version.version)).all()
-            if makers != [version.run_id]:
-                yield f"{name} names run {version.run_id} as its origin, but runs {makers} name it as their result"
+    present = versions.c.deleted_at.is_(None)
+    for version in _rows(
+        connection, select(versions.c.version, versions.c.digest).where(present).order_by(versions.c.version)
+    ):
+        content = read_checkpoint(connection, version.version)
+        yield from _problems_of_file(f"version {version.version}", content, version.digest)
+    made = (
+        select(versions.c.version, versions.c.run_id, runs.c.id)
+        .join(runs, runs.c.version == versions.c.version, isouter=True)
+        .where(present, versions.c.origin == "run")
+        .order_by(versions.c.version, runs.c.id)
+    )
+    for (version, run_id), rows in groupby(_rows(connection, made), key=lambda row: row[:2]):
+        makers = [row.id for row in rows if row.id is not None]
+        if makers != [run_id]:
+            yield f"version {version} names run {run_id} as its origin, but runs {makers} name it as their result"
     twice = select(versions.c.run_id).where(versions.c.run_id.is_not(None)).group_by(versions.c.run_id)
     for run_id in connection.scalars(twice.having(func.count() > 1)):
         yield f"run {run_id} is the origin of more than one version"
 
 
+def _problems_of_file(name: str, content: bytes, digest: str) -> Iterator[str]:
+    if (found := hashlib.sha256(content).hexdigest()) != digest:
+        yield f"{name} has SHA-256 {found}, recorded is {digest}"
+    try:
+        checkpoint.load(content)
+    except CheckpointError as error:
+        yield f"{name} cannot be loaded: {error}"
+
+
 def _promotion_problems(connection: Connection) -> Iterator[str]:
-    existing = set(connection.scalars(select(versions.c.version)))
-    for row in connection.execute(select(promotions)):
-        if row.version not in existing:
-            yield f"promotion {row.id} names version {row.version}, which does not exist"
-    promoted = connection.scalar(select(func.count()).where(promotions.c.is_promoted))
-    if existing and not promoted:
-        yield "there are versions, but none was ever promoted"
+    orphans = select(promotions.c.id, promotions.c.version).where(
+        promotions.c.version.not_in(select(versions.c.version))
+    )
+    for row in _rows(connection, orphans.order_by(promotions.c.id)):
+        yield f"promotion {row.id} names version {row.version}, which does not exist"
+    served = read_served(connection)
+    if served is None:
+        if connection.execute(select(versions.c.version).limit(1)).first() is not None:
+            yield "there are versions, but none was ever promoted"
+        return
+    present = (versions.c.version == served.version) & versions.c.deleted_at.is_(None)
+    if connection.execute(select(versions.c.version).where(present)).first() is None:
+        yield f"version {served.version} is served, but its file was deleted"
 
 
 def _correction_problems(connection: Connection) -> Iterator[str]:

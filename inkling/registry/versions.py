@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from inkling.errors import OtherDatasetError, PromotionMovedError, ServedVersionError, UnknownVersionError
 from inkling.network.checkpoint import Checkpoint
@@ -12,9 +12,9 @@ from inkling.network.evaluation import Evaluation
 from inkling.network.learned_dataset import LearnedDataset
 from inkling.registry.database import Database
 from inkling.registry.quota import VersionQuota
-from inkling.registry.records import Decision, MeasuredBy, Promotion, Version
-from inkling.registry.rows import class_names, columns_of, newest_rows, now, to_promotion, to_version
-from inkling.registry.tables import promotions, versions
+from inkling.registry.records import Decision, DeletedBy, MeasuredBy, Promotion, Version
+from inkling.registry.rows import class_names, newest_rows, now, to_promotion, to_version
+from inkling.registry.tables import checkpoints, promotions, versions
 
 MAX_DATASET = 64
 """Characters of a dataset's name that are kept; a card's may be longer."""
@@ -87,7 +87,7 @@ class Versions:
             served = read_served(connection)
             if served is not None and served.version == version:
                 raise ServedVersionError(f"version {version} is served: promote another one first")
-            drop_version(connection, version)
+            drop_version(connection, version, "request")
 
     def get(self, version: int) -> Version:
         """Return a version.
@@ -181,7 +181,7 @@ def add_version(
         .values(
             run_id=run_id,
             digest=checkpoint.digest,
-            checkpoint=checkpoint.content,
+            size_bytes=len(checkpoint.content),
             evaluation=(evaluation or checkpoint.card.evaluation).model_dump(),
             created_at=now(),
             origin=origin,
@@ -189,23 +189,32 @@ def add_version(
             dataset=checkpoint.card.dataset[:MAX_DATASET],
             classes=list(checkpoint.card.classes) if checkpoint.card.classes else None,
         )
-        .returning(versions.c.version)
+        .returning(versions)
     ).one()
-    return read_version(connection, row.version)
+    write_checkpoint(connection, row.version, checkpoint.content)
+    return to_version(row)
 
 
-def drop_version(connection: Connection, version: int) -> None:
+def write_checkpoint(connection: Connection, version: int, content: bytes) -> None:
+    """Write the file of a version, in the place of the one that it may have."""
+    connection.execute(delete(checkpoints).where(checkpoints.c.version == version))
+    connection.execute(insert(checkpoints).values(version=version, content=content))
+
+
+def drop_version(connection: Connection, version: int, by: DeletedBy) -> None:
     """Delete a version's file; its row stays, because promotions and runs name it."""
-    values = {"checkpoint": b"", "deleted_at": now()}
+    connection.execute(delete(checkpoints).where(checkpoints.c.version == version))
+    values = {"deleted_at": now(), "deleted_by": by}
     connection.execute(update(versions).where(versions.c.version == version).values(values))
 
 
 def read_version(connection: Connection, version: int) -> Version:
-    row = connection.execute(select(*columns_of(versions)).where(versions.c.version == version)).one_or_none()
+    row = connection.execute(select(versions).where(versions.c.version == version)).one_or_none()
     if row is None:
         raise UnknownVersionError(f"there is no version {version}")
     if row.deleted_at:
-        raise UnknownVersionError(f"version {version} was deleted at {row.deleted_at:%Y-%m-%d %H:%M} UTC")
+        done = "pruned" if row.deleted_by == "prune" else "deleted"
+        raise UnknownVersionError(f"version {version} was {done} at {row.deleted_at:%Y-%m-%d %H:%M} UTC")
     return to_version(row)
 
 
@@ -214,7 +223,7 @@ def _has_versions(connection: Connection) -> bool:
 
 
 def _read_same(connection: Connection, digest: str) -> Version | None:
-    same = select(*columns_of(versions)).where(versions.c.digest == digest, versions.c.deleted_at.is_(None))
+    same = select(versions).where(versions.c.digest == digest, versions.c.deleted_at.is_(None))
     row = connection.execute(same.order_by(versions.c.version).limit(1)).one_or_none()
     return to_version(row) if row else None
 
@@ -249,7 +258,7 @@ def read_fallbacks(connection: Connection) -> list[int]:
 
 def read_checkpoint(connection: Connection, version: int) -> bytes:
     read_version(connection, version)
-    content = connection.scalar(select(versions.c.checkpoint).where(versions.c.version == version))
+    content = connection.scalar(select(checkpoints.c.content).where(checkpoints.c.version == version))
     return bytes(content or b"")
 
 

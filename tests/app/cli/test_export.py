@@ -87,7 +87,7 @@ def test_wrong_usage_is_named(
 def test_version_that_does_not_exist_or_is_damaged_is_named(
     inkling_here: InklingHere, two_versions: list[str], execute: Callable[..., None], tmp_path: Path
 ) -> None:
-    execute("UPDATE versions SET checkpoint = substr(checkpoint, 1, 1000) WHERE version = 2")
+    execute("UPDATE checkpoints SET content = substr(content, 1, 1000) WHERE version = 2")
     check_error(inkling_here("export", "7", "--format", "c", *two_versions), 1, "there is no version 7")
     for format_name in ("c", "savedmodel"):
         result = inkling_here("export", "2", "--format", format_name, *two_versions)
@@ -126,7 +126,7 @@ def test_weight_beyond_float16_is_refused(
     inkling_here: InklingHere, two_versions: list[str], execute: Callable[..., None], shipped: Checkpoint
 ) -> None:
     too_large = with_random_parameters(shipped, 1e5)
-    execute("UPDATE versions SET checkpoint = ? WHERE version = 2", too_large.content)
+    execute("UPDATE checkpoints SET content = ? WHERE version = 2", too_large.content)
     for format_name in ("litert", "js"):
         result = inkling_here("export", "2", "--format", format_name, "--weights", "f16", *two_versions)
         check_error(result, 1, "weights/h1 holds", "and float16 ends at 65504; export it with f32 weights")

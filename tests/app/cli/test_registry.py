@@ -77,7 +77,7 @@ def test_promote_refuses_a_number_that_cannot_be_a_version(
 def test_corrupt_version_is_an_error_in_one_line(
     inkling_here: InklingHere, two_versions: list[str], execute: Callable[..., None], files: list[Path]
 ) -> None:
-    execute("UPDATE versions SET checkpoint = ? WHERE version = 2", b"no checkpoint")
+    execute("UPDATE checkpoints SET content = ? WHERE version = 2", b"no checkpoint")
     check_error(inkling_here("predict", files[0], *two_versions), 1, "error: not a safetensors file")
 
 
@@ -137,7 +137,7 @@ def test_verify_finds_nothing_in_a_consistent_registry(inkling_here: InklingHere
 def test_verify_names_every_inconsistency_and_exits_1(
     inkling_here: InklingHere, two_versions: list[str], execute: Callable[..., None]
 ) -> None:
-    execute("UPDATE versions SET checkpoint = (SELECT checkpoint FROM versions WHERE version = 1) WHERE version = 2")
+    execute("UPDATE checkpoints SET content = (SELECT content FROM checkpoints WHERE version = 1) WHERE version = 2")
     execute("UPDATE runs SET step = 4000 WHERE id = 1")
     result = inkling_here("verify", *two_versions)
     assert (result.returncode, result.stderr) == (1, "")
@@ -150,7 +150,7 @@ def test_verify_names_every_inconsistency_and_exits_1(
 def test_verify_repairs_what_it_can_and_says_what_it_did(
     inkling_here: InklingHere, two_versions: list[str], execute: Callable[..., None]
 ) -> None:
-    execute("UPDATE versions SET checkpoint = ? WHERE version = 2", b"no checkpoint")
+    execute("UPDATE checkpoints SET content = ? WHERE version = 2", b"no checkpoint")
     result = inkling_here("verify", "--repair", *two_versions)
     assert (result.returncode, result.stderr) == (0, "")
     dropped, promoted, last = result.stdout.splitlines()

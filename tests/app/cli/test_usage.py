@@ -4,6 +4,7 @@ import pytest
 
 import inkling as library
 from app.cli.commands import COMMANDS
+from app.cli.upkeep import RETENTION
 from app.settings import Settings
 from tests.support.command_line import InklingHere, check_error, inkling
 
@@ -54,7 +55,8 @@ def test_help_names_every_command_in_its_group(inkling_here: InklingHere) -> Non
         *("Options",),
         *("Serve and train", "serve", "train", "worker"),
         *("Read images", "predict", "read", "explain", "evaluate"),
-        *("Versions", "versions", "promote", "delete", "export", "import", "feedback", "verify"),
+        *("Versions", "versions", "promote", "delete", "export", "import", "feedback"),
+        *("Registry", "verify", "prune", "backup", "restore", "move"),
     ]
 
 
@@ -98,6 +100,8 @@ def test_help_of_serve_names_every_setting_with_its_default(inkling_here: Inklin
         ("export", {"data_dir", "database_url"}),
         ("import", {"data_dir", "database_url", "mnist_dir"}),
         ("verify", {"data_dir", "database_url"}),
+        ("backup", {"data_dir", "database_url"}),
+        ("prune", {"data_dir", "database_url", *RETENTION}),
     ],
 )
 def test_command_has_the_settings_that_it_uses(command: str, names: set[str], inkling_here: InklingHere) -> None:

@@ -111,7 +111,7 @@ def test_no_digits_are_served_instead_of_a_damaged_version_of_other_classes(
 ) -> None:
     registry.versions.add_first(make_checkpoint_of(ANIMALS))
     with sqlite3.connect(settings.data_dir / "inkling.db") as connection:
-        connection.execute("UPDATE versions SET checkpoint = X'00'")
+        connection.execute("UPDATE checkpoints SET content = X'00'")
     connection.close()
     serving = CurrentVersion(registry)
     serving.poll()

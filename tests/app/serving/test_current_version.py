@@ -33,7 +33,7 @@ def replace_content(settings: Settings, version: int, content: bytes) -> None:
     """Damage a version's file in the database, behind the registry's back."""
     connection = sqlite3.connect(settings.data_dir / "inkling.db")
     with connection:
-        connection.execute("UPDATE versions SET checkpoint = ? WHERE version = ?", (content, version))
+        connection.execute("UPDATE checkpoints SET content = ? WHERE version = ?", (content, version))
     connection.close()
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import MetaData, text
 
-from inkling.errors import SchemaError
+from inkling.errors import SchemaError, UnknownVersionError
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL
 from inkling.registry.database import REVISIONS, Database
+from inkling.registry.records import Snapshot
 from inkling.registry.registry import Registry
 from inkling.registry.tables import metadata
 from inkling.settings import StoreSettings
@@ -110,15 +112,77 @@ def test_upgraded_database_is_as_a_new_one(first_release: StoreSettings) -> None
     assert revision(first_release.registry_url) == REVISIONS[-1]
 
 
+WHEN = datetime(2024, 7, 1, 12, 0, tzinfo=UTC)
+
+
+def rows_of_a_former_revision(checkpoint: Checkpoint) -> dict[str, list[dict[str, object]]]:
+    """Return rows of every table, with the columns of all revisions: a deleted version, a run that succeeded, ..."""
+    file = {"digest": checkpoint.digest, "checkpoint": checkpoint.content, "created_at": WHEN}
+    measured = {"evaluation": checkpoint.card.evaluation.model_dump(), "measured_by": "trainer"}
+    requested = {"recipe": TUTORIAL.model_dump(), "promote": "always", "requested_at": WHEN, "total_steps": 3000}
+    ended = {"started_at": WHEN, "finished_at": WHEN, "step": 3000, "attempt": 1}
+    return {
+        "versions": [
+            {"version": 1, "run_id": 1, "origin": "run", "deleted_at": None, **file, **measured},
+            {"version": 2, "origin": "upload", "deleted_at": WHEN, **file, **measured, "checkpoint": b""},
+        ],
+        "runs": [
+            {"id": 1, "state": "succeeded", "decision": "because", "version": 1, **requested, **ended},
+            {"id": 2, "state": "queued", "step": 100, "attempt": 1, "idempotency_key": "k", **requested},
+        ],
+        "run_progress": [{"run_id": 2, "step": 100, "loss": 1.5, "accuracy": 0.5, "elapsed_s": 2.5}],
+        "run_snapshots": [{"run_id": 2, "step": 100, "state": b"state"}],
+        "promotions": [{"version": 1, "promoted_at": WHEN, "policy": "always", "reason": "because"}],
+        "corrections": [{"image": bytes(784), "label": 7, "digit": 1, "created_at": WHEN}],
+    }
+
+
 @pytest.mark.parametrize("former", REVISIONS[:-1])
-def test_database_of_each_former_revision_becomes_as_a_new_one(store: StoreSettings, former: str) -> None:
+def test_registry_of_each_former_revision_is_upgraded_with_its_rows(
+    store: StoreSettings, former: str, checkpoint: Checkpoint
+) -> None:
+    # given
     store.data_dir.mkdir()
     with connect(store.registry_url) as connection:
         command.upgrade(migrations(connection), former)
+        tables = MetaData()
+        tables.reflect(connection)
+        for name, rows in rows_of_a_former_revision(checkpoint).items():
+            if (table := tables.tables.get(name)) is not None:
+                for row in rows:
+                    connection.execute(table.insert().values({key: row[key] for key in row if key in table.c}))
+    # when
     registry = Registry(store.registry_url)
-    assert registry.verify() == []
+    # then
+    first = registry.versions.get(1)
+    assert (first.size_bytes, first.evaluation) == (len(checkpoint.content), checkpoint.card.evaluation)
+    assert registry.versions.checkpoint(1) == checkpoint.content
+    assert registry.versions.find(checkpoint.digest) == first
+    served = registry.versions.served()
+    assert served is not None
+    assert (served.version, served.reason) == (1, "because")
+    waiting, succeeded = registry.runs.newest(10)
+    assert (succeeded.version, succeeded.decision) == (1, "because")
+    assert registry.runs.queue(TUTORIAL, "always", max_queued=9, idempotency_key="k") == (waiting, False)
+    assert [(line.step, line.loss) for line in registry.runs.progress(2)] == [(100, 1.5)]
+    if former > "0001":
+        assert registry.runs.snapshot(2) == Snapshot(100, b"state")
+    if former > "0002":
+        with pytest.raises(UnknownVersionError, match="version 2 was deleted at 2024-07-01 12:00 UTC"):
+            registry.versions.get(2)
+        assert registry.verify() == []
+    if former > "0004":
+        assert [(correction.label, correction.digit) for correction in registry.corrections.all()] == [(7, 1)]
     registry.close()
     assert differences(store.registry_url) == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_upgraded_file_can_give_back_the_space_of_deleted_rows(first_release: StoreSettings) -> None:
+    Registry(first_release.registry_url).close()
+    with closing(sqlite3.connect(first_release.data_dir / "inkling.db")) as file:
+        assert file.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+        assert file.execute("PRAGMA freelist_count").fetchone() == (0,)
 
 
 def differences(url: str) -> list[object]:

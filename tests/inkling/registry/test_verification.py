@@ -143,7 +143,7 @@ def test_version_whose_bytes_are_damaged_is_named(
     fill(registry, checkpoint)
     damaged = f"'\\x{content.hex()}'" if backend == "postgresql" else f"x'{content.hex()}'"
     # when
-    break_it(f"UPDATE versions SET checkpoint = {damaged} WHERE version = 2")  # noqa: S608  a constant
+    break_it(f"UPDATE checkpoints SET content = {damaged} WHERE version = 2")  # noqa: S608  a constant
     # then
     digest, load = registry.verify()
     assert digest.startswith(f"version 2 has SHA-256 {hashlib.sha256(content).hexdigest()}, recorded is ")
@@ -232,7 +232,7 @@ def test_damaged_copy_of_the_network_that_ships_is_replaced(
 ) -> None:
     registry.versions.add_first(load_pretrained())
     damaged = "'\\x00'" if backend == "postgresql" else "x'00'"
-    break_it(f"UPDATE versions SET checkpoint = {damaged}")  # noqa: S608  a constant
+    break_it(f"UPDATE checkpoints SET content = {damaged}")  # noqa: S608  a constant
     (repaired,) = registry.repair(load_pretrained())
     assert repaired.startswith("version 1 was damaged (not a safetensors file")
     assert registry.versions.checkpoint(1) == load_pretrained().content
