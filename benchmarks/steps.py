@@ -129,7 +129,7 @@ def verdicts(steps: Steps) -> list[Verdict]:
 def _against_the_limit(data: Dataset) -> tuple[list[float], list[float], list[float], list[float]]:
     """Return the limits, the rates of the products, the milliseconds of a step, and the shares of waiting."""
     split, _ = data.hold_out(RECIPE.validation_size)
-    tensors, trainer = loop.to_tensors(split), Trainer(RECIPE)
+    tensors, trainer = loop.to_tensors(split), Trainer(RECIPE, len(split))
     batches = shuffled_batches(RECIPE.with_overrides({"training_steps": 100_000}), len(split))
     trainer.run_steps(next(batches), 0, *tensors)  # compilation
     square = _matrix(SQUARE, SQUARE)
@@ -162,7 +162,9 @@ def _accurate(data: Dataset) -> dict[str, list[float]]:
     tensors = loop.to_tensors(split)
     size = (ACCURATE.display_step, ACCURATE.batch_size)
     indices = np.random.default_rng(0).integers(0, len(split), size, dtype=np.int32)
-    trainers = {name: Trainer(ACCURATE.with_overrides(without)) for name, without in ACCURATE_WITHOUT.items()}
+    trainers = {
+        name: Trainer(ACCURATE.with_overrides(without), len(split)) for name, without in ACCURATE_WITHOUT.items()
+    }
     for trainer in trainers.values():
         trainer.run_steps(indices, 0, *tensors)  # compilation
     rounds = [

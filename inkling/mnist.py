@@ -74,9 +74,9 @@ def join(first: Split, second: Split) -> Split:
     return Split(np.concatenate([first.images, second.images]), np.concatenate([first.labels, second.labels]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """Training and test images."""
+    """Training and test images. Equal only to itself, so that what was made of it can be kept for the next run."""
 
     name: str
     """ "mnist"; "custom" for other digits in its place; or the name of own data."""
@@ -133,6 +133,11 @@ def missing_files(folder: Path) -> list[str]:
     if (folder / NPZ).is_file():
         return []
     return [name for name in CANONICAL_SHA256 if find_file(folder, name) is None]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a folder that `read_folder` reads, if none is missing."""
+    return sorted({find_file(folder, name) or folder / NPZ for name in CANONICAL_SHA256})
 
 
 def read_folder(folder: Path, *, max_file_bytes: int = MAX_FILE_BYTES) -> Dataset:

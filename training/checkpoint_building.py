@@ -1,5 +1,6 @@
 """The checkpoint of a trained network: its temperature, its evaluation, its card."""
 
+from functools import lru_cache
 from importlib.metadata import version
 
 from inkling.mnist import Dataset
@@ -7,8 +8,8 @@ from inkling.network.checkpoint import Card, Checkpoint, LearnedFeedback, save, 
 from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
 from training.calibration import fit_temperature, fit_views
-from training.digit_probe import fit_digit_probe, fit_effort
-from training.predictions import predict, predict_logits, predict_mean_logits, predict_served
+from training.digit_probe import ProbePictures, draw_probe_pictures, fit_digit_probe, fit_effort
+from training.predictions import predict_logits, predict_mean_logits, probabilities_of, reread_unsure
 from training.snapshot import Parameters
 
 
@@ -23,7 +24,7 @@ def build_checkpoint(
         CheckpointError: a parameter is not finite.
     """
     verify(parameters)  # before the evaluation, which cannot score NaN
-    learned, validation = dataset.hold_out(recipe.validation_size)
+    _, validation = dataset.hold_out(recipe.validation_size)
     temperature, views = 1.0, None
     if len(validation):
         logits = predict_logits(validation.images, parameters)
@@ -31,11 +32,13 @@ def build_checkpoint(
         mean_logits = predict_mean_logits(validation.images, parameters)
         views = fit_views(logits, mean_logits, validation.labels, temperature)
     test = dataset.test
-    single_view = predict(test.images, parameters, temperature)
+    test_logits = predict_logits(test.images, parameters)
+    single_view = probabilities_of(test_logits, temperature)
     digit_probe = None
     effort = 1.0 if recipe.base else fit_effort(recipe.training_steps)  # a base had a long training
     if dataset.shows_digits:
-        parameters, digit_probe = fit_digit_probe(parameters, learned.images, validation.images, recipe.seed, effort)
+        pictures = _probe_pictures(dataset, recipe.validation_size, recipe.seed, effort)
+        parameters, digit_probe = fit_digit_probe(parameters, pictures, recipe.seed, effort)
     card = Card(
         recipe=recipe,
         dataset=dataset.name,
@@ -43,9 +46,9 @@ def build_checkpoint(
         classes=None if dataset.shows_digits else dataset.classes,
         fit=dataset.fit,
         evaluation=evaluate(
-            predict_served(test.images, parameters, temperature, views),
+            reread_unsure(single_view, test.images, parameters, views),
             test.labels,
-            uncalibrated=predict(test.images, parameters),
+            uncalibrated=probabilities_of(test_logits),
             single_view=single_view if views else None,
         ),
         temperature=temperature,
@@ -55,3 +58,10 @@ def build_checkpoint(
         libraries={name: version(name) for name in ("tensorflow", "keras", "numpy")},
     )
     return save(parameters, card)
+
+
+@lru_cache(maxsize=1)
+def _probe_pictures(dataset: Dataset, validation_size: int, seed: int, effort: float) -> ProbePictures | None:
+    """Return what a probe is fitted on, kept for the next run of this process: drawing takes longer than the fit."""
+    learned, validation = dataset.hold_out(validation_size)
+    return draw_probe_pictures(learned.images, validation.images, seed, effort)

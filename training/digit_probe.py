@@ -49,22 +49,31 @@ def fit_effort(training_steps: int) -> float:
     return min(1.0, max(MIN_EFFORT, training_steps / LONG_TRAINING))
 
 
-def fit_digit_probe(
-    parameters: Parameters, learned: Images, held_out: Images, seed: int, effort: float = 1
-) -> tuple[Parameters, DigitProbeFit | None]:
-    """Return the parameters of a network with a digit probe, and how it was fitted; without one for too few images.
+class ProbePictures(NamedTuple):
+    """What probes are fitted on: the same for every network with the same dataset, seed and effort."""
 
-    The held-out images, as they are and distorted, say where the probe's score is 0.5.
+    digits: Sequence[Images]
+    """Of the three kinds of SHARES."""
+    non_digits: Images
+    kinds: NDArray[np.str_]
+    """Of each picture without a digit."""
+    held_out: Images
+    """(n, 28, 28), not trained on."""
+    distorted: Images
+    """Some of the held-out images, distorted."""
+
+
+def draw_probe_pictures(learned: Images, held_out: Images, seed: int, effort: float = 1) -> ProbePictures | None:
+    """Return the pictures that a probe is fitted on; None for too few held-out images.
 
     Args:
-        parameters: those of the trained network, by the names of SHAPES.
-        learned: images (n, 28, 28) that it was trained on.
+        learned: images (n, 28, 28) that the network was trained on.
         held_out: images that it was not trained on.
         seed: of the pictures that are drawn.
-        effort: the share of the pictures and steps of a whole fit, above 0.
+        effort: the share of the pictures of a whole fit, above 0.
     """
     if len(held_out) < MIN_HELD_OUT:
-        return parameters, None
+        return None
     count = effort * len(held_out)
     digits = [
         learned[: round(LEARNED * count)],
@@ -72,6 +81,25 @@ def fit_digit_probe(
         _synthetic_digits(round(SYNTHETIC * count), seed),
     ]
     non_digits, kinds = draw_non_digits(round(NON_DIGITS * count), learned, seed)
+    return ProbePictures(digits, non_digits, kinds, held_out, distort_digits(held_out[: round(count)], seed + 1))
+
+
+def fit_digit_probe(
+    parameters: Parameters, pictures: ProbePictures | None, seed: int, effort: float = 1
+) -> tuple[Parameters, DigitProbeFit | None]:
+    """Return the parameters of a network with a digit probe, and how it was fitted; without one for no pictures.
+
+    The held-out images, as they are and distorted, say where the probe's score is 0.5.
+
+    Args:
+        parameters: those of the trained network, by the names of SHAPES.
+        pictures: that the probe is fitted on.
+        seed: of the probe's first weights and of its batches.
+        effort: the share of the steps of a whole fit, above 0.
+    """
+    if pictures is None:
+        return parameters, None
+    digits, non_digits, kinds, held_out, held_out_distorted = pictures
     features = [probe_features(images, parameters) for images in digits]
     others = {str(kind): probe_features(non_digits[kinds == kind], parameters) for kind in np.unique(kinds)}
     fitted_on = [np.delete(group, np.s_[::UNSEEN], axis=0) for group in others.values()]
@@ -79,7 +107,7 @@ def fit_digit_probe(
     steps = round(STEPS * effort**0.5)
     probe = _fit([*features, *fitted_on], np.arange(len(shares)) < len(digits), shares, steps, seed)
     plain = _log_odds(probe, probe_features(held_out, parameters))
-    distorted = _log_odds(probe, probe_features(distort_digits(held_out[: round(count)], seed + 1), parameters))
+    distorted = _log_odds(probe, probe_features(held_out_distorted, parameters))
     weights = np.repeat([1 / len(plain), 1 / len(distorted)], [len(plain), len(distorted)])
     shift = np.quantile(np.concatenate([plain, distorted]), LOST, weights=weights, method="inverted_cdf")
     fit = DigitProbeFit(

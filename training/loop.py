@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from inkling.digit import NUM_CLASSES, NUM_PIXELS
+from inkling.digit import NUM_CLASSES, NUM_PIXELS, SIDE
 from inkling.errors import DatasetError, InklingError
 from inkling.mnist import Dataset, Split, join
 from inkling.network.recipe import Recipe
@@ -21,6 +21,9 @@ from training.model import accuracy
 from training.predictions import predict
 from training.snapshot import Parameters, TrainingState
 from training.trainer import Trainer
+
+CORRECTIONS = 1024
+"""The number of corrections that a run learns is filled up to a multiple of this."""
 
 
 class DivergedError(InklingError):
@@ -35,6 +38,7 @@ def train(
     on_drawn: Callable[[int, int], None] = lambda drawn, total: None,
     *,
     lessons: Lessons = NO_LESSONS,
+    make_trainer: Callable[[Recipe, int], Trainer] = Trainer,
 ) -> Parameters:
     """Train a new network, or resume from a state, and return its parameters, named as in the checkpoint file.
 
@@ -49,6 +53,7 @@ def train(
         resume: the state to resume from.
         on_drawn: called with the number of synthetic digits drawn so far, from 0, and with their total.
         lessons: the corrections to learn and the parameters to start from.
+        make_trainer: called with the recipe and the number of images; returns a trainer, new or restarted.
 
     Raises:
         DatasetError: no image would be left to train on, or the recipe adds digits to other classes.
@@ -61,15 +66,15 @@ def train(
         )
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
     train_split = add_synthetic_digits(train_split, recipe.synthetic, recipe.seed, on_drawn)
-    trainer = Trainer(recipe)
+    size, feedback = len(train_split), lessons.feedback
+    images, labels = to_tensors(join(train_split, _padded(feedback.learned)) if feedback else train_split)
+    trainer = make_trainer(recipe, len(labels))
     if lessons.base:
         trainer.start_from(lessons.base)
     step, elapsed_s = 0, 0.0
     if resume:
         step, elapsed_s = resume.step, resume.elapsed_s
         trainer.restore(resume)
-    size, feedback = len(train_split), lessons.feedback
-    images, labels = to_tensors(join(train_split, feedback.learned) if feedback else train_split)
     held_out = to_tensors(validation_split) if len(validation_split) else None
     started = time.perf_counter() - elapsed_s
     for indices in shuffled_batches(recipe, size, skip=step):
@@ -89,6 +94,16 @@ def train(
         )
         on_progress(progress, partial(trainer.copy_state, step, progress.elapsed_s, lessons.digest))
     return trainer.result()
+
+
+def _padded(corrections: Split) -> Split:
+    """Return corrections, followed by blank images that are never chosen, up to a multiple of CORRECTIONS.
+
+    XLA compiles for a number of images, and keeps the code until the process ends: 6 MB. Without the blank ones, each
+    run after a new correction would be compiled.
+    """
+    blank = -len(corrections) % CORRECTIONS
+    return join(corrections, Split(np.zeros((blank, SIDE, SIDE), np.uint8), np.zeros(blank, np.uint8)))
 
 
 def _mix_in(indices: NDArray[np.int32], feedback: Feedback, recipe: Recipe, step: int, first: int) -> None:

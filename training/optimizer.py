@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -18,18 +19,37 @@ Gradients = dict[str, tf.Tensor]
 """By the names of the variables."""
 
 
-def learning_rate_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """Return the step size at step `step`, float32 () counted from 0: a linear warm-up, then cosine decay.
+class LearningRate(NamedTuple):
+    """The step size of one step: the recipe's, which is a tensor so that another one compiles nothing, times a factor.
+
+    Both are float32 ().
+    """
+
+    maximum: tf.Tensor
+    factor: tf.Tensor
+    """0 to 1."""
+
+    def value(self, times: float = 1.0) -> tf.Tensor:
+        """Return the step size times a constant, float32 ().
+
+        The factor comes last, as in earlier releases, where the maximum was a constant and XLA multiplied the constants
+        first: another order rounds differently.
+        """
+        return self.maximum * times * self.factor
+
+
+def factor_at(step: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """Return the factor of the step size at step `step`, float32 () from 0: a linear warm-up, then cosine decay.
 
     Warm-up: Goyal et al. 2017 (https://arxiv.org/abs/1706.02677), section 2.2. Cosine decay: Loshchilov and Hutter
     2017, "SGDR" (https://arxiv.org/abs/1608.03983), equation 5, without restarts.
     """
-    rate = tf.constant(recipe.learning_rate)
+    factor = tf.constant(1.0)
     if recipe.warmup_steps:
-        rate *= tf.minimum(1.0, (step + 1) / recipe.warmup_steps)
+        factor *= tf.minimum(1.0, (step + 1) / recipe.warmup_steps)
     if recipe.decay == "cosine":
-        rate *= 0.5 * (1 + tf.cos(math.pi * step / recipe.training_steps))
-    return rate
+        factor *= 0.5 + 0.5 * tf.cos(math.pi * step / recipe.training_steps)
+    return factor
 
 
 class Adam:
@@ -40,7 +60,7 @@ class Adam:
         self.first_moments = {name: tf.Variable(tf.zeros_like(variable)) for name, variable in variables.items()}
         self.second_moments = {name: tf.Variable(tf.zeros_like(variable)) for name, variable in variables.items()}
 
-    def update(self, gradients: Gradients, step: tf.Tensor, learning_rate: tf.Tensor) -> None:
+    def update(self, gradients: Gradients, step: tf.Tensor, learning_rate: LearningRate) -> None:
         """Move the variables, in place, by their gradients of step number `step`, float32 () from 0."""
         bias_correction_1 = 1 - tf.pow(BETA_1, step + 1)  # the moments start at 0
         bias_correction_2 = 1 - tf.pow(BETA_2, step + 1)
@@ -49,7 +69,7 @@ class Adam:
             first.assign(BETA_1 * first + (1 - BETA_1) * gradient)
             second.assign(BETA_2 * second + (1 - BETA_2) * gradient**2)
             change = (first / bias_correction_1) / (tf.sqrt(second / bias_correction_2) + EPSILON)
-            variable.assign_sub(learning_rate * change)
+            variable.assign_sub(learning_rate.value() * change)
 
 
 class Muon:
@@ -68,7 +88,7 @@ class Muon:
         self.first_moments = {**self.adam.first_moments, **self.momenta}
         self.second_moments = self.adam.second_moments
 
-    def update(self, gradients: Gradients, step: tf.Tensor, learning_rate: tf.Tensor) -> None:
+    def update(self, gradients: Gradients, step: tf.Tensor, learning_rate: LearningRate) -> None:
         """Move the variables, in place, by their gradients of step number `step`, float32 () from 0."""
         self.adam.update(gradients, step, learning_rate)
         for name, variable in self.hidden.items():
@@ -76,7 +96,7 @@ class Muon:
             momentum.assign(MOMENTUM * momentum + (1 - MOMENTUM) * gradient)
             nesterov = MOMENTUM * momentum + (1 - MOMENTUM) * gradient
             scale = ADAM_SIZE * math.sqrt(max(variable.shape))
-            variable.assign_sub(learning_rate * scale * orthogonalized(nesterov))
+            variable.assign_sub(learning_rate.value(times=scale) * orthogonalized(nesterov))
 
 
 def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:

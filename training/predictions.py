@@ -13,7 +13,12 @@ from training.trainer import scale
 
 def predict(images: NDArray[np.uint8], parameters: Parameters, temperature: float = 1.0) -> NDArray[np.float32]:
     """Return the probabilities (n, 10) for images (n, 28, 28)."""
-    probabilities: NDArray[np.float32] = tf.nn.softmax(predict_logits(images, parameters) / temperature).numpy()
+    return probabilities_of(predict_logits(images, parameters), temperature)
+
+
+def probabilities_of(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
+    """Return the probabilities (n, 10) for logits (n, 10)."""
+    probabilities: NDArray[np.float32] = tf.nn.softmax(logits / temperature).numpy()
     return probabilities
 
 
@@ -21,13 +26,18 @@ def predict_served(
     images: NDArray[np.uint8], parameters: Parameters, temperature: float, views: Views | None
 ) -> NDArray[np.float32]:
     """Return the probabilities (n, 10) for images (n, 28, 28), read as a version with these would."""
-    probabilities = predict(images, parameters, temperature)
+    return reread_unsure(predict(images, parameters, temperature), images, parameters, views)
+
+
+def reread_unsure(
+    probabilities: NDArray[np.float32], images: NDArray[np.uint8], parameters: Parameters, views: Views | None
+) -> NDArray[np.float32]:
+    """Return the probabilities (n, 10) of a first reading of images (n, 28, 28), with unsure images read in views."""
     if views is None:
         return probabilities
     is_unsure = probabilities.max(axis=1) < views.below
-    reread = tf.nn.softmax(predict_mean_logits(images[is_unsure], parameters) / views.temperature).numpy()
     served = probabilities.copy()
-    served[is_unsure] = reread
+    served[is_unsure] = probabilities_of(predict_mean_logits(images[is_unsure], parameters), views.temperature)
     return served
 
 

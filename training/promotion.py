@@ -77,7 +77,10 @@ def compare(candidate: NDArray[np.bool_], served: NDArray[np.bool_], labels: NDA
     """
     candidate_only_correct, served_only_correct = int((candidate & ~served).sum()), int((served & ~candidate).sum())
     discordant = candidate_only_correct + served_only_correct
-    tail = sum(math.comb(discordant, k) for k in range(candidate_only_correct, discordant + 1))
+    tail = term = math.comb(discordant, candidate_only_correct)
+    for k in range(candidate_only_correct, discordant):  # each coefficient from the one before, in exact integers
+        term = term * (discordant - k) // (k + 1)
+        tail += term
     change = candidate.astype(np.int64) - served
     changes = [
         float(change[labels == digit].mean()) if (labels == digit).any() else 0.0 for digit in range(NUM_CLASSES)

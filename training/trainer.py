@@ -17,23 +17,58 @@ from training.model import (
     named,
     neural_net,
 )
-from training.optimizer import Adam, Gradients, Muon, decay_weights, learning_rate_at, update_averages
+from training.optimizer import Adam, Gradients, LearningRate, Muon, decay_weights, factor_at, update_averages
 from training.snapshot import Parameters, TrainingState
 
 OPTIMIZERS: dict[str, type[Adam | Muon]] = {"adam": Adam, "muon": Muon}
 
 
-class Trainer:
-    """Trains a network. Owns its variables; everything else follows from the recipe."""
+NOT_COMPILED = (
+    "name",
+    "learning_rate",
+    "shuffle_buffer",
+    "validation_size",
+    "synthetic",
+    "feedback",
+    "base",
+    "seed",
+)
+"""The fields of a recipe that no compiled step depends on: they choose its images, or it reads them from a variable."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+
+class Trainer:
+    """Trains a network. Owns its variables; everything else follows from the recipe.
+
+    Args:
+        recipe: the hyperparameters.
+        images: number of images that it learns from. The steps are compiled for this number.
+    """
+
+    def __init__(self, recipe: Recipe, images: int) -> None:
+        self.recipe, self._images = recipe, images
+        self._learning_rate = tf.Variable(recipe.learning_rate, dtype=tf.float32)
+        self._random_seed = tf.Variable(recipe.seed, dtype=tf.int32)
         self.weights, self.biases = initial_weights(recipe.seed), initial_biases()
         self.variables = named(self.weights, self.biases)
         self.optimizer = OPTIMIZERS[recipe.optimizer](self.variables) if recipe.optimizer != "sgd" else None
         self.averages: Variables = {}
         if recipe.ema_decay:
             self.averages = {name: tf.Variable(variable) for name, variable in self.variables.items()}
+
+    def fits(self, recipe: Recipe, images: int) -> bool:
+        """Return whether the compiled steps of this trainer train a recipe on so many images."""
+        alike = self.recipe.model_copy(update={name: getattr(recipe, name) for name in NOT_COMPILED})
+        return alike == recipe and images == self._images
+
+    def restart(self, recipe: Recipe) -> None:
+        """Begin the training of a recipe that fits, with every value that a new trainer would have."""
+        self.recipe = recipe
+        self._learning_rate.assign(recipe.learning_rate)
+        self._random_seed.assign(recipe.seed)
+        self.start_from(_copy(named(initial_weights(recipe.seed), initial_biases())))
+        for moments in self._moments().values():
+            for moment in moments.values():
+                moment.assign(tf.zeros_like(moment))
 
     def start_from(self, parameters: Parameters) -> None:
         """Start from the parameters of a trained network (fine-tuning) instead of random ones."""
@@ -63,7 +98,7 @@ class Trainer:
 
     @tf.function(jit_compile=True, autograph=False)  # AutoGraph would rewrite every function it meets: 0.5 s
     def _run_steps(self, indices: tf.Tensor, first_step: tf.Tensor, images: tf.Tensor, labels: tf.Tensor) -> None:
-        recipe = self.recipe
+        recipe, maximum = self.recipe, self._learning_rate.read_value()
         steps, batch_size = indices.shape
         inputs = sample_inputs(steps, batch_size, self._seed(first_step)) if recipe.is_augmented else None
 
@@ -79,13 +114,13 @@ class Trainer:
         def take_step(i: tf.Tensor) -> tuple[tf.Tensor]:
             x, y = batch(i)
             step = tf.cast(first_step + i, tf.float32)
-            learning_rate = learning_rate_at(step, recipe)
+            learning_rate = LearningRate(maximum, factor_at(step, recipe))
             if self.optimizer:
                 self.optimizer.update(self._gradients(x, y), step, learning_rate)
             else:
-                take_sgd_step(x, y, self.weights, self.biases, learning_rate)
+                take_sgd_step(x, y, self.weights, self.biases, learning_rate.value())
             if recipe.weight_decay:
-                decay_weights(self.weights, learning_rate * recipe.weight_decay)
+                decay_weights(self.weights, learning_rate.value(times=recipe.weight_decay))
             update_averages(self.averages, self.variables, step, recipe.ema_decay)
             return (i + 1,)
 
@@ -111,7 +146,7 @@ class Trainer:
 
     def _seed(self, step: tf.Tensor) -> tf.Tensor:
         """Return the seed (2,) of a call's random numbers. `sample_inputs` uses it and the next two, hence the 3."""
-        return tf.stack([self.recipe.seed, 3 * step])
+        return tf.stack([self._random_seed, 3 * step])
 
     def result(self) -> Parameters:
         """Return the trained parameters: the averages if the recipe has them, else the variables."""
@@ -135,10 +170,13 @@ class Trainer:
 
     def _slots(self) -> Variables:
         """Return the optimizer's moments and the averages, named as in `TrainingState`."""
-        groups = {"averages": self.averages}
-        if self.optimizer:
-            groups |= {"first_moments": self.optimizer.first_moments, "second_moments": self.optimizer.second_moments}
+        groups = {"averages": self.averages, **self._moments()}
         return {f"{group}/{name}": slot for group, slots in groups.items() for name, slot in slots.items()}
+
+    def _moments(self) -> dict[str, Variables]:
+        if self.optimizer is None:
+            return {}
+        return {"first_moments": self.optimizer.first_moments, "second_moments": self.optimizer.second_moments}
 
 
 def take_sgd_step(x: tf.Tensor, y: tf.Tensor, weights: Variables, biases: Variables, learning_rate: tf.Tensor) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from inkling.datasets.own_data import load_dataset, require_dataset
+from inkling.datasets.own_data import require_dataset
 from inkling.errors import CheckpointError, LeaseLostError, RegistryError
 from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
@@ -30,6 +30,7 @@ from training.process import StopRequested, StopSignal, lower_priority
 from training.run_trace import run_trace
 from training.snapshot import Parameters, TrainingState
 from training.tensorflow_environment import prepare_tensorflow
+from training.warm_start import WarmStart
 
 T = TypeVar("T")
 
@@ -115,6 +116,7 @@ class Worker:
         self._settings = settings
         self._stop = stop
         self._timings = timings
+        self._warm_start = WarmStart(settings)
         self._alive_at = time.monotonic()
         """When the training last gave a sign of life."""
 
@@ -186,12 +188,11 @@ class Worker:
             self._publish(lease, data, lessons, parameters)
 
     def _prepare(self, lease: Lease) -> tuple[Dataset, Lessons]:
-        settings = self._settings
-        require_dataset(settings, lease.run.dataset)
-        data = load_dataset(settings, partial(self._record_read, lease))
+        require_dataset(self._settings, lease.run.dataset)
+        data = self._warm_start.dataset(partial(self._record_read, lease))
         for remark in data.remarks:
             logger.warning("run %d: %s: %s", lease.run.id, data.name, remark)
-        prepare_tensorflow(settings.trainer_threads)
+        prepare_tensorflow(self._settings.trainer_threads)
         self._report_preparation(lease, "loading TensorFlow")
         # or the first network that is trained would be served, without a comparison
         self._retry(lease, lambda: self._registry.versions.add_first(load_pretrained()))
@@ -233,7 +234,15 @@ class Worker:
 
         try:
             resume = self._restored_state(lease, lessons.digest)
-            return loop.train(lease.run.recipe, data, record, resume, record_drawn, lessons=lessons)
+            return loop.train(
+                lease.run.recipe,
+                data,
+                record,
+                resume,
+                record_drawn,
+                lessons=lessons,
+                make_trainer=self._warm_start.trainer,
+            )
         finally:
             pause_lock.close()
 

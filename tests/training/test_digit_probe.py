@@ -18,10 +18,11 @@ pytestmark = pytest.mark.train
 @pytest.fixture(scope="module")
 def probed(shipped: Checkpoint) -> Checkpoint:
     """The shipped network with a probe that was fitted on digits of a font."""
-    from training.digit_probe import fit_digit_probe
+    from training.digit_probe import draw_probe_pictures, fit_digit_probe
 
     parameters = {name: array for name, array in shipped.parameters.items() if name in SHAPES}
-    fitted, fit = fit_digit_probe(parameters, make_digits(3600, seed=23)[0], make_digits(600, seed=20)[0], seed=1)
+    pictures = draw_probe_pictures(make_digits(3600, seed=23)[0], make_digits(600, seed=20)[0], seed=1)
+    fitted, fit = fit_digit_probe(parameters, pictures, seed=1)
     return save(fitted, shipped.card.model_copy(update={"digit_probe": fit}))
 
 

@@ -20,19 +20,26 @@ def tensors(gradients: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
 def rate(step: int, **overrides: object) -> float:
     import tensorflow as tf
 
-    from training.optimizer import learning_rate_at
+    from training.optimizer import factor_at
 
-    return float(learning_rate_at(tf.constant(float(step)), ACCURATE.with_overrides(overrides)))
+    recipe = ACCURATE.with_overrides(overrides)
+    return float(learning_rate(recipe.learning_rate, factor_at(tf.constant(float(step)), recipe)).value())
+
+
+def learning_rate(maximum: float, factor: float = 1.0) -> Any:
+    import tensorflow as tf
+
+    from training.optimizer import LearningRate
+
+    return LearningRate(tf.constant(maximum), tf.constant(factor))
 
 
 def test_tutorial_keeps_its_step_size() -> None:
     import tensorflow as tf
 
-    from training.optimizer import learning_rate_at
+    from training.optimizer import factor_at
 
-    assert {float(learning_rate_at(tf.constant(float(step)), TUTORIAL)) for step in (0, 1, 2999)} == {
-        float(np.float32(0.001))
-    }
+    assert {float(factor_at(tf.constant(float(step)), TUTORIAL)) for step in (0, 1, 2999)} == {1.0}
 
 
 def test_step_size_warms_up_and_then_falls_to_zero_along_a_cosine() -> None:
@@ -59,7 +66,7 @@ def test_adam_takes_the_steps_of_its_paper() -> None:
     for t in range(1, 4):
         gradients = {name: random.standard_normal(array.shape) for name, array in parameters.items()}
         # when
-        adam.update(tensors(gradients), tf.constant(t - 1.0), tf.constant(0.01))
+        adam.update(tensors(gradients), tf.constant(t - 1.0), learning_rate(0.01))
         # then: algorithm 1 of the paper, in float64
         for name, g in gradients.items():
             first[name] = 0.9 * first[name] + 0.1 * g
@@ -96,7 +103,7 @@ def test_muon_takes_the_steps_of_its_authors() -> None:
         gradients = {name: random.standard_normal(array.shape) for name, array in parameters.items()}
         # when
         for optimizer in (muon, adam):
-            optimizer.update(tensors(gradients), tf.constant(t - 1.0), tf.constant(0.01))
+            optimizer.update(tensors(gradients), tf.constant(t - 1.0), learning_rate(0.01))
         # then
         for name, momentum in momenta.items():
             momentum[:] = 0.95 * momentum + 0.05 * gradients[name]
