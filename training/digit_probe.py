@@ -17,7 +17,7 @@ from training.snapshot import Parameters
 
 MIN_HELD_OUT = 200
 """Held-out images; of fewer nobody can say which 1 % of them looks the least like digits."""
-LEARNED, DISTORTED, SYNTHETIC, NON_DIGITS = 4.0, 2.0, 0.6, 4.0
+LEARNED, DISTORTED, SYNTHETIC, NON_DIGITS = 8.0, 4.0, 1.2, 8.0
 """Pictures that the probe is fitted on, as shares of the number of held-out images."""
 SHARES = (0.2, 0.2, 0.1)
 """Shares of the three kinds of digits in each batch. The other half has no digit."""
@@ -25,10 +25,10 @@ LOST = 0.01
 """Share of real digits that score below 0.5."""
 UNSEEN = 5
 """One in so many pictures without a digit is not fitted on, and says what the probe finds."""
-LONG_TRAINING, MIN_EFFORT = 24_000, 1 / 8
+LONG_TRAINING, MIN_EFFORT = 48_000, 1 / 16
 """Steps from which a training gets the whole fit; the smallest share of it. A short one would wait longer for its probe
 than it took."""
-STEPS, BATCH_SIZE = 2000, 256
+STEPS, BATCH_SIZE = 8000, 256
 LEARNING_RATE, BETA_1, BETA_2 = 0.003, 0.9, 0.999
 """Adam's largest step size, and the decay of its moments."""
 DECAYS = (0.3, 0.0, 0.3, 0.0)
@@ -81,7 +81,7 @@ def draw_probe_pictures(learned: Images, held_out: Images, seed: int, effort: fl
         _synthetic_digits(round(SYNTHETIC * count), seed),
     ]
     non_digits, kinds = draw_non_digits(round(NON_DIGITS * count), learned, seed)
-    return ProbePictures(digits, non_digits, kinds, held_out, distort_digits(held_out[: round(count)], seed + 1))
+    return ProbePictures(digits, non_digits, kinds, held_out, distort_digits(held_out[: round(2 * count)], seed + 1))
 
 
 def fit_digit_probe(
@@ -104,7 +104,7 @@ def fit_digit_probe(
     others = {str(kind): probe_features(non_digits[kinds == kind], parameters) for kind in np.unique(kinds)}
     fitted_on = [np.delete(group, np.s_[::UNSEEN], axis=0) for group in others.values()]
     shares = [*SHARES, *[(1 - sum(SHARES)) / len(others)] * len(others)]
-    steps = round(STEPS * effort**0.5)
+    steps = round(STEPS * effort)
     probe = _fit([*features, *fitted_on], np.arange(len(shares)) < len(digits), shares, steps, seed)
     plain = _log_odds(probe, probe_features(held_out, parameters))
     distorted = _log_odds(probe, probe_features(held_out_distorted, parameters))
