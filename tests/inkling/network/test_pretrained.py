@@ -3,7 +3,7 @@
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import ACCURATE
 
-DIGEST = "84c1c23791f795e2cfcd5ee47d23648fc831599f5fa4c691d1644f5efa22e7c9"
+DIGEST = "e3066d83a92a5a79a316bae44d0b953031895dd95e518da45639f915e46c91d1"
 """SHA-256 of the file."""
 
 
