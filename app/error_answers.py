@@ -26,6 +26,7 @@ from app.errors import (
 )
 from app.known_paths import allowed_methods, nearest_path, shown_path
 from app.protocol_paths import is_protocol_path
+from app.public_paths import public_path
 from inkling.errors import (
     FeedbackQuotaError,
     ImageSizeError,
@@ -174,11 +175,11 @@ def _encode(request: Request, facts: ErrorFacts, errors: list[dict[str, Any]] | 
     else:
         media_type = "application/problem+json"
         body = {
-            "type": f"/problems/{slug(title)}" if facts.title else "about:blank",
+            "type": public_path(scope, f"/problems/{slug(title)}") if facts.title else "about:blank",
             "title": title,
             "status": status,
             "detail": detail,
-            "instance": scope["path"],  # not request.url, which is made of the Host header
+            "instance": public_path(scope, scope["path"]),  # not request.url, which is made of the Host header
             "request_id": scope.get("request_id", ""),
             **({"trace_id": trace_id} if (trace_id := trace_id_of(scope.get("traceparent"))) else {}),
             **({"errors": errors} if errors else {}),

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from app import error_answers, lifecycle, openapi_schema
 from app.admission.admission import Admission
+from app.admission.forwarded import Forwarded
 from app.fast.predict_route import PredictRoute
 from app.observability.counter_file import CounterFile
 from app.observability.metrics import Metrics
@@ -94,6 +95,9 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
         admission=admission,
         fast_routes=(*platforms, PredictRoute(), *protocols),
     )
+    trusted = settings.trusted_proxy_addresses
+    if settings.root_path or trusted:
+        app.add_middleware(Forwarded, root_path=settings.root_path, trusted=trusted)
     error_answers.install(app)
     openapi_schema.install(app, protocols)
     for route in (

@@ -8,10 +8,11 @@ from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 
 from app.admission.client_limits import client_of
+from app.admission.forwarded import FORWARDED_HOST
 from app.errors import AuthorizationError, OriginError
 from app.settings import UNSENDABLE, Settings, is_sendable
 
@@ -22,6 +23,11 @@ WHERE = "it is INKLING_API_KEY, or in the file `api_key` in the server's data di
 
 _bearer = HTTPBearer(
     auto_error=False, description="INKLING_API_KEY, or the key in the file `api_key` in the data directory"
+)
+_key_header = APIKeyHeader(
+    name="X-API-Key",
+    auto_error=False,
+    description="the same key, where Authorization holds the password that a proxy asks for",
 )
 
 
@@ -72,9 +78,9 @@ def require_access(request: Request) -> None:
     if state.api_key is None:
         require_own_page(request)
     else:
-        scheme, given = get_authorization_scheme_param(request.headers.get("authorization"))
-        if scheme.lower() != "bearer" or not given:
-            raise AuthorizationError(f"send the header `Authorization: Bearer KEY`; {WHERE}")
+        given = _given_key(request)
+        if not given:
+            raise AuthorizationError(f"send the header `Authorization: Bearer KEY`, or `X-API-Key: KEY`; {WHERE}")
         client = client_of(scope)
         state.key_guesses.require_patience(client)
         if not secrets.compare_digest(given.encode(), state.api_key.encode()):
@@ -84,24 +90,33 @@ def require_access(request: Request) -> None:
 
 
 def require_key(
-    request: Request, _credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
+    request: Request,
+    _credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
+    _key: Annotated[str | None, Depends(_key_header)] = None,
 ) -> None:
     """Mark a route as an unsafe call, for its documentation, and for `ApiRoute`, which requires access first of all."""
     if ACCESS not in request.scope:
         require_access(request)
 
 
+def _given_key(request: Request) -> str:
+    """Return the key of X-API-Key, else that of Authorization; empty if there is none."""
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    return request.headers.get("x-api-key") or (token if scheme.lower() == "bearer" else "")
+
+
 def require_own_page(request: Request) -> None:
     """Without a key, allow programs, and pages of this server: browsers name the page in `Origin`.
 
-    The name in Host is one of this server's: the admission has checked it.
+    The name in Host is one of this server's: the admission has checked it. Behind a trusted proxy, X-Forwarded-Host may
+    name the server, too: a page of another site cannot send it.
 
     Raises:
         OriginError: the call comes from a page of another site.
     """
-    host = _split(f"//{request.headers.get('host', '')}")
     origin = request.headers.get("origin")
-    if origin is not None and _split(origin).netloc != host.netloc:
+    own = [request.headers.get("host", ""), request.scope.get(FORWARDED_HOST, "")]
+    if origin is not None and _split(origin).netloc not in [_split(f"//{name}").netloc for name in own if name]:
         raise OriginError(
             f"the page of {origin[:100]} may not change this server; set INKLING_API_KEY and send the key"
         )

@@ -16,6 +16,7 @@ from inkling.settings import StoreSettings
 PREFIX = "INKLING_"
 HOST_NAMES = r"^\s*(\*|(\*\.)?[A-Za-z0-9_:.-]+)\s*(,\s*(\*|(\*\.)?[A-Za-z0-9_:.-]+)\s*)*$"
 """Names without ports, separated by commas."""
+ANY_PROXY = "*"
 UNSENDABLE = "has spaces or characters beyond ASCII, which no client can send in a header"
 FORMER_VARIABLES = {
     "INKLING_FOLLOW_S": "INKLING_REGISTRY_POLL_S",
@@ -63,7 +64,16 @@ class Settings(StoreSettings):
         "without a key, any with one",
     )
     trusted_proxies: str | None = Field(
-        None, description="addresses of proxies, by commas, whose X-Forwarded-For names the client; default: none"
+        None,
+        description="addresses or networks of proxies, by commas, whose X-Forwarded-For, -Prefix and -Host count; "
+        "`*`: all; default: none",
+    )
+    root_path: str = Field(
+        "",
+        pattern="^((/[A-Za-z0-9._~-]+)+/?)?$",
+        max_length=200,
+        description="path that a proxy puts before ours, such as `/inkling`; it may leave it in requests or take it "
+        "away; default: none",
     )
     max_requests_per_minute: int | None = Field(
         None, ge=1, description="maximum requests per minute and client, except probes; default: no limit"
@@ -166,7 +176,11 @@ class Settings(StoreSettings):
     )
     body_timeout_s: float = Field(120, ge=0.5, le=86_400, description="seconds for the body of a request")
     keep_alive_s: float = Field(
-        5, ge=0.5, le=3600, description="seconds that an idle connection is kept open; set it above a load balancer's"
+        80,
+        ge=0.5,
+        le=3600,
+        description="seconds that an idle connection is kept open; above those of a proxy before it (nginx: 60, its "
+        "clients 75), which else sends requests into closing connections",
     )
     registry_poll_s: float = Field(
         0.5, ge=0.05, le=60, description="seconds between two checks of the registry for a newly promoted version"
@@ -193,6 +207,21 @@ class Settings(StoreSettings):
             raise ValueError(f"the key {UNSENDABLE}")
         return key
 
+    @field_validator("root_path")
+    @classmethod
+    def _without_last_slash(cls, path: str) -> str:
+        return path.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _require_addresses(cls, names: str | None) -> str | None:
+        for name in _split(names):
+            try:
+                _ = name == ANY_PROXY or ipaddress.ip_network(name, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{name} is no IP address, network such as 10.0.0.0/8, or `*`") from error
+        return names
+
     @property
     def is_loopback(self) -> bool:
         return is_loopback(self.host)
@@ -204,7 +233,15 @@ class Settings(StoreSettings):
 
     @property
     def allowed_host_names(self) -> list[str]:
-        return [name.strip().lower() for name in (self.allowed_hosts or "").split(",") if name.strip()]
+        return [name.lower() for name in _split(self.allowed_hosts)]
+
+    @property
+    def trusted_proxy_addresses(self) -> tuple[str, ...]:
+        return tuple(_split(self.trusted_proxies))
+
+
+def _split(names: str | None) -> list[str]:
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
 def is_sendable(key: str) -> bool:

@@ -74,8 +74,7 @@ def _run(settings: Settings) -> int:
         ws="none",
         access_log=False,  # the application's own names the request id
         server_header=False,
-        proxy_headers=settings.trusted_proxies is not None,
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # app/admission/forwarded.py reads them
         log_config=logging_config(settings.log_format, settings.log_level),
         timeout_graceful_shutdown=GRACE_S,
     )

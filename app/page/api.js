@@ -41,7 +41,8 @@ export function sendJson(method, path, body, headers = {}) {
 async function send(path, options) {
   const key = sessionStorage.getItem(KEY);
   const isUnsafe = (options.method ?? "GET") !== "GET";
-  const headers = { ...(key && isUnsafe ? { Authorization: `Bearer ${key}` } : {}), ...options.headers };
+  // not in Authorization, which holds the password where a proxy asks for one
+  const headers = { ...(key && isUnsafe ? { "X-API-Key": key } : {}), ...options.headers };
   try {
     return await fetch(path, { ...options, headers });
   } catch (error) {

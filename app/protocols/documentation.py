@@ -55,7 +55,7 @@ def operation(
         "tags": [tag],
         "summary": summary,
         "description": description or f"{summary}.",
-        "security": [{"HTTPBearer": []}] if needs_key else [],
+        "security": [{"HTTPBearer": []}, {"APIKeyHeader": []}] if needs_key else [],
         "parameters": list(parameters),
         "responses": {**_success(example), **_errors(errors)},
     }

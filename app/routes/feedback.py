@@ -21,6 +21,7 @@ from app.errors import (
     UnavailableError,
 )
 from app.openapi import IMAGE_BODIES, headers, problems
+from app.public_paths import public_path
 from app.schemas import CorrectionDetail, CorrectionList, CorrectionsAdded, CorrectionsDeleted
 from app.security import require_access, require_key, require_own_page
 from app.serving.png_data_uri import png_data_uri
@@ -129,7 +130,7 @@ async def correct(
         raise FieldError("prediction_id takes one label and no body: the picture is remembered")
     else:
         added = [await feedback.correct(prediction_id, labels[0], source)]
-    response.headers["Location"] = f"/feedback/{added[0].id}"
+    response.headers["Location"] = public_path(request.scope, f"/feedback/{added[0].id}")
     return CorrectionsAdded(items=[_detail(correction) for correction in added])
 
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.admission.answer_headers import NOTHING_RUNS
+from app.public_paths import public_prefix
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,7 +24,7 @@ POLICY = "; ".join(
         "style-src 'self'",
         "connect-src 'self'",
         "img-src 'self' data: blob:",  # the image that the network read is a data URI
-        "base-uri 'none'",
+        "base-uri 'self'",
         "form-action 'none'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",  # no text ever becomes markup
@@ -51,13 +52,19 @@ def load_page() -> Page:
     return Page(digest, index.replace(b'"page/', f'"page/{digest}/'.encode()), files)
 
 
+def index_below(page: Page, prefix: str) -> bytes:
+    """Return the index for a path such as `/inkling`: a browser resolves all of its addresses below that."""
+    base = f'<base href="{prefix}/">\n    '.encode() if prefix else b""
+    return page.index.replace(b"<link", base + b"<link", 1)
+
+
 @router.get("/")
 async def home(request: Request) -> Response:
-    page = load_page()
-    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache", "ETag": f'"{page.digest}"'}
+    page, prefix = load_page(), public_prefix(request.scope)
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache", "ETag": f'"{page.digest}{prefix}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    return Response(page.index, media_type="text/html", headers=headers)
+    return Response(index_below(page, prefix), media_type="text/html", headers=headers)
 
 
 @router.get("/page/{digest}/{name}")

@@ -12,6 +12,7 @@ from app.api_route import ApiRoute
 from app.dependencies import PageCursor, PageSize, RegistryDep, RunId, SettingsDep, TrainersDep
 from app.errors import AuthorizationError, BodyError, FieldError, MediaTypeError, OriginError, UnavailableError
 from app.openapi import headers, problems
+from app.public_paths import public_path
 from app.schemas import RunDetail, RunList, RunProgress, RunSummary, TrainRequest
 from app.security import require_key
 from app.serving.trainers import Trainers
@@ -88,7 +89,7 @@ def start_run(
         dataset=settings.dataset_name,
     )
     background.add_task(trainers.ensure)
-    response.headers["Location"] = f"/train/{run.id}"
+    response.headers["Location"] = public_path(request.scope, f"/train/{run.id}")
     return _detail(run, registry, trainers)
 
 

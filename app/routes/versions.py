@@ -27,6 +27,7 @@ from app.errors import (
     UnavailableError,
 )
 from app.openapi import BINARY, headers, problems
+from app.public_paths import public_path
 from app.schemas import PromoteRequest, PromotionDetail, VersionDetail, VersionList
 from app.security import require_key
 from inkling.errors import (
@@ -95,7 +96,7 @@ async def upload_version(
     version = await to_thread.run_sync(
         add_upload_verified, registry, content, settings.mnist_dir, settings.data_dir, quota, limiter=uploading
     )
-    response.headers["Location"] = f"/versions/{version.version}"
+    response.headers["Location"] = public_path(request.scope, f"/versions/{version.version}")
     return VersionDetail.model_validate(version)
 
 

@@ -262,8 +262,10 @@ def test_unsafe_calls_are_documented_with_the_key(document: dict[str, Any]) -> N
         "DELETE /feedback/{correction}",
         "POST /v2/repository/models/{model}/load",
     }
-    (scheme,) = document["components"]["securitySchemes"].values()
-    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    bearer, header = document["components"]["securitySchemes"].values()
+    assert (bearer["type"], bearer["scheme"]) == ("http", "bearer")
+    assert (header["type"], header["in"], header["name"]) == ("apiKey", "header", "X-API-Key")
+    assert [list(way) for way in document["paths"]["/train"]["post"]["security"]] == [["HTTPBearer"], ["APIKeyHeader"]]
 
 
 def test_titles_of_statuses_are_http(document: dict[str, Any]) -> None:
@@ -304,7 +306,7 @@ def fuzz(settings: Settings, *, events_only: bool) -> set[tuple[str, int]]:
     config = schemathesis.Config.from_dict(
         {
             "seed": 1,
-            "headers": {"Authorization": f"Bearer {KEY}"},
+            "headers": {"Authorization": f"Bearer {KEY}", "X-API-Key": KEY},
             "generation": {"max-examples": 25, "database": "none"},
             "phases": {"stateful": {"enabled": False}},
             "checks": {

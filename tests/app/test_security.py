@@ -48,6 +48,18 @@ async def test_unsafe_call_needs_the_key_once_it_is_set(keyed: Settings, method:
 
 
 @pytest.mark.anyio
+async def test_key_may_come_beside_the_password_of_a_proxy(keyed: Settings) -> None:
+    async with connect(keyed) as client:
+        for headers, status in (
+            ({"X-API-Key": KEY}, 202),
+            ({"X-API-Key": KEY, "Authorization": "Basic dXNlcjpwYXNz"}, 202),
+            ({"X-API-Key": "wrong", "Authorization": f"Bearer {KEY}"}, 401),
+            ({"X-API-Key": "", "Authorization": f"Bearer {KEY}"}, 202),
+        ):
+            assert (await client.post("/train", headers=headers)).status_code == status
+
+
+@pytest.mark.anyio
 async def test_wrong_key_changes_nothing(keyed: Settings) -> None:
     async with connect(keyed) as client:
         await ask(client, "POST", "/train", Authorization="Bearer wrong")
