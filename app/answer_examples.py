@@ -22,6 +22,7 @@ from app.schemas import (
     RunProgress,
     RunSummary,
     ServedMetrics,
+    ServedVersionDetail,
     VersionDetail,
     VersionList,
 )
@@ -51,6 +52,7 @@ def answer_examples() -> dict[str, dict[str, Any]]:
         run.progress[0],
         RunList(items=[summary], next=None),
         version,
+        ServedVersionDetail(**version.model_dump(), promotion=2),
         VersionList(items=[version], next=None),
         promotion,
         PromotionList(items=[promotion], next=None),

@@ -58,7 +58,7 @@ ADVICE: dict[type[Exception], str] = {
     VersionQuotaError: "make room with DELETE /versions/{v}",
     ServedVersionError: "PUT /versions/current promotes one",
     OtherDatasetError: "send across_datasets=true, or `inkling promote VERSION --across-datasets`, if you want that",
-    PromotionMovedError: "read GET /versions/current and decide again",
+    PromotionMovedError: "read GET /versions/current and decide again: send its `promotion` as `if_promotion`",
 }
 """The call that helps, for exceptions of the library, which does not name calls."""
 

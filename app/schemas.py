@@ -233,6 +233,10 @@ class VersionDetail(_FromRecord):
     classes: list[str] = Field(description="the names of its ten classes, in the order of the probabilities")
 
 
+class ServedVersionDetail(VersionDetail):
+    promotion: int = Field(description="the number of the decision to serve it, for `if_promotion` and If-Match")
+
+
 class VersionList(_Answer):
     items: list[VersionDetail] = Field(description="newest first")
     next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
@@ -252,7 +256,7 @@ class Comparison(_FromRecord):
 
 
 class PromotionDetail(_FromRecord):
-    id: int = Field(description="the number of the decision, which ETag and If-Match carry")
+    id: int = Field(description="the number of the decision, which ETag, If-Match and `if_promotion` carry")
     version: int = Field(description="the version that was decided on")
     promoted_at: datetime = Field(description="the time of the decision")
     policy: str = Field(description="shipped, if_better, always, never or manual")
@@ -280,6 +284,14 @@ class PromoteRequest(BaseModel):
         strict=True,
         description="serve it even if it learned another dataset than the served version, so that answers change their "
         "meaning",
+    )
+    if_promotion: int | None = Field(
+        None,
+        strict=True,
+        ge=1,
+        le=MAX_ID,
+        description="the `promotion` of GET /versions/current: promote only if nothing was promoted since; unlike "
+        "If-Match it survives proxies that compress answers",
     )
 
 

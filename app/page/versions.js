@@ -1,6 +1,6 @@
 // The view Versions: all versions with their scores and decisions, promotion and rollback, and two versions side by side.
 
-import { call, json, sendJson } from "./api.js";
+import { json, sendJson } from "./api.js";
 import { ask } from "./dialog.js";
 import { h, style } from "./dom.js";
 import { moment, number, percent, t } from "./language.js";
@@ -51,10 +51,9 @@ class VersionsView {
     clearTimeout(this.#timer);
     try {
       const [{ items }, { items: promotions }, current] = await Promise.all([
-        json("versions?limit=100"), json("promotions?limit=100"), call("versions/current"),
+        json("versions?limit=100"), json("promotions?limit=100"), json("versions/current"),
       ]);
-      const served = (await current.json()).version;
-      this.#state = { versions: items, promotions, served, tag: current.headers.get("ETag") };
+      this.#state = { versions: items, promotions, served: current.version, promotion: current.promotion };
       if (!this.#isHidden) this.#show();
     } catch (problem) {
       if (!this.#isHidden) this.#notice.replaceChildren(refusal(problem));
@@ -76,7 +75,7 @@ class VersionsView {
     location.hash = `#versions/${this.#pair}`;
   }
 
-  async #promote({ version, evaluation }, { served, versions, tag }) {
+  async #promote({ version, evaluation }, { served, versions, promotion }) {
     const isRollback = version < served;
     const from = versions.find((item) => item.version === served);
     const before = from ? accuracyOf(from.evaluation) : "–";
@@ -84,7 +83,7 @@ class VersionsView {
     const [title, agree] = isRollback ? ["rollback.title", "rollback"] : ["promote.title", "serve"];
     if (!(await ask(t(title, values), h("p", {}, t("promote.what", values)), t(agree)))) return;
     try {
-      await sendJson("PUT", "versions/current", { version }, { "If-Match": tag });
+      await sendJson("PUT", "versions/current", { version, if_promotion: promotion });
       this.#notice.replaceChildren(h("p", { class: "outcome" }, t("promoted", values)));
     } catch (problem) {
       this.#notice.replaceChildren(refusal(problem));

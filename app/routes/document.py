@@ -8,6 +8,8 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from app.entity_tags import is_known
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -23,7 +25,7 @@ async def openapi_document(request: Request) -> Response:
     if document is None:  # making it takes some 70 ms, too long for the event loop
         document = await run_in_threadpool(make_document, request.app)
     headers = {"Cache-Control": "no-cache", "ETag": document.etag}
-    if request.headers.get("if-none-match") == document.etag:
+    if is_known(request, document.etag):
         return Response(status_code=304, headers=headers)
     return Response(document.content, media_type="application/json", headers=headers)
 

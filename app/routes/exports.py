@@ -2,11 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
+from starlette.status import HTTP_304_NOT_MODIFIED
 
 from app.api_route import ApiRoute
 from app.bodies.content_digest import format_content_digest
 from app.dependencies import ExportsDep, VersionNumber
+from app.entity_tags import is_known
 from app.errors import FieldError
 from app.openapi import BINARY, headers, problems
 from inkling.errors import CheckpointError, ExportError, MissingPackageError, UnknownVersionError
@@ -36,6 +38,7 @@ router = APIRouter(route_class=ApiRoute, prefix="/versions", tags=["versions"])
     },
 )
 async def export_version(
+    request: Request,
     version: VersionNumber,
     exports: ExportsDep,
     *,
@@ -53,12 +56,15 @@ async def export_version(
 ) -> Response:
     """Download a version as a file that runs without Inkling: images in, probabilities out."""
     export = await exports.get(version, format_name, weights)
+    etag = f'"{export.digest}"'
+    if is_known(request, etag):
+        return Response(status_code=HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
     return Response(
         export.content,
         media_type="application/octet-stream",
         headers={
             "Content-Disposition": f'attachment; filename="{export.name}"',
-            "ETag": f'"{export.digest}"',
+            "ETag": etag,
             "Content-Digest": format_content_digest(export.content),
         },
     )

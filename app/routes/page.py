@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.admission.answer_headers import NOTHING_RUNS
+from app.entity_tags import is_known
 from app.public_paths import public_prefix
 
 router = APIRouter(include_in_schema=False)
@@ -62,7 +63,7 @@ def index_below(page: Page, prefix: str) -> bytes:
 async def home(request: Request) -> Response:
     page, prefix = load_page(), public_prefix(request.scope)
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache", "ETag": f'"{page.digest}{prefix}"'}
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(index_below(page, prefix), media_type="text/html", headers=headers)
 

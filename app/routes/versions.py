@@ -1,10 +1,11 @@
 """/versions: the trained versions, their files, and the served one."""
 
+import re
 from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
-from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
 
 from app.api_route import ApiRoute
 from app.bodies.content_digest import check_content_digest, format_content_digest
@@ -17,6 +18,7 @@ from app.dependencies import (
     UploadingDep,
     VersionNumber,
 )
+from app.entity_tags import ANY, is_known, strong_tags
 from app.errors import (
     AuthorizationError,
     BodyError,
@@ -28,7 +30,7 @@ from app.errors import (
 )
 from app.openapi import BINARY, headers, problems
 from app.public_paths import public_path
-from app.schemas import PromoteRequest, PromotionDetail, VersionDetail, VersionList
+from app.schemas import PromoteRequest, PromotionDetail, ServedVersionDetail, VersionDetail, VersionList
 from app.security import require_key
 from inkling.errors import (
     CheckpointError,
@@ -102,18 +104,22 @@ async def upload_version(
 
 @router.get(
     "/current",
+    response_model=ServedVersionDetail,
     responses={
         200: {"description": "The version", "headers": headers("ETag")},
         **problems(UnavailableError, instance="/versions/current"),
     },
 )
-def get_current_version(registry: RegistryDep, response: Response) -> VersionDetail:
-    """Show the version being served. The ETag names its promotion, for If-Match."""
+def get_current_version(request: Request, registry: RegistryDep, response: Response) -> ServedVersionDetail | Response:
+    """Show the version being served, and its promotion: for `if_promotion`, and as ETag for If-Match."""
     served = registry.versions.served()
     if served is None:
         raise UnavailableError("no version was promoted yet")
-    response.headers["ETag"] = f'"{served.id}"'
-    return VersionDetail.model_validate(registry.versions.get(served.version))
+    response.headers["ETag"] = etag = f'"{served.id}"'
+    if is_known(request, etag):
+        return Response(status_code=HTTP_304_NOT_MODIFIED, headers=response.headers)
+    version = VersionDetail.model_validate(registry.versions.get(served.version))
+    return ServedVersionDetail(**version.model_dump(), promotion=served.id)
 
 
 @router.put(
@@ -151,8 +157,8 @@ def promote_version(
     promotion = registry.versions.promote(
         body.version,
         reason="asked for by PUT /versions/current",
-        if_promotion=_promotion_of(if_match),
         across_datasets=body.across_datasets,
+        if_promotion=_expected_promotion(body.if_promotion, if_match),
     )
     current_version.poll()  # this process need not wait for its next poll
     response.headers["ETag"] = f'"{promotion.id}"'
@@ -192,23 +198,32 @@ def delete_version(version: VersionNumber, registry: RegistryDep, current_versio
         **problems(UnknownVersionError, FieldError, instance="/versions/7/checkpoint"),
     },
 )
-def download_checkpoint(version: VersionNumber, registry: RegistryDep) -> Response:
+def download_checkpoint(request: Request, version: VersionNumber, registry: RegistryDep) -> Response:
     """Download a version's checkpoint file."""
+    etag = f'"{registry.versions.get(version).digest}"'
+    if is_known(request, etag):
+        return Response(status_code=HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
     content = registry.versions.checkpoint(version)
     return Response(
         content,
         media_type="application/octet-stream",
         headers={
             "Content-Disposition": f'attachment; filename="inkling-{version}.safetensors"',
-            "ETag": f'"{registry.versions.get(version).digest}"',
+            "ETag": etag,
             "Content-Digest": format_content_digest(content),
         },
     )
 
 
-def _promotion_of(if_match: str | None) -> int | None:
-    """Return the promotion that an If-Match names; 0, which no promotion has, if it is not an ETag of ours."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    tag = if_match.strip().removeprefix('"').removesuffix('"')
-    return int(tag) if tag.isdecimal() and len(tag) < 10 else 0
+def _expected_promotion(named: int | None, if_match: str | None) -> int | None:
+    """Return the promotion that a request takes for the newest; None: any.
+
+    Args:
+        named: in its body.
+        if_match: its header. Of several tags the highest counts, which alone can be the newest; without one of ours it
+            is 0, which no promotion has.
+    """
+    if if_match is None or if_match.strip() == ANY:
+        return named
+    tag = max((int(tag) for tag in strong_tags(if_match) if re.fullmatch("[0-9]{1,9}", tag)), default=0)
+    return tag if named in (None, tag) else 0

@@ -217,7 +217,8 @@ async def test_current_version_is_the_served_one_under_the_tag_of_its_promotion(
     client: httpx.AsyncClient, second: Checkpoint
 ) -> None:
     first = await client.get("/versions/current")
-    assert (first.json(), first.headers["etag"]) == ((await client.get("/versions/1")).json(), '"1"')
+    assert first.json() == {**(await client.get("/versions/1")).json(), "promotion": 1}
+    assert first.headers["etag"] == '"1"'
     promoted = await client.put("/versions/current", json={"version": 2})
     current = await client.get("/versions/current")
     assert current.json()["digest"] == second.digest
@@ -246,6 +247,32 @@ async def test_promotion_is_refused_if_another_came_meanwhile(client: httpx.Asyn
     assert response.json()["type"] == "/problems/a-newer-promotion-exists"
     assert "GET /versions/current" in response.json()["detail"]
     assert (await client.get("/versions/current")).json()["version"] == 1
+
+
+async def test_promotion_may_be_named_in_the_body(client: httpx.AsyncClient, second: Checkpoint) -> None:
+    served = (await client.get("/versions/current")).json()
+    body = {"version": 2, "if_promotion": served["promotion"]}
+    assert (await client.put("/versions/current", json=body, headers={"If-Match": '"7"'})).status_code == 412
+    assert (await client.put("/versions/current", json=body)).status_code == 200
+    refused = await client.put("/versions/current", json={**body, "version": 1})
+    assert refused.status_code == 412
+    assert "if_promotion" in refused.json()["detail"]
+    assert (await client.get("/versions/current")).json()["version"] == 2
+
+
+@pytest.mark.usefixtures("second")
+async def test_promotion_goes_through_if_one_of_several_tags_matches(client: httpx.AsyncClient) -> None:
+    headers = {"If-Match": 'W/"9", "0", "1"'}
+    assert (await client.put("/versions/current", json={"version": 2}, headers=headers)).is_success
+
+
+@pytest.mark.parametrize("path", ["/versions/current", "/versions/1/checkpoint", "/versions/1/export?format=npz"])
+async def test_known_answer_is_not_sent_again(client: httpx.AsyncClient, path: str) -> None:
+    etag = (await client.get(path)).headers["etag"]
+    for known in (etag, f"W/{etag}", f'"x", {etag}', "*"):
+        again = await client.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    assert (await client.get(path, headers={"If-None-Match": '"x"'})).status_code == 200
 
 
 @pytest.mark.usefixtures("second")
