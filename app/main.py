@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from app import error_answers, lifecycle, openapi_schema
 from app.admission.admission import Admission
 from app.admission.forwarded import Forwarded
 from app.fast.predict_route import PredictRoute
+from app.observability.compression import Compression
 from app.observability.counter_file import CounterFile
 from app.observability.metrics import Metrics
 from app.observability.middleware import RequestMiddleware
@@ -41,6 +43,13 @@ from inkling.tracing import TRACING
 
 DESCRIPTION = """Inkling reads handwritten digits with the classic 784-128-256-10 perceptron: it trains the network,
 keeps every trained version with its measured accuracy, and serves the chosen one."""
+
+CORS: dict[str, Any] = {
+    "allow_methods": ("GET", "HEAD", "POST"),
+    "allow_headers": ("Content-Type", "X-Request-ID"),
+    "expose_headers": ("ETag", "Retry-After", "Server-Timing", "X-Model-Version", "X-Request-ID"),
+}
+"""What pages of other origins may do: open calls only, because no header for the key is allowed."""
 
 SWITCH_INTERVAL_S = 0.001
 """The longest that a thread, such as one that parses a large body, keeps the event loop waiting between two calls.
@@ -87,6 +96,7 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
     )
     platforms = platform_routers(vertex_ai) if vertex_ai else ()
     protocols = protocol_routers()
+    app.add_middleware(Compression)
     app.add_middleware(
         RequestMiddleware,
         metrics=collected,
@@ -95,6 +105,8 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
         admission=admission,
         fast_routes=(*platforms, PredictRoute(), *protocols),
     )
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origin_list, **CORS)
     trusted = settings.trusted_proxy_addresses
     if settings.root_path or trusted:
         app.add_middleware(Forwarded, root_path=settings.root_path, trusted=trusted)

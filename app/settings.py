@@ -17,6 +17,8 @@ PREFIX = "INKLING_"
 HOST_NAMES = r"^\s*(\*|(\*\.)?[A-Za-z0-9_:.-]+)\s*(,\s*(\*|(\*\.)?[A-Za-z0-9_:.-]+)\s*)*$"
 """Names without ports, separated by commas."""
 ANY_PROXY = "*"
+ORIGINS = r"^\s*https?://[A-Za-z0-9.:\[\]-]+\s*(,\s*https?://[A-Za-z0-9.:\[\]-]+\s*)*$"
+"""Origins as browsers name them, separated by commas."""
 UNSENDABLE = "has spaces or characters beyond ASCII, which no client can send in a header"
 FORMER_VARIABLES = {
     "INKLING_FOLLOW_S": "INKLING_REGISTRY_POLL_S",
@@ -74,6 +76,12 @@ class Settings(StoreSettings):
         max_length=200,
         description="path that a proxy puts before ours, such as `/inkling`; it may leave it in requests or take it "
         "away; default: none",
+    )
+    cors_origins: str | None = Field(
+        None,
+        pattern=ORIGINS,
+        description="origins, by commas, whose pages may make the calls that need no key, such as "
+        "`https://www.example.org`; default: none",
     )
     max_requests_per_minute: int | None = Field(
         None, ge=1, description="maximum requests per minute and client, except probes; default: no limit"
@@ -234,6 +242,10 @@ class Settings(StoreSettings):
     @property
     def allowed_host_names(self) -> list[str]:
         return [name.lower() for name in _split(self.allowed_hosts)]
+
+    @property
+    def cors_origin_list(self) -> list[str]:
+        return _split(self.cors_origins)
 
     @property
     def trusted_proxy_addresses(self) -> tuple[str, ...]:

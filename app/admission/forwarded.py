@@ -1,4 +1,4 @@
-"""What a proxy before this server says of a request: its client, the host name, and the path before ours."""
+"""The words of a proxy before this server about a request: its client, the host name, and the path before ours."""
 
 import ipaddress
 import re

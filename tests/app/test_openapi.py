@@ -287,7 +287,8 @@ async def test_document_is_served_and_the_same_each_time(client: httpx.AsyncClie
 async def test_document_is_not_sent_again_to_who_has_it(client: httpx.AsyncClient) -> None:
     tag = (await client.get("/openapi.json")).headers["ETag"]
     again = await client.get("/openapi.json", headers={"If-None-Match": tag})
-    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["ETag"] == tag.removeprefix("W/")  # of the document, which was compressed on its way
 
 
 def test_document_is_whole_in_whatever_thread_it_is_asked_for(app: FastAPI) -> None:

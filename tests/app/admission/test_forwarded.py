@@ -1,4 +1,4 @@
-"""What proxies say of a request counts from trusted ones only."""
+"""The words of proxies about a request count from trusted ones only."""
 
 from typing import Any
 

@@ -1,0 +1,88 @@
+"""Text answers, compressed with gzip for the clients that ask for it (RFC 9110, section 12.5.3)."""
+
+import gzip
+from typing import Final
+
+from anyio import to_thread
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MIN_BYTES: Final = 1024
+"""Shorter answers fit into one packet as they are."""
+THREAD_BYTES: Final = 64 << 10
+"""Compressed in the event loop, this takes 1 ms; longer answers are compressed in a thread."""
+LEVEL: Final = 5
+TEXT_TYPES: Final = ("text/", "application/json", "application/problem+json", "image/svg+xml")
+
+
+class Compression:
+    """The middleware around the application's own layers; the fast path of /predict, outside of it, pays nothing.
+
+    Answers without a Content-Length are left alone: they are streams, whose parts have to arrive one by one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            send = _Answer(send, is_wanted=accepts_gzip(Headers(scope=scope))).send
+        await self._app(scope, receive, send)
+
+
+def accepts_gzip(headers: Headers) -> bool:
+    """Return whether Accept-Encoding names gzip, or all codings, with a weight above 0."""
+    weights = {}
+    for item in ",".join(headers.getlist("accept-encoding")).lower().split(","):
+        coding, *parameters = (part.strip() for part in item.split(";"))
+        weights[coding] = not any(part.startswith("q=") and not part[2:].strip("0.") for part in parameters)
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
+
+
+class _Answer:
+    """Holds an answer back until it is whole, if it is to be compressed."""
+
+    def __init__(self, send: Send, *, is_wanted: bool) -> None:
+        self._send = send
+        self._is_wanted = is_wanted
+        self._start: Message | None = None
+        self._body = b""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=message["headers"])
+            if _is_text(headers):
+                headers.add_vary_header("Accept-Encoding")
+                if self._is_wanted and int(headers["content-length"]) >= MIN_BYTES:
+                    self._start = message
+                    return
+        elif self._start is not None:
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self._send_compressed(self._start)
+            return
+        await self._send(message)
+
+    async def _send_compressed(self, start: Message) -> None:
+        if len(self._body) < THREAD_BYTES:
+            content = _compress(self._body)
+        else:
+            content = await to_thread.run_sync(_compress, self._body)
+        headers = MutableHeaders(raw=start["headers"])
+        headers["content-encoding"] = "gzip"
+        headers["content-length"] = str(len(content))
+        etag = headers.get("etag", "W/")
+        if not etag.startswith("W/"):  # a strong tag would promise the same bytes
+            headers["etag"] = f"W/{etag}"
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": content})
+
+
+def _is_text(headers: MutableHeaders) -> bool:
+    """Return whether an answer is one text of known length, not compressed yet."""
+    is_plain = "content-length" in headers and "content-encoding" not in headers
+    return is_plain and headers.get("content-type", "").startswith(TEXT_TYPES)
+
+
+def _compress(content: bytes) -> bytes:
+    return gzip.compress(content, LEVEL, mtime=0)
