@@ -16,7 +16,7 @@ from app.admission.key_guesses import KeyGuesses
 from app.bodies.limits import UploadLimits
 from app.connections.limits import ConnectionLimits
 from app.connections.open_connections import OpenConnections
-from app.connections.stop import DRAIN_S, announced_stop, stop_with_parent
+from app.connections.stop import CLOSE_S, announced_stop, stop_with_parent
 from app.decoders.pool import DecoderPool
 from app.observability import families
 from app.observability.exposition import Exposition
@@ -94,17 +94,21 @@ async def run(
     ]
 
     def begin_stop() -> None:
-        if not state.stopping.is_set():  # the trainers have the time of the open requests, not the time after it
-            tasks.append(asyncio.create_task(asyncio.to_thread(state.trainers.stop)))
         state.stopping.set()
+        if connections.is_stopping:
+            return
+        # the trainers have the time of the open requests, not the time after it
+        tasks.append(asyncio.create_task(asyncio.to_thread(state.trainers.stop)))
         state.run_feeds.close()
         connections.stop()
         if grpc is not None:
-            tasks.append(asyncio.create_task(grpc.drain(DRAIN_S)))
+            tasks.append(asyncio.create_task(grpc.drain(CLOSE_S)))
 
     stop_with_parent()
     try:
-        with announced_stop(begin_stop, connections.listeners):
+        with announced_stop(
+            state.stopping.set, begin_stop, connections.listeners, drain_s=settings.drain_s, stop_s=settings.stop_s
+        ):
             yield connections
     finally:
         for task in tasks:

@@ -4,7 +4,8 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -190,6 +191,26 @@ class Settings(StoreSettings):
         description="seconds that an idle connection is kept open; above those of a proxy before it (nginx: 60, its "
         "clients 75), which else sends requests into closing connections",
     )
+    drain_s: float = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="seconds at the beginning of a stop in which /readyz is 503 and all else goes on, so that load "
+        "balancers stop sending",
+    )
+    stop_s: float = Field(
+        9,
+        ge=6,
+        le=3600,
+        description="seconds after that until the process ends, whatever is in flight; Docker kills it 10 s after the "
+        "beginning",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="file with the certificate of the server and those above it, in PEM: HTTPS instead of HTTP"
+    )
+    tls_key: Path | None = Field(
+        None, description="file with the certificate's private key, in PEM, without a password"
+    )
     registry_poll_s: float = Field(
         0.5, ge=0.05, le=60, description="seconds between two checks of the registry for a newly promoted version"
     )
@@ -214,6 +235,12 @@ class Settings(StoreSettings):
         if key is not None and not is_sendable(key.get_secret_value()):
             raise ValueError(f"the key {UNSENDABLE}")
         return key
+
+    @model_validator(mode="after")
+    def _require_both_files(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: set both, or none")
+        return self
 
     @field_validator("root_path")
     @classmethod

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 from importlib import import_module
 
@@ -16,7 +17,8 @@ from app.cli.failures import CommandError
 from app.cli.registry_access import open_registry
 from app.cli.settings_flags import check_vertex_ai, with_settings
 from app.cli.worker_processes import WorkerApp, WorkerProcesses
-from app.connections.stop import GRACE_S
+from app.connections.listening import ALL_ADDRESSES, dual_stack_socket, inherited_sockets, log_address
+from app.connections.stop import CANCEL_BEFORE_S, CLOSE_S
 from app.fast.http_protocol import JoinedHttpProtocol
 from app.security import KEY_FILE, resolve_key
 from app.settings import PREFIX, Settings
@@ -37,6 +39,7 @@ def serve(settings: Settings) -> int:
     check_data_dir(settings.data_dir)
     _log_generated_key(settings)
     _check_grpc(settings)
+    _check_tls(settings)
     with open_registry(settings):  # an error here is one line; in a worker it would be a traceback
         pass
     _export(settings)
@@ -76,14 +79,44 @@ def _run(settings: Settings) -> int:
         server_header=False,
         proxy_headers=False,  # app/admission/forwarded.py reads them
         log_config=logging_config(settings.log_format, settings.log_level),
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=int(settings.stop_s - CLOSE_S - CANCEL_BEFORE_S),
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
     )
+    sockets = _sockets(settings)
     if settings.workers > 1:
-        WorkerProcesses(config, [config.bind_socket()]).run()
+        WorkerProcesses(config, sockets or [config.bind_socket()], settings.drain_s + settings.stop_s).run()
         return 0
     server = uvicorn.Server(config)
-    server.run()
+    server.run(sockets)
     return 0 if server.started else 1
+
+
+def _sockets(settings: Settings) -> list[socket.socket] | None:
+    """Return the sockets of systemd, or one for IPv6 and IPv4; None: uvicorn makes one."""
+    sockets = inherited_sockets(os.environ)
+    if not sockets and settings.host == ALL_ADDRESSES:
+        try:
+            sockets = [dual_stack_socket(settings.port)]
+        except OSError as error:
+            raise CommandError(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}") from error
+    for each in sockets:
+        log_address(each, "https" if settings.tls_certificate else "http")
+    return sockets or None
+
+
+def _check_tls(settings: Settings) -> None:
+    """Raise an error of one line if the certificate cannot be used; in a worker it would be a traceback."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, password="")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        files = f"{settings.tls_certificate} (INKLING_TLS_CERTIFICATE) with {settings.tls_key} (INKLING_TLS_KEY)"
+        raise CommandError(
+            f"cannot use {files}: {error}; both must be PEM files, the key without a password"
+        ) from error
 
 
 def _log_generated_key(settings: Settings) -> None:

@@ -26,6 +26,7 @@ class ConnectionLimits:
     body_timeout_s: float
     keep_alive_s: float
     buffered_bytes: int
+    stop_s: float
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ConnectionLimits":
@@ -36,6 +37,7 @@ class ConnectionLimits:
             body_timeout_s=settings.body_timeout_s,
             keep_alive_s=settings.keep_alive_s,
             buffered_bytes=settings.max_buffered_bytes,
+            stop_s=settings.stop_s,
         )
 
     @property

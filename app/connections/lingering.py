@@ -1,7 +1,5 @@
 """A transport that lets a client read its answer before the connection ends."""
 
-import os
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -21,19 +19,17 @@ class LingeringTransport:
         self._linger = linger
 
     def close(self) -> None:
-        if not self._transport.is_closing() and self._linger():
+        if not self._transport.is_closing() and self._transport.can_write_eof() and self._linger():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def write_eof(self) -> None:
+        """End the writing; TLS cannot end one direction alone, so there it ends the connection."""
+        if self._transport.can_write_eof():
             self._transport.write_eof()
         else:
             self._transport.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
-
-
-def has_unread(transport: Any) -> bool:
-    """Return whether the kernel holds bytes of the client that the event loop has not read yet."""
-    with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as connection:
-        try:
-            return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-        except OSError:
-            return False

@@ -48,14 +48,18 @@ class Listeners:
         for each in server.servers:
             each.close()
         for connection in last:
-            await asyncio.get_running_loop().connect_accepted_socket(_protocol_factory(server), connection)
+            await asyncio.get_running_loop().connect_accepted_socket(
+                _protocol_factory(server), connection, ssl=server.config.ssl
+            )
 
     async def _copy(self, server: Server) -> None:
         loop, factory, backlog = asyncio.get_running_loop(), _protocol_factory(server), server.config.backlog
         for listener in _sockets(server):
             for _ in range(COPIES):
                 copy = socket.socket(fileno=os.dup(listener.fileno()))
-                server.servers.append(await loop.create_server(factory, sock=copy, backlog=backlog))
+                server.servers.append(
+                    await loop.create_server(factory, sock=copy, ssl=server.config.ssl, backlog=backlog)
+                )
 
 
 def running_server() -> Server | None:

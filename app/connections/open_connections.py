@@ -29,11 +29,15 @@ LINGER_S = 2.0
 REFUSALS = 64
 """Connections beyond the limit that get an answer at a time; the rest is cut at once."""
 STOP_NEW_S = 2.0
-"""Seconds after the beginning of a stop at which connections without a first request are closed."""
-STOP_REQUESTS_S = 4.0
-"""Seconds after the beginning of a stop at which requests that are not complete yet are refused."""
-STOP_ALL_S = 6.0
-"""Seconds after the beginning of a stop at which clients that still do not read their answer are cut off."""
+"""Seconds after the drain at which connections without a request are closed.
+
+Not at once: a proxy may send a request into a connection that it keeps at the moment when the server closes it. By then
+it has met the closed port, and sends to another server.
+"""
+REFUSE_BEFORE_S = 5.0
+"""Seconds before the end of a stop at which requests that are not complete yet are refused."""
+CUT_BEFORE_S = 3.0
+"""Seconds before the end of a stop at which clients that still do not read their answer are cut off."""
 RETRY_S = 5.0
 LOG_S = 10.0
 
@@ -66,6 +70,8 @@ class Connection(Protocol):
 
     def refuse(self, error: InputError) -> None: ...
     def close(self) -> None: ...
+    def shutdown(self) -> None:
+        """Let the connection end with its next answer."""
 
 
 @dataclass
@@ -157,6 +163,8 @@ class OpenConnections:
     def stop(self) -> None:
         """Let each connection end with its next answer."""
         self.is_stopping, self._stopping_since = True, time.monotonic()
+        for connection in self._watches:
+            connection.shutdown()
 
     async def watch(self) -> None:
         """Look at all connections each second, until the task is cancelled."""
@@ -210,9 +218,10 @@ class OpenConnections:
             )
 
     def _check_stop(self, connection: Connection, wait: Wait, stopping_s: float) -> None:
-        if stopping_s > (STOP_NEW_S if wait == "request" else STOP_ALL_S):
+        stop_s = self.limits.stop_s
+        if stopping_s > (STOP_NEW_S if wait == "request" else stop_s - CUT_BEFORE_S):
             connection.close()
-        elif stopping_s > STOP_REQUESTS_S and wait in ("head", "body"):
+        elif stopping_s > stop_s - REFUSE_BEFORE_S and wait in ("head", "body"):
             connection.refuse(UnavailableError("the server stops, and the request was not complete; send it again"))
 
     def _late_s(self, connection: Connection, watch: _Watch, now: float) -> float:

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from app.connections.flow import HeldFlow
-from app.connections.lingering import LingeringTransport, has_unread
+from app.connections.lingering import LingeringTransport
 from app.connections.malformed import describe_malformed, without_upgrade
 from app.connections.open_connections import OpenConnections, Wait
 from app.connections.refusal import encode_refusal, refused_scope
@@ -170,10 +170,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def shutdown(self) -> None:
-        """End with the next answer; what has not begun ends now. `OpenConnections` cuts off what takes too long."""
-        if self.wait == "request" and self.cycle and not has_unread(self.transport):
-            self.transport.close()
-        elif self.cycle:
+        """End with the next answer. `OpenConnections` closes what is idle, and cuts off what takes too long."""
+        if self.cycle:
             self.cycle.keep_alive = False
 
     # called by OpenConnections

@@ -14,21 +14,28 @@ from types import FrameType
 
 from app.connections.listeners import Listeners, running_server
 
-DRAIN_S = 0.5
-"""Seconds from the beginning of a stop until the server takes no new connection."""
-GRACE_S = 7
-"""Seconds after DRAIN_S for open requests; then they are cancelled."""
-EXIT_S = 9.0
-"""Seconds from the beginning of a stop until the process ends, whatever is in flight: Docker kills it after 10."""
+CLOSE_S = 0.5
+"""Seconds from the end of the drain until the server takes no new connection."""
+CANCEL_BEFORE_S = 1.5
+"""Seconds before the end of a stop at which open requests are cancelled."""
 
 
 @contextlib.contextmanager
-def announced_stop(begin: Callable[[], None], listeners: Listeners) -> Iterator[None]:
-    """Call `begin` when the server is asked to stop, and let uvicorn close its socket only DRAIN_S later.
+def announced_stop(
+    announce: Callable[[], None], begin: Callable[[], None], listeners: Listeners, *, drain_s: float, stop_s: float
+) -> Iterator[None]:
+    """Stop the server in order when it is asked to: announce it, drain, begin, and let uvicorn close its socket.
 
     A server waits for its open answers before it ends the lifespan, so a stream that waited for the end of the lifespan
     would block it. ASGI has no message for "stop soon", so this listens in on uvicorn's own signal handlers. Meanwhile
     new connections are still answered, and /readyz asks a load balancer to send no more.
+
+    Args:
+        announce: called at once.
+        begin: called after the drain, CLOSE_S before the socket closes; also at the end of the context.
+        listeners: of the server.
+        drain_s: seconds in which everything goes on.
+        stop_s: seconds after the drain until the process ends, whatever is in flight.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -44,9 +51,11 @@ def announced_stop(begin: Callable[[], None], listeners: Listeners) -> Iterator[
         handler = handlers[signal.Signals(number)]
         assert callable(handler)  # noqa: S101  as below
         if not asked:
-            faulthandler.dump_traceback_later(EXIT_S, exit=True)  # a thread in C: no lock of Python's delays it
-            loop.call_soon_threadsafe(begin)
-            loop.call_soon_threadsafe(loop.call_later, DRAIN_S, handler, number, frame)
+            end_s = drain_s + stop_s
+            faulthandler.dump_traceback_later(end_s, exit=True)  # a thread in C: no lock of Python's delays it
+            loop.call_soon_threadsafe(announce)
+            loop.call_soon_threadsafe(loop.call_later, drain_s, begin)
+            loop.call_soon_threadsafe(loop.call_later, drain_s + CLOSE_S, handler, number, frame)
         elif number == signal.SIGINT and number in asked:
             handler(number, frame)  # Ctrl-C again: at once
         asked.add(number)

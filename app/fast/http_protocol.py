@@ -58,7 +58,7 @@ class _JoinedWrites(LingeringTransport):
 
     def write_eof(self) -> None:
         self._flush()
-        self._transport.write_eof()
+        super().write_eof()
 
     def close(self) -> None:
         self._flush()

@@ -66,8 +66,8 @@ def _start(
         with process.stderr:
             for line in process.stderr:
                 log.append(line.rstrip())
-                if found := re.search(r"running on (http://\S+)", line):
-                    urls.put(found[1].replace("0.0.0.0", "127.0.0.1"))
+                if found := re.search(r"running on (https?://\S+)", line):
+                    urls.put(found[1].replace("0.0.0.0", "127.0.0.1").replace("[::]", "127.0.0.1"))
         urls.put(None)
 
     reader = threading.Thread(target=read, daemon=True)
