@@ -1,4 +1,4 @@
-"""Where the server listens: IPv4 and IPv6 at once, TLS, and the sockets of systemd."""
+"""The addresses of a server: IPv4 and IPv6 at once, TLS, and the sockets of systemd."""
 
 import os
 import signal
