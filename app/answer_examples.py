@@ -62,7 +62,7 @@ def answer_examples() -> dict[str, dict[str, Any]]:
         CorrectionList(items=[_correction()], next=None),
         CorrectionsDeleted(deleted=3),
         Live(),
-        Ready(version=2, refused=None),
+        Ready(version=2, refused=None, registry_age_s=0.25, stale=None),
         ProblemKind(title="No such run", status=404, meaning="There is no run of this id."),
     )
     return {type(example).__name__: example.model_dump(mode="json") for example in examples}

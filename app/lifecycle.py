@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import State
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 MAX_DECODERS = 3
 """By default; each takes some 30 MB."""
 
+STOP_SILENCE_S = 3.0
+"""The longest that a call waits for the next bytes of the database's answer once the server stops."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -68,8 +72,7 @@ async def run(
         settings.max_body_bytes,
         metrics.count_decoder_end,
     )
-    metrics.report(families.WAITING, lambda: decoders.waiting)
-    metrics.report(families.RUNNING, lambda: decoders.running)
+    _report(metrics, decoders, state.current_version)
     threads = CapacityLimiter(count_cpus())
     state.inference = Inference(state.current_version, limits, metrics, decoders, threads, settings.digit_threshold)
     state.feedback = Feedback.from_settings(settings, state.registry, state.inference)
@@ -94,6 +97,7 @@ async def run(
     ]
 
     def begin_stop() -> None:
+        state.registry.hasten(STOP_SILENCE_S)
         state.stopping.set()
         if connections.is_stopping:
             return
@@ -122,6 +126,12 @@ async def run(
         state.registry.close()
 
 
+def _report(metrics: Metrics, decoders: DecoderPool, current_version: CurrentVersion) -> None:
+    metrics.report(families.REGISTRY_AGE, lambda: current_version.age_s)
+    metrics.report(families.WAITING, lambda: decoders.waiting)
+    metrics.report(families.RUNNING, lambda: decoders.running)
+
+
 async def _start_grpc(settings: Settings, metrics: Metrics, admission: Admission, state: State) -> "GrpcServer | None":
     """Start the gRPC server if a port is set; it needs packages of an extra."""
     if settings.grpc_port is None:
@@ -144,11 +154,11 @@ def _open(settings: Settings) -> tuple[Registry, CurrentVersion, str | None]:
 
 async def _poll(current_version: CurrentVersion, trainers: Trainers, interval_s: float) -> None:
     """Serve the promoted version, and have queued runs trained, until the server stops."""
-    is_reached = True
+    is_reached, own_thread = True, CapacityLimiter(1)  # those of other calls may all wait for a database
     while True:
         try:
-            await asyncio.to_thread(current_version.poll)
-            await asyncio.to_thread(trainers.ensure)
+            for look in (current_version.poll, trainers.ensure):
+                await run_sync(look, limiter=own_thread, abandon_on_cancel=True)
             is_reached = True
         except (SQLAlchemyError, RegistryError) as error:
             if is_reached:

@@ -372,6 +372,10 @@ class Ready(_Answer):
     status: Literal["ready"] = Field("ready", description="always the same: a version is loaded")
     version: int = Field(description="the version being served")
     refused: str | None = Field(description="the reason why the newest promotion is not served; null if it is")
+    registry_age_s: float = Field(description="seconds since the registry last said which version is promoted")
+    stale: str | None = Field(
+        description="a warning that this is longer than INKLING_MAX_REGISTRY_AGE_S, and what it means; null if not"
+    )
 
 
 class FieldProblem(BaseModel):

@@ -214,6 +214,16 @@ class Settings(StoreSettings):
     registry_poll_s: float = Field(
         0.5, ge=0.05, le=60, description="seconds between two checks of the registry for a newly promoted version"
     )
+    max_registry_age_s: float = Field(
+        30,
+        ge=1,
+        le=86_400,
+        description="seconds without an answer of the registry after which `/readyz` warns (`stale`)",
+    )
+    unready_if_stale: bool = Field(
+        default=False,
+        description="then answer 503 at `/readyz`; with one registry for all servers, all leave the load balancer",
+    )
     pause_training_lag_ms: float = Field(
         20,
         ge=0,

@@ -3,9 +3,12 @@
 import math
 import platform
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 
 import numpy as np
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
@@ -36,6 +39,19 @@ class Exposition:
     def __init__(self, metrics: Metrics, figures: RegistryFigures | None = None) -> None:
         self._metrics = metrics
         self._figures = figures
+        self._threads = CapacityLimiter(1)
+
+    async def encode_in_thread(
+        self,
+        accept: str,
+        version: Version | None,
+        feedback: Sequence[FeedbackScore] | None = None,
+        *,
+        is_refused: bool = False,
+    ) -> tuple[bytes, str]:
+        """Do as `encode` in a thread of its own: those of the registry's calls may all wait for a database."""
+        encode = partial(self.encode, accept, version, feedback, is_refused=is_refused)
+        return await run_sync(encode, limiter=self._threads)
 
     def encode(
         self,

@@ -110,6 +110,13 @@ POOL: Final = Family(
     labels=("state",),
     merge="live_sum",
 )
+REGISTRY_AGE: Final = Family(
+    "inkling_registry_age_seconds",
+    "gauge",
+    "seconds since the registry last said which version is promoted, the longest of all server processes, sampled "
+    "likewise",
+    merge="live_max",
+)
 
 SHARED: Final = (
     REQUESTS,
@@ -131,5 +138,6 @@ SHARED: Final = (
     WAITING,
     RUNNING,
     POOL,
+    REGISTRY_AGE,
 )
 """The metrics that the processes share, in the order of the exposition."""

@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from sqlalchemy.exc import SQLAlchemyError
@@ -60,9 +62,10 @@ class RegistryFigures:
 
     async def watch(self) -> None:
         """Read the registry every few seconds, until cancelled."""
+        own_thread = CapacityLimiter(1)
         while True:
             try:
-                await asyncio.to_thread(self.read)
+                await run_sync(self.read, limiter=own_thread, abandon_on_cancel=True)
             except (SQLAlchemyError, RegistryError) as error:  # the poll loop reports it
                 logger.debug("no figures of the registry: %s", error)
             await asyncio.sleep(REFRESH_S)

@@ -27,7 +27,7 @@ _EXPOSITION: dict[str, Any] = {"schema": {"type": "string"}, "example": "inkling
         **problems(FieldError, UnavailableError, instance="/metrics"),
     },
 )
-def get_metrics(
+async def get_metrics(
     *,
     current_version: CurrentVersionDep,
     exposition: ExpositionDep,
@@ -42,9 +42,11 @@ def get_metrics(
 
     These come with `format=prometheus`, and where Accept prefers `text/plain` or `application/openmetrics-text`.
     """
-    refused, scores = current_version.refused, feedback.scores()
+    refused, scores = current_version.refused, await feedback.read_scores()
     if format == "prometheus" or (format is None and prefers_over_json(accept, *EXPOSITIONS)):
-        content, media_type = exposition.encode(accept, current_version.version, scores, is_refused=refused is not None)
+        content, media_type = await exposition.encode_in_thread(
+            accept, current_version.version, scores, is_refused=refused is not None
+        )
         return Response(content, headers={"Vary": "Accept", "Content-Type": media_type})
     response.headers["Vary"] = "Accept"
     served = current_version.served

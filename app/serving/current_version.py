@@ -48,6 +48,7 @@ class CurrentVersion:
         self._promotion_id: int | None = None
         self._tried_at = 0.0
         self._polling = threading.Lock()
+        self._looked_at = time.monotonic()
         self.refused: str | None = None
         """Why the newest promotion is not served, and what is served instead, in words; None if it is served."""
 
@@ -76,10 +77,16 @@ class CurrentVersion:
         """
         return self.served.predictor
 
+    @property
+    def age_s(self) -> float:
+        """Seconds since the registry was last asked which version is promoted, and answered."""
+        return time.monotonic() - self._looked_at
+
     def poll(self) -> None:
         """Read which version is promoted, and serve it if it is not served yet. Blocks: not for the event loop."""
         with self._polling:
             promotion = self._registry.versions.served()
+            self._looked_at = time.monotonic()
             if promotion is None or (promotion.id == self._promotion_id and not self._is_retry_due()):
                 return
             try:

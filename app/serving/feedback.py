@@ -136,12 +136,12 @@ class Feedback:
         correct, limit = self.registry.corrections.correct, self.settings.max_feedback
         return await run_sync(correct, prediction_id, label, source, limit, limiter=self.threads)
 
-    def scores(self) -> list[FeedbackScore] | None:
+    async def read_scores(self) -> list[FeedbackScore] | None:
         """Return the scores of each version on feedback; None if it is off, or the registry does not answer."""
         if self.settings.feedback == "off":
             return None
         try:
-            return self.registry.corrections.scores()
+            return await run_sync(self.registry.corrections.scores, limiter=self.threads)
         except SQLAlchemyError:  # the other metrics are needed most when a database is down
             return None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, QueuePool, create_engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +17,9 @@ from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 from inkling.registry.call_spans import as_span
 from inkling.registry.database_url import parse_database_url, visible_url
 from inkling.registry.space import shrink_sqlite
+
+if TYPE_CHECKING:
+    from inkling.registry.postgres import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +64,13 @@ class Database:
         parsed = parse_database_url(url)
         self._visible_url = visible_url(url)
         self._limits = limits
+        self._patience: Patience | None = None
         self._is_postgres = parsed.get_backend_name() == "postgresql"
         is_file = not self._is_postgres and parsed.database not in (None, "", ":memory:")
         self.file = Path(parsed.database or "").absolute() if is_file else None
         """The file of a SQLite database; None of any other and of one in memory."""
         if self._is_postgres:
-            self._engine = _postgres_engine(parsed, limits)
+            self._engine, self._patience = _postgres_engine(parsed, limits)
         else:
             self._engine = create_engine(parsed, **(_pool_options(limits) if self.file else {}))
             self._prepare_sqlite()
@@ -84,6 +88,11 @@ class Database:
         """Close all connections; those that threads still use, when they return them."""
         self._is_closed = True
         self._engine.dispose()
+
+    def hasten(self, silence_s: float) -> None:
+        """From now on, wait for the next bytes of an answer of PostgreSQL no longer than this, also in open calls."""
+        if self._patience:
+            self._patience.shorten(silence_s)
 
     @as_span
     @contextmanager
@@ -246,14 +255,13 @@ def _migrate(connection: Connection, found: str | None) -> None:
     command.upgrade(config, "head")
 
 
-def _postgres_engine(url: URL, limits: DatabaseLimits) -> Engine:
+def _postgres_engine(url: URL, limits: DatabaseLimits) -> "tuple[Engine, Patience]":
     try:
-        from inkling.registry.postgres import bound_connections, connect_arguments  # noqa: PLC0415  of an extra
+        from inkling.registry.postgres import Patience, connect_arguments  # noqa: PLC0415  of an extra
     except ImportError as error:
         raise RegistryError(f"{error}; for PostgreSQL: pip install '.[postgres]'") from error
     engine = create_engine(url, connect_args=connect_arguments(url, limits.timeout_s), **_pool_options(limits))
-    bound_connections(engine, limits.timeout_s)
-    return engine
+    return engine, Patience(engine, limits.timeout_s)
 
 
 def _pool_options(limits: DatabaseLimits) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, event, text
@@ -69,22 +70,40 @@ def connect_arguments(url: URL, timeout_s: float) -> dict[str, Any]:
     return {name: value for name, value in defaults.items() if name not in url.query}
 
 
-def bound_connections(engine: Engine, timeout_s: float) -> None:
-    """Let an engine make bounded connections: idle ones are checked within PING_S seconds."""
+class Patience:
+    """How long the connections of an engine wait for an answer; idle ones, which are checked before use, PING_S.
 
-    def connect(_dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]) -> BoundedConnection:
-        return BoundedConnection.connect(*arguments, **parameters)
+    Args:
+        engine: whose connections become bounded ones.
+        timeout_s: the limit on locks.
+    """
 
-    def checkout(connection: BoundedConnection, *_: Any) -> None:
-        connection.silence_s = timeout_s * ANSWER_MARGIN
+    def __init__(self, engine: Engine, timeout_s: float) -> None:
+        self._limit_s = timeout_s * ANSWER_MARGIN
+        self._connections: WeakSet[BoundedConnection] = WeakSet()
+        event.listen(engine, "do_connect", self._connect)
+        event.listen(engine, "checkout", self._checkout)
+        event.listen(engine, "checkin", self._checkin)
 
-    def checkin(connection: BoundedConnection | None, _record: Any) -> None:
-        if connection is not None:
-            connection.silence_s = min(PING_S, timeout_s)
+    def shorten(self, silence_s: float) -> None:
+        """Wait no longer than this from now on, also in calls that wait already. For any thread."""
+        self._limit_s = min(self._limit_s, silence_s)
+        for connection in list(self._connections):
+            connection.silence_s = min(connection.silence_s, silence_s)
 
-    event.listen(engine, "do_connect", connect)
-    event.listen(engine, "checkout", checkout)
-    event.listen(engine, "checkin", checkin)
+    def _connect(
+        self, _dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]
+    ) -> BoundedConnection:
+        connection = BoundedConnection.connect(*arguments, **parameters)
+        self._connections.add(connection)
+        return connection
+
+    def _checkout(self, connection: BoundedConnection, *_: Any) -> None:
+        connection.silence_s = self._limit_s
+
+    def _checkin(self, connection: BoundedConnection | None, _record: Any) -> None:
+        if connection is not None:  # None: SQLAlchemy has closed it
+            connection.silence_s = min(PING_S, self._limit_s)
 
 
 def begin_bounded(connection: Connection, timeout_s: float) -> None:

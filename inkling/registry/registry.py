@@ -46,6 +46,10 @@ class Registry:
     def close(self) -> None:
         self._database.close()
 
+    def hasten(self, silence_s: float) -> None:
+        """From now on, wait for the next bytes of an answer of PostgreSQL no longer than this, also in open calls."""
+        self._database.hasten(silence_s)
+
     def watch_errors(self, report: Callable[[str], None]) -> None:
         """Call `report` with the kind of each error of the database: the name of SQLAlchemy's exception."""
         self._database.watch_errors(report)
