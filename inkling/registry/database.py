@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 from inkling.registry.call_spans import as_span
 from inkling.registry.database_url import parse_database_url, visible_url
+from inkling.registry.network_file_systems import network_file_system
 from inkling.registry.space import shrink_sqlite
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ class Database:
     def _prepare_sqlite(self) -> None:
         if self.file:
             self.file.parent.mkdir(parents=True, exist_ok=True)
+            _warn_of_network(self.file)
         timeout_s = self._limits.timeout_s
         event.listen(self._engine, "connect", lambda connection, _record: _configure_sqlite(connection, timeout_s))
         event.listen(self._engine, "begin", _begin_sqlite)
@@ -262,6 +264,16 @@ def _postgres_engine(url: URL, limits: DatabaseLimits) -> "tuple[Engine, Patienc
         raise RegistryError(f"{error}; for PostgreSQL: pip install '.[postgres]'") from error
     engine = create_engine(url, connect_args=connect_arguments(url, limits.timeout_s), **_pool_options(limits))
     return engine, Patience(engine, limits.timeout_s)
+
+
+def _warn_of_network(file: Path) -> None:
+    if kind := network_file_system(file.resolve()):
+        logger.warning(
+            "the database file %s is on a network file system (%s), where SQLite's locks may fail: two machines that "
+            "use it may damage it. Put the data directory on a local disk, or use PostgreSQL",
+            file,
+            kind,
+        )
 
 
 def _pool_options(limits: DatabaseLimits) -> dict[str, Any]:

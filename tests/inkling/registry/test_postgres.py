@@ -119,15 +119,20 @@ def test_first_host_that_can_be_written_is_used(postgres: Postgres, postgres_url
         assert queue(registry).id == 1
 
 
-def test_registry_of_a_user_who_may_only_read_is_read(postgres: Postgres, postgres_url: str) -> None:
+def test_registry_of_a_user_who_may_only_read_is_read(
+    postgres: Postgres, postgres_url: str, checkpoint: Checkpoint
+) -> None:
     # given
     with closing(Registry(postgres_url)) as registry:
+        registry.versions.add_first(checkpoint)
         queue(registry)
     name = postgres_url.rpartition("/")[2]
     read_only = f"postgresql://inkling@127.0.0.1:{postgres.port}/{name}?options=-cdefault_transaction_read_only%3Don"
     # when
     with closing(Registry(read_only)) as registry:
-        # then
+        # then: as a server opens it
+        registry.versions.add_first(checkpoint)
+        assert registry.versions.checkpoint(1) == checkpoint.content
         assert [run.id for run in registry.runs.newest(10)] == [1]
         with pytest.raises(SQLAlchemyError) as raised:
             queue(registry)
