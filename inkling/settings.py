@@ -32,6 +32,12 @@ class StoreSettings(BaseSettings):
     database_connections: int = Field(
         15, ge=2, le=500, description="maximum connections of a process to the registry's database"
     )
+    database_away_s: float = Field(
+        3600,
+        ge=1,
+        le=7 * 86_400,
+        description="seconds that the registry may be away during a training; the training goes on in the meantime",
+    )
     mnist_dir: Path | None = Field(
         None, description="folder with MNIST's four IDX files, plain or .gz, or mnist.npz; default: downloaded once"
     )

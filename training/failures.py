@@ -18,12 +18,12 @@ ERROR_TYPES: dict[str, ErrorType] = {
 """The error type by the name of the exception's class: most of these classes can be imported only with TensorFlow."""
 
 
-def describe_failure(error: Exception, retry_s: float) -> tuple[ErrorType, str]:
+def describe_failure(error: Exception, away_s: float) -> tuple[ErrorType, str]:
     """Return the type of a failure, one word, and its description.
 
     Args:
         error: the exception that ended the run.
-        retry_s: how long writes to the registry were retried, in seconds.
+        away_s: how long the registry may be away, in seconds.
     """
     detail = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
     if is_disk_full(error):
@@ -32,5 +32,5 @@ def describe_failure(error: Exception, retry_s: float) -> tuple[ErrorType, str]:
             f"the disk of the registry or of the data directory is full: {detail}; free some space, and train again",
         )
     if isinstance(error, SQLAlchemyError):
-        return "database_lost", f"the registry did not answer for {retry_s:.0f} s: {detail}"
+        return "database_lost", f"the registry did not answer for {away_s:.0f} s: {detail}"
     return ERROR_TYPES.get(type(error).__name__, "internal"), detail

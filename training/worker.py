@@ -5,9 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,7 +16,6 @@ from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
 from inkling.network.pretrained import load_pretrained
 from inkling.registry.database_errors import describe_database_error
-from inkling.registry.disk_full import is_disk_full
 from inkling.registry.records import ErrorType, Lease, Progress, Run
 from inkling.registry.registry import Registry
 from inkling.settings import StoreSettings
@@ -28,43 +25,21 @@ from training.heartbeat import heartbeat
 from training.lessons import Lessons, read_lessons
 from training.process import StopRequested, StopSignal, lower_priority
 from training.run_trace import run_trace
+from training.run_writer import RunWriter
 from training.snapshot import Parameters, TrainingState
 from training.tensorflow_environment import prepare_tensorflow
+from training.timings import Timings
 from training.warm_start import WarmStart
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Timings:
-    """The periods of a worker, in seconds."""
-
-    lease_s: float = 30.0
-    """Duration of a lease: a run whose lease is not renewed for this long may be given to another trainer."""
-    poll_s: float = 1.0
-    """Time between two checks for a queued run, between two checks of the pause lock, and before a write is retried."""
-    retry_s: float = 15.0
-    """How long a failed write is retried. Shorter than the lease, so that a trainer whose database restarts keeps its
-    run."""
-    snapshot_s: float = 3.0
-    """Time between two snapshots: a killed trainer loses this much training and one display step at most."""
-    disk_full_s: float = 24 * 3600.0
-    """How long a run waits for room on a full disk before it fails."""
-    stall_s: float = 1800.0
-    """Longest time without a display step, after which the trainer is taken to hang and lets its lease expire."""
-    max_pause_s: float = 60.0
-    """Longest pause; after it the run makes one more compiled call even if predictions are still slow."""
-
-
 REPORTED_PICTURES = 200
 """Pictures of own data between two reports of how many were read: some seconds."""
-DEFAULT_TIMINGS = Timings()
 
 
 def work(
-    settings: StoreSettings, idle_exit_s: float | None = None, timings: Timings = DEFAULT_TIMINGS, number: int = 1
+    settings: StoreSettings, idle_exit_s: float | None = None, timings: Timings | None = None, number: int = 1
 ) -> None:
     """Train queued runs until SIGTERM, or until no run was queued for `idle_exit_s`.
 
@@ -73,7 +48,7 @@ def work(
     Args:
         settings: the registry, the data and the limits.
         idle_exit_s: None: wait for runs until SIGTERM.
-        timings: the periods of the worker.
+        timings: the periods of the worker; None: those of the settings.
         number: of this trainer among those that servers start on the data directory.
 
     Raises:
@@ -83,6 +58,7 @@ def work(
     stop = StopSignal()
     stop.listen()
     registry = Registry.from_settings(settings)
+    timings = timings or Timings.from_settings(settings)
     worker = Worker(registry, settings, stop, timings)
     try:
         owner = f"{socket.gethostname()[:16]}.{os.getpid()}"
@@ -110,31 +86,46 @@ class Worker:
     """Trains runs of a registry in this process."""
 
     def __init__(
-        self, registry: Registry, settings: StoreSettings, stop: StopSignal, timings: Timings = DEFAULT_TIMINGS
+        self, registry: Registry, settings: StoreSettings, stop: StopSignal, timings: Timings | None = None
     ) -> None:
         self._registry = registry
         self._settings = settings
         self._stop = stop
-        self._timings = timings
+        self._timings = timings or Timings.from_settings(settings)
         self._warm_start = WarmStart(settings)
-        self._alive_at = time.monotonic()
-        """When the training last gave a sign of life."""
+        self._doubts_leases_from = time.monotonic()
+        """When the registry was last away, or this worker began: leases that expired by then may be alive."""
+        self._is_away = False
 
     def train_next(self, owner: str) -> bool:
         """Train the next queued run, if there is one; return whether there was."""
         try:
             lease = self.claim(owner)
+            self._is_away = False
             if lease is None:
                 return False
             self.train(lease)
         except SQLAlchemyError as error:
-            logger.warning("cannot reach the registry, will retry: %s", describe_database_error(error))
+            if not self._is_away:
+                logger.warning("cannot reach the registry, will retry: %s", describe_database_error(error))
+            self._is_away = True
+            self._note_outage()
             return False
         return True
 
+    def _note_outage(self) -> None:
+        self._doubts_leases_from = time.monotonic()
+
+    def _has_been_steady_for(self, seconds: float) -> bool:
+        return time.monotonic() - self._doubts_leases_from >= seconds
+
     def claim(self, owner: str, run_id: int | None = None) -> Lease | None:
         """Claim the oldest queued run, or the one with this id; None if there is none or too many are being trained."""
-        return self._registry.runs.claim(self._timings.lease_s, owner, run_id, self._settings.runs_at_once)
+        # A command that names its run does not wait.
+        trusts_leases = run_id is not None or self._has_been_steady_for(self._timings.grace_s)
+        return self._registry.runs.claim(
+            self._timings.lease_s, owner, run_id, self._settings.runs_at_once, takes_over=trusts_leases
+        )
 
     def train(
         self,
@@ -160,47 +151,51 @@ class Worker:
     ) -> None:
         run = lease.run
         logger.info("run %d: training, attempt %d", run.id, run.attempt)
+        writer = RunWriter(self._registry, lease, self._timings, self._stop.check, self._note_outage)
+
+        def has_stalled() -> bool:
+            return time.monotonic() - writer.alive_at > self._timings.stall_s
+
+        def note(is_answered: bool) -> None:  # noqa: FBT001  a callback with one argument
+            writer.note_answer() if is_answered else self._note_outage()
+
         try:
-            self._alive_at = time.monotonic()
-            with heartbeat(self._registry, lease, self._timings.lease_s, self._has_stalled):
-                self._train_and_publish(lease, on_progress, on_drawn)
+            with heartbeat(self._registry, lease, self._timings.lease_s, has_stalled, note):
+                self._train_and_publish(writer, on_progress, on_drawn)
         except (StopRequested, KeyboardInterrupt):
             self._registry.runs.release(lease)
             raise
         except LeaseLostError:
             logger.info("run %d: cancelled, or given to another trainer", run.id)
         except Exception as error:  # the boundary of a run: every error must reach whoever asks for the run
-            error_type, detail = describe_failure(error, self._timings.retry_s)
+            error_type, detail = describe_failure(error, self._timings.away_s)
             logger.error("run %d: failed: %s", run.id, detail, exc_info=error if error_type == "internal" else None)
-            self._record_failure(lease, error_type, detail)
-
-    def _has_stalled(self) -> bool:
-        return time.monotonic() - self._alive_at > self._timings.stall_s
+            self._record_failure(writer, error_type, detail)
 
     def _train_and_publish(
-        self, lease: Lease, on_progress: Callable[[Progress], None], on_drawn: Callable[[int, int], None]
+        self, writer: RunWriter, on_progress: Callable[[Progress], None], on_drawn: Callable[[int, int], None]
     ) -> None:
         with TRACING.span("prepare"):
-            data, lessons = self._prepare(lease)
+            data, lessons = self._prepare(writer)
         with TRACING.span("train"):
-            parameters = self._train(lease, data, lessons, on_progress, on_drawn)
+            parameters = self._train(writer, data, lessons, on_progress, on_drawn)
         with TRACING.span("publish"):
-            self._publish(lease, data, lessons, parameters)
+            self._publish(writer, data, lessons, parameters)
 
-    def _prepare(self, lease: Lease) -> tuple[Dataset, Lessons]:
-        require_dataset(self._settings, lease.run.dataset)
-        data = self._warm_start.dataset(partial(self._record_read, lease))
+    def _prepare(self, writer: RunWriter) -> tuple[Dataset, Lessons]:
+        require_dataset(self._settings, writer.lease.run.dataset)
+        data = self._warm_start.dataset(partial(self._record_read, writer))
         for remark in data.remarks:
-            logger.warning("run %d: %s: %s", lease.run.id, data.name, remark)
+            logger.warning("run %d: %s: %s", writer.lease.run.id, data.name, remark)
         prepare_tensorflow(self._settings.trainer_threads)
-        self._report_preparation(lease, "loading TensorFlow")
+        self._report_preparation(writer, "loading TensorFlow")
         # or the first network that is trained would be served, without a comparison
-        self._retry(lease, lambda: self._registry.versions.add_first(load_pretrained()))
-        return data, self._retry(lease, lambda: read_lessons(self._registry, lease.run.recipe, data.classes))
+        writer.write(lambda: self._registry.versions.add_first(load_pretrained()))
+        return data, writer.write(lambda: read_lessons(self._registry, writer.lease.run.recipe, data.classes))
 
     def _train(
         self,
-        lease: Lease,
+        writer: RunWriter,
         data: Dataset,
         lessons: Lessons,
         on_progress: Callable[[Progress], None],
@@ -208,34 +203,30 @@ class Worker:
     ) -> Parameters:
         from training import loop  # noqa: PLC0415  TensorFlow: 5 s and 500 MB, only when there is a run
 
-        saved_at = reported_at = time.monotonic()
+        reported_at = time.monotonic()
         pause_lock = PauseLock(self._settings.data_dir)
 
         def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
-            nonlocal saved_at
             self._stop.check()
-            self._retry(lease, lambda: self._registry.runs.record_progress(lease, progress))
+            writer.record(progress, copy_state)
             on_progress(progress)
-            if time.monotonic() - saved_at >= self._timings.snapshot_s:
-                self._retry(lease, lambda: self._registry.runs.save_snapshot(lease, copy_state().to_snapshot()))
-                saved_at = time.monotonic()
-            self._pause_while_serving_lags(pause_lock, lease)
+            self._pause_while_serving_lags(pause_lock, writer)
 
         def record_drawn(drawn: int, total: int) -> None:
             nonlocal reported_at
             self._stop.check()
-            self._alive_at = time.monotonic()
+            writer.alive_at = time.monotonic()
             on_drawn(drawn, total)
             if not drawn:
-                logger.info("run %d: drawing %d synthetic digits", lease.run.id, total)
-            if self._alive_at - reported_at >= self._timings.poll_s or drawn in (0, total):
-                reported_at = self._alive_at
-                self._report_preparation(lease, f"drawing synthetic digits: {drawn:,} of {total:,}")
+                logger.info("run %d: drawing %d synthetic digits", writer.lease.run.id, total)
+            if writer.alive_at - reported_at >= self._timings.poll_s or drawn in (0, total):
+                reported_at = writer.alive_at
+                self._report_preparation(writer, f"drawing synthetic digits: {drawn:,} of {total:,}")
 
         try:
-            resume = self._restored_state(lease, lessons.digest)
+            resume = self._restored_state(writer, lessons.digest)
             return loop.train(
-                lease.run.recipe,
+                writer.lease.run.recipe,
                 data,
                 record,
                 resume,
@@ -246,29 +237,30 @@ class Worker:
         finally:
             pause_lock.close()
 
-    def _record_read(self, lease: Lease, read: int, total: int) -> None:
+    def _record_read(self, writer: RunWriter, read: int, total: int) -> None:
         """Take part in the reading of a folder of pictures, which may take minutes."""
         self._stop.check()
-        self._alive_at = time.monotonic()
+        writer.alive_at = time.monotonic()
         if read in (0, total) or read % REPORTED_PICTURES == 0:
-            self._report_preparation(lease, f"reading pictures: {read:,} of {total:,}")
+            self._report_preparation(writer, f"reading pictures: {read:,} of {total:,}")
 
-    def _report_preparation(self, lease: Lease, preparing: str) -> None:
-        self._retry(lease, lambda: self._registry.runs.report_preparation(lease, preparing))
+    def _report_preparation(self, writer: RunWriter, preparing: str) -> None:
+        writer.write(lambda: self._registry.runs.report_preparation(writer.lease, preparing))
 
-    def _publish(self, lease: Lease, data: Dataset, lessons: Lessons, parameters: Parameters) -> None:
+    def _publish(self, writer: RunWriter, data: Dataset, lessons: Lessons, parameters: Parameters) -> None:
         from training import promotion  # noqa: PLC0415  TensorFlow, as above
         from training.checkpoint_building import build_checkpoint  # noqa: PLC0415
 
-        run = lease.run
+        run = writer.lease.run
         checkpoint = build_checkpoint(parameters, run.recipe, data, lessons.on_card)
         _, validation = data.hold_out(run.recipe.validation_size)
         decide = promotion.promotion_decision(run.promote, checkpoint, validation, lessons.held_out)
-        version = self._retry(lease, lambda: self._registry.publish(lease, checkpoint, decide))
+        writer.flush()
+        version = writer.write(lambda: self._registry.publish(writer.lease, checkpoint, decide))
         accuracy = checkpoint.card.evaluation.accuracy
         logger.info("run %d: succeeded, version %d, test accuracy %.4f", run.id, version.version, accuracy)
 
-    def _pause_while_serving_lags(self, pause_lock: PauseLock, lease: Lease) -> None:
+    def _pause_while_serving_lags(self, pause_lock: PauseLock, writer: RunWriter) -> None:
         """Wait while a server on this machine asks for a pause.
 
         Raises:
@@ -276,21 +268,21 @@ class Worker:
         """
         if not pause_lock.is_held():
             return
-        logger.info("run %d: paused: the server's event loop lags", lease.run.id)
+        logger.info("run %d: paused: the server's event loop lags", writer.lease.run.id)
         started = time.monotonic()
         while pause_lock.is_held() and time.monotonic() - started < self._timings.max_pause_s:
             self._stop.check()
             # The heartbeat renews the lease; this notices that the run was cancelled or given away.
-            self._retry(lease, lambda: self._registry.runs.renew_lease(lease, self._timings.lease_s))
+            writer.write(lambda: self._registry.runs.renew_lease(writer.lease, self._timings.lease_s))
             time.sleep(self._timings.poll_s)
-        logger.info("run %d: continues after %.1f s", lease.run.id, time.monotonic() - started)
+        logger.info("run %d: continues after %.1f s", writer.lease.run.id, time.monotonic() - started)
 
-    def _restored_state(self, lease: Lease, feedback: str) -> TrainingState | None:
+    def _restored_state(self, writer: RunWriter, feedback: str) -> TrainingState | None:
         """Return the state that the run resumes from; None if it starts from the beginning.
 
         It does if the feedback, of which this is the digest, has changed: a deleted correction is not learned.
         """
-        run_id = lease.run.id
+        run_id = writer.lease.run.id
         snapshot = self._registry.runs.snapshot(run_id)
         if snapshot is None:
             return None
@@ -298,46 +290,17 @@ class Worker:
             state = TrainingState.from_snapshot(snapshot)
         except CheckpointError as error:
             logger.warning("run %d: cannot read its snapshot, starting over: %s", run_id, error)
-            self._registry.runs.discard_snapshot(lease)
+            self._registry.runs.discard_snapshot(writer.lease)
             return None
         if state.feedback != feedback:
             logger.info("run %d: the corrections have changed, starting over", run_id)
-            self._registry.runs.discard_snapshot(lease)
+            self._registry.runs.discard_snapshot(writer.lease)
             return None
         logger.info("run %d: resumes from step %d", run_id, state.step)
         return state
 
-    def _retry(self, lease: Lease, write: Callable[[], T]) -> T:
-        """Write to the registry, and retry for a while if it fails: a restart of the database ends no run.
-
-        On a full disk the run waits until there is room, or until it is cancelled.
-        """
-        started, is_reported = time.monotonic(), False
-        while True:
-            self._alive_at = time.monotonic()
-            try:
-                return write()
-            except SQLAlchemyError as error:
-                self._stop.check()
-                is_full = is_disk_full(error)
-                if time.monotonic() - started > (self._timings.disk_full_s if is_full else self._timings.retry_s):
-                    raise
-                if is_full:
-                    is_reported = is_reported or self._report_full_disk(lease)
-                logger.warning("cannot write to the registry, will retry: %s", describe_database_error(error))
-                time.sleep(self._timings.poll_s)
-
-    def _report_full_disk(self, lease: Lease) -> bool:
-        """Record why the run waits, which a little room suffices for; return whether that succeeded."""
-        trouble = "paused: the disk of the registry is full; free some space, and the training continues"
+    def _record_failure(self, writer: RunWriter, error_type: ErrorType, detail: str) -> None:
         try:
-            self._registry.runs.report_trouble(lease, trouble, self._timings.lease_s)
-        except SQLAlchemyError:
-            return False
-        return True
-
-    def _record_failure(self, lease: Lease, error_type: ErrorType, detail: str) -> None:
-        try:
-            self._retry(lease, lambda: self._registry.runs.fail(lease, error_type, detail))
+            writer.write(lambda: self._registry.runs.fail(writer.lease, error_type, detail))
         except (RegistryError, SQLAlchemyError) as error:
-            logger.error("run %d: cannot record its failure: %s", lease.run.id, error)
+            logger.error("run %d: cannot record its failure: %s", writer.lease.run.id, error)

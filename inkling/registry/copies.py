@@ -13,7 +13,7 @@ from sqlalchemy import Connection, LargeBinary, Table, delete, func, insert, sel
 
 from inkling.errors import RegistryError
 from inkling.registry.database import CLAIMS, Database
-from inkling.registry.rows import now
+from inkling.registry.rows import database_time
 from inkling.registry.sqlite_file import open_sqlite
 from inkling.registry.tables import corrections, metadata, runs, versions
 from inkling.registry.verification import problems_of
@@ -102,7 +102,8 @@ def move(source: Database, target: Database) -> list[str]:
     """
     with _closed_to_writers(source), source.read() as source_rows:
         source.allow_long(source_rows)
-        leased = select(runs.c.id).where(runs.c.state == "running", runs.c.lease_expires_at > now())
+        is_leased = runs.c.lease_expires_at > database_time(source_rows)
+        leased = select(runs.c.id).where(runs.c.state == "running", is_leased)
         if run_id := source_rows.scalar(leased.limit(1)):
             raise RegistryError(f"run {run_id} is being trained: stop its trainer, or cancel the run, and move then")
         with target.write() as target_rows:

@@ -9,7 +9,7 @@ from inkling.errors import CheckpointError
 from inkling.network import checkpoint
 from inkling.network.checkpoint import Checkpoint
 from inkling.registry.records import Decision
-from inkling.registry.rows import now
+from inkling.registry.rows import database_time
 from inkling.registry.run_changes import requeue
 from inkling.registry.tables import runs, versions
 from inkling.registry.versions import (
@@ -70,7 +70,11 @@ def _promote_another(connection: Connection, damaged: set[int], shipped: Checkpo
 
 
 def _requeue_stuck(connection: Connection) -> Iterator[str]:
-    expired = runs.c.lease_expires_at.is_(None) | (runs.c.lease_expires_at <= now()) | runs.c.lease_token.is_(None)
+    expired = (
+        runs.c.lease_expires_at.is_(None)
+        | (runs.c.lease_expires_at <= database_time(connection))
+        | runs.c.lease_token.is_(None)
+    )
     stuck = select(runs).where(runs.c.state == "running", expired).with_for_update(skip_locked=True)
     for row in connection.execute(stuck).all():
         requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)

@@ -1,16 +1,17 @@
 """The conversion of table rows to records."""
 
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Column, ColumnElement, Connection, Row, Table, select
+from sqlalchemy import Column, ColumnElement, Connection, DateTime, Row, Table, func, literal, select
 
 from inkling.digit import DIGIT_NAMES
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Comparison, Correction, Progress, Promotion, Run, Version
+from inkling.registry.tables import UtcDateTime
 
 R = TypeVar("R", Run, Progress, Version, Promotion, Correction)
 
@@ -21,7 +22,19 @@ FORMER_COMPARISON_FIELDS = {"candidate_alone": "candidate_only_correct", "served
 
 
 def now() -> datetime:
+    """Return the time of this machine's clock."""
     return datetime.now(UTC)
+
+
+def database_time(connection: Connection, after_s: float = 0) -> ColumnElement[datetime]:
+    """Return the time of the database's clock, `after_s` seconds later, as an expression of its SQL.
+
+    PostgreSQL's clock is the same for all, however wrong those of servers and trainers are. A SQLite file is of one
+    machine, whose clock this is.
+    """
+    if connection.dialect.name == "postgresql":
+        return func.clock_timestamp(type_=DateTime(timezone=True)) + timedelta(seconds=after_s)
+    return literal(now() + timedelta(seconds=after_s), UtcDateTime())
 
 
 def newest_rows(

@@ -1,19 +1,21 @@
 """The changes of training runs and their leases, inside a transaction of the caller."""
 
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, literal, select, update
 
 from inkling.errors import LeaseLostError, UnknownRunError
 from inkling.registry.records import ErrorType, Lease, Run
-from inkling.registry.rows import now, to_run
-from inkling.registry.tables import run_progress, run_snapshots, runs
+from inkling.registry.rows import database_time, to_run
+from inkling.registry.tables import UtcDateTime, run_progress, run_snapshots, runs
 
 MAX_ATTEMPTS = 2
 """A run whose trainer dies is queued again until it was started this often; then it fails."""
 MAX_LEASE_S = 60.0
 """Leases are at most this long, or twice as long as the one that is claimed: a longer one was made by another clock."""
+GIVEN_UP = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a lease expired whose owner is known to be dead."""
 NO_LEASE = {"lease_token": None, "lease_expires_at": None, "preparing": None}
 
 
@@ -43,7 +45,7 @@ def update_leased(connection: Connection, lease: Lease, values: dict[str, Any]) 
 
 
 def end_run(connection: Connection, run_id: int, values: dict[str, Any]) -> None:
-    values = {**values, "finished_at": now(), **NO_LEASE}
+    values = {**values, "finished_at": database_time(connection), **NO_LEASE}
     connection.execute(update(runs).where(runs.c.id == run_id).values(values))
     connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == run_id))
 
@@ -57,13 +59,15 @@ def bound_leases(connection: Connection, lease_s: float) -> None:
 
     A trainer that is alive renews its lease in time; one that died before would block the others until then.
     """
-    latest = now() + timedelta(seconds=max(2 * lease_s, MAX_LEASE_S))
+    latest = database_time(connection, max(2 * lease_s, MAX_LEASE_S))
     too_long = (runs.c.state == "running") & (runs.c.lease_expires_at > latest)
-    connection.execute(update(runs).where(too_long).values(lease_expires_at=now() + timedelta(seconds=MAX_LEASE_S)))
+    connection.execute(update(runs).where(too_long).values(lease_expires_at=database_time(connection, MAX_LEASE_S)))
 
 
-def requeue_expired(connection: Connection) -> None:
-    expired = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= now())
+def requeue_expired(connection: Connection, *, takes_over: bool) -> None:
+    """Queue the runs again whose leases were given up, and if `takes_over`, those whose leases have expired, too."""
+    latest = database_time(connection) if takes_over else literal(GIVEN_UP, UtcDateTime())
+    expired = select(runs).where(runs.c.state == "running", runs.c.lease_expires_at <= latest)
     for row in connection.execute(expired.with_for_update(skip_locked=True)).all():  # or its trainer is alive
         if row.attempt < MAX_ATTEMPTS:
             requeue(connection, row.id, attempt=row.attempt, token=row.lease_token)

@@ -2,18 +2,18 @@
 
 import secrets
 from dataclasses import asdict
-from datetime import timedelta
 from statistics import median
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError
 from inkling.network.recipe import Recipe
 from inkling.registry.database import CLAIMS, Database
 from inkling.registry.quota import VersionQuota
 from inkling.registry.records import ErrorType, HeldLease, Lease, Progress, PromotePolicy, Run, Snapshot, Workload
-from inkling.registry.rows import TRACEPARENT, newest_rows, now, to_progress, to_run
+from inkling.registry.rows import TRACEPARENT, database_time, newest_rows, to_progress, to_run
 from inkling.registry.run_changes import (
+    GIVEN_UP,
     bound_leases,
     end_run,
     fail_run,
@@ -81,7 +81,7 @@ class Runs:
                     recipe={**recipe.model_dump(), **({TRACEPARENT: traceparent} if traceparent else {})},
                     promote=promote,
                     idempotency_key=idempotency_key,
-                    requested_at=now(),
+                    requested_at=database_time(connection),
                     step=0,
                     total_steps=recipe.training_steps,
                     attempt=0,
@@ -135,12 +135,11 @@ class Runs:
     def workload(self) -> Workload:
         """Return what there is to train, and who trains."""
         with self._database.read() as connection:
-            columns = runs.c.state, runs.c.lease_token, runs.c.lease_expires_at
+            is_valid = (runs.c.lease_expires_at > database_time(connection)).label("is_valid")
+            columns = runs.c.state, runs.c.lease_token, is_valid
             rows = connection.execute(select(*columns).where(runs.c.state.in_(("queued", "running")))).all()
         leases = [
-            HeldLease(
-                (row.lease_token or "").rpartition("-")[0], bool(row.lease_expires_at and row.lease_expires_at > now())
-            )
+            HeldLease((row.lease_token or "").rpartition("-")[0], bool(row.is_valid))
             for row in rows
             if row.state == "running"
         ]
@@ -148,7 +147,9 @@ class Runs:
 
     # for trainers
 
-    def claim(self, lease_s: float, owner: str, run_id: int | None = None, at_once: int = 1) -> Lease | None:
+    def claim(
+        self, lease_s: float, owner: str, run_id: int | None = None, at_once: int = 1, *, takes_over: bool = True
+    ) -> Lease | None:
         """Start a run and return its lease; None if no run is queued or `at_once` others are running.
 
         A run whose lease has expired is queued again first; if it was started MAX_ATTEMPTS times, it fails.
@@ -161,10 +162,12 @@ class Runs:
             owner: the name of the trainer, for `expire_leases`.
             run_id: the run to start; without it, the oldest queued run.
             at_once: how many runs of the registry may be trained at the same time.
+            takes_over: whether expired leases are taken for those of dead trainers. After an outage of the registry
+                those of live ones have expired, too.
         """
         with self._database.write(CLAIMS) as connection:
             bound_leases(connection, lease_s)
-            requeue_expired(connection)
+            requeue_expired(connection, takes_over=takes_over)
             running = connection.scalar(select(func.count()).where(runs.c.state == "running")) or 0
             if running >= at_once:
                 return None
@@ -179,10 +182,10 @@ class Runs:
                 .where(runs.c.id == run_id)
                 .values(
                     state="running",
-                    started_at=func.coalesce(runs.c.started_at, now()),
+                    started_at=func.coalesce(runs.c.started_at, database_time(connection)),
                     attempt=runs.c.attempt + 1,
                     lease_token=token,
-                    lease_expires_at=now() + timedelta(seconds=lease_s),
+                    lease_expires_at=database_time(connection, lease_s),
                 )
             )
             return Lease(read_run(connection, run_id), token)
@@ -194,13 +197,15 @@ class Runs:
             owner: its name in the leases.
             trouble: how it died, in words, for the runs that it leased.
         """
-        owned = (runs.c.state == "running") & runs.c.lease_token.startswith(f"{owner}-", autoescape=True)
+        owned: ColumnElement[bool] = (runs.c.state == "running") & runs.c.lease_token.startswith(
+            f"{owner}-", autoescape=True
+        )
         if trouble is None:
-            owned &= runs.c.lease_expires_at > now()
+            owned &= runs.c.lease_expires_at > GIVEN_UP
         with self._database.read() as connection:
             if connection.execute(select(runs.c.id).where(owned)).first() is None:
                 return
-        values = {"lease_expires_at": now()} if trouble is None else {"lease_expires_at": now(), "trouble": trouble}
+        values = {"lease_expires_at": GIVEN_UP, **({} if trouble is None else {"trouble": trouble})}
         with self._database.write() as connection:
             connection.execute(update(runs).where(owned).values(values))
 
@@ -211,9 +216,8 @@ class Runs:
             LeaseLostError: the lease was lost.
         """
         with self._database.write(lock=None) as connection:
-            update_leased(
-                connection, lease, {"trouble": trouble, "lease_expires_at": now() + timedelta(seconds=lease_s)}
-            )
+            expiry = {"lease_expires_at": database_time(connection, lease_s)}
+            update_leased(connection, lease, {"trouble": trouble, **expiry})
 
     def report_preparation(self, lease: Lease, preparing: str) -> None:
         """Record what a trainer does before the first step, in words, until its next progress.
@@ -231,19 +235,20 @@ class Runs:
             LeaseLostError: the lease was lost.
         """
         with self._database.write(lock=None) as connection:
-            update_leased(connection, lease, {"lease_expires_at": now() + timedelta(seconds=lease_s)})
+            update_leased(connection, lease, {"lease_expires_at": database_time(connection, lease_s)})
 
-    def record_progress(self, lease: Lease, progress: Progress) -> None:
-        """Record progress. May be repeated, in case the first call succeeded but its connection was lost.
+    def record_progress(self, lease: Lease, *progress: Progress) -> None:
+        """Record lines of progress. May be repeated, in case the first call succeeded but its connection was lost.
 
         Raises:
             LeaseLostError: the lease was lost.
         """
         with self._database.write(lock=None) as connection:
-            update_leased(connection, lease, {"step": progress.step, "trouble": None, "preparing": None})
-            same = (run_progress.c.run_id == lease.run.id) & (run_progress.c.step == progress.step)
+            update_leased(connection, lease, {"step": progress[-1].step, "trouble": None, "preparing": None})
+            steps = [line.step for line in progress]
+            same = (run_progress.c.run_id == lease.run.id) & run_progress.c.step.in_(steps)
             connection.execute(delete(run_progress).where(same))
-            connection.execute(insert(run_progress).values(run_id=lease.run.id, **asdict(progress)))
+            connection.execute(insert(run_progress), [{"run_id": lease.run.id, **asdict(line)} for line in progress])
 
     def save_snapshot(self, lease: Lease, snapshot: Snapshot) -> None:
         """Save the state from which the run can be resumed; it replaces the previous snapshot.

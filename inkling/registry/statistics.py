@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from inkling.registry.database import Database
 from inkling.registry.records import RunState
-from inkling.registry.rows import now
+from inkling.registry.rows import database_time
 from inkling.registry.tables import run_snapshots, runs, versions
 
 ENDED_AT_ONCE = 1000
@@ -54,7 +54,9 @@ class Statistics:
             by_state: dict[RunState, int] = dict.fromkeys(get_args(RunState), 0)
             by_state.update((state, count) for state, count in counts)
             queued = select(func.min(runs.c.requested_at)).where(runs.c.state == "queued")
-            live = select(runs.c.id).where(runs.c.state == "running", runs.c.lease_expires_at > now())
+            live = select(runs.c.id).where(
+                runs.c.state == "running", runs.c.lease_expires_at > database_time(connection)
+            )
             kept = select(func.count(), func.coalesce(func.sum(versions.c.size_bytes), 0))
             count, held_bytes = connection.execute(kept.where(versions.c.deleted_at.is_(None))).one()
             return RegistryStatistics(

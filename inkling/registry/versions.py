@@ -13,7 +13,7 @@ from inkling.network.learned_dataset import LearnedDataset
 from inkling.registry.database import Database
 from inkling.registry.quota import VersionQuota
 from inkling.registry.records import Decision, DeletedBy, MeasuredBy, Promotion, Version
-from inkling.registry.rows import class_names, newest_rows, now, to_promotion, to_version
+from inkling.registry.rows import class_names, database_time, newest_rows, to_promotion, to_version
 from inkling.registry.tables import checkpoints, promotions, versions
 
 MAX_DATASET = 64
@@ -183,7 +183,7 @@ def add_version(
             digest=checkpoint.digest,
             size_bytes=len(checkpoint.content),
             evaluation=(evaluation or checkpoint.card.evaluation).model_dump(),
-            created_at=now(),
+            created_at=database_time(connection),
             origin=origin,
             measured_by=measured_by,
             dataset=checkpoint.card.dataset[:MAX_DATASET],
@@ -204,7 +204,7 @@ def write_checkpoint(connection: Connection, version: int, content: bytes) -> No
 def drop_version(connection: Connection, version: int, by: DeletedBy) -> None:
     """Delete a version's file; its row stays, because promotions and runs name it."""
     connection.execute(delete(checkpoints).where(checkpoints.c.version == version))
-    values = {"deleted_at": now(), "deleted_by": by}
+    values = {"deleted_at": database_time(connection), "deleted_by": by}
     connection.execute(update(versions).where(versions.c.version == version).values(values))
 
 
@@ -279,7 +279,7 @@ def record_decision(
         insert(promotions)
         .values(
             version=version,
-            promoted_at=now(),
+            promoted_at=database_time(connection),
             policy=policy,
             reason=decision.reason,
             is_promoted=decision.is_promoted,

@@ -61,6 +61,21 @@ class Postgres:
         """Stop it, as if its machine had failed, unless another of pg_ctl's modes is given."""
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", mode, "-w", "stop")
 
+    def is_running(self) -> bool:
+        return (self.folder / "data" / "postmaster.pid").exists()
+
+    def replicate(self, folder: Path) -> "Postgres":
+        """Start a second server that streams from this one, in a new folder."""
+        replica = Postgres(self.programs, folder)
+        address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", SUPERUSER]
+        replica._run("pg_basebackup", *address, "-D", str(folder / "data"), "-R", "--checkpoint=fast", "--no-sync")
+        replica.start()
+        return replica
+
+    def promote(self) -> None:
+        """Let a replica take writes."""
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "promote")
+
     def new_database(self) -> str:
         """Return the URL of a new, empty database."""
         name = f"inkling_{next(_numbers)}"
@@ -101,6 +116,14 @@ class Postgres:
             raise RuntimeError(f"{program} ended with {ended.returncode}:\n{log.read_text()}")
 
 
+def new_folder() -> Path:
+    """Return a folder for a server: not pytest's, which only its user may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="inkling-postgres-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, NOT_ROOT)
+    return folder
+
+
 @contextmanager
 def start_postgres() -> Iterator[Postgres]:
     """Start a PostgreSQL with a new folder, and stop it at the end. Skips where it is not installed, fails in CI."""
@@ -109,9 +132,7 @@ def start_postgres() -> Iterator[Postgres]:
         if os.environ.get("CI"):
             pytest.fail(TO_INSTALL)
         pytest.skip(TO_INSTALL)
-    folder = Path(tempfile.mkdtemp(prefix="inkling-postgres-"))  # not pytest's: only its user may enter that
-    if os.geteuid() == 0:
-        shutil.chown(folder, NOT_ROOT)
+    folder = new_folder()
     postgres = Postgres(programs, folder)
     try:
         postgres.make()

@@ -148,7 +148,8 @@ def kill_at(point: Point) -> None:
 
 def train(orders: Orders) -> None:
     """Train the queued runs, with a snapshot at every display step."""
-    from training.worker import Timings, work
+    from training.timings import Timings
+    from training.worker import work
 
     log = os.open(orders.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for stream in (1, 2):
@@ -166,7 +167,7 @@ def train(orders: Orders) -> None:
     work(
         settings,
         idle_exit_s=0.5,
-        timings=Timings(snapshot_s=0, retry_s=1.0, poll_s=0.1, disk_full_s=orders.disk_full_s),
+        timings=Timings(snapshot_s=0, away_s=1.0, grace_s=0, poll_s=0.1, disk_full_s=orders.disk_full_s),
     )
 
 

@@ -4,6 +4,9 @@ import os
 import resource
 import signal
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,7 +30,10 @@ from tests.support.runs import (
     worker_arguments,
 )
 from tests.support.trainers import Point, Trainers
+from training.process import StopSignal
 from training.snapshot import TrainingState
+from training.timings import Timings
+from training.worker import Worker
 
 pytestmark = [pytest.mark.train, pytest.mark.unmeasured]
 
@@ -238,6 +244,38 @@ def test_run_survives_a_restart_of_the_database(
         assert trainer.end() == 0
     assert (registry.runs.get(run.id).state, registry.runs.get(run.id).attempt) == ("succeeded", 1), trainer.log
     assert [line.step for line in registry.runs.progress(run.id)] == list(range(20, 6001, 20))
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_run_whose_database_is_away_for_longer_than_its_lease_goes_on(
+    registry: Registry, store: StoreSettings, postgres: Postgres
+) -> None:
+    # given: a run that is trained, and another trainer that looks for work
+    timings = Timings(lease_s=1.5, poll_s=0.1, grace_s=1.5)
+    run = queue(registry, LONGER.with_overrides({"training_steps": 3000}))
+    worker = Worker(registry, store, StopSignal(), timings)
+    lease = worker.claim("one")
+    assert lease is not None
+    with closing(Registry(store.registry_url)) as other_registry, ThreadPoolExecutor(1) as pool:
+        other = Worker(other_registry, store, StopSignal(), timings)
+        training = pool.submit(worker.train, lease)
+        wait_until(lambda: registry.runs.get(run.id).step, "the run has made its first steps")
+        # when: the lease cannot be renewed until it has expired
+        postgres.stop("immediate")
+        stopped_at = time.monotonic()
+        try:
+            wait_until(
+                lambda: not other.train_next("other") and time.monotonic() - stopped_at > 2 * timings.lease_s,
+                "the lease has expired",
+            )
+        finally:
+            postgres.start()
+        # then: the other does not take the run over
+        wait_until(lambda: not other.train_next("other") and training.done(), "the run ends")
+    ended = training.result()
+    assert (ended.state, ended.attempt) == ("succeeded", 1)
+    assert [line.step for line in registry.runs.progress(run.id)] == list(range(20, 3001, 20))
     assert registry.verify() == []
 
 

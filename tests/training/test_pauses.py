@@ -12,7 +12,8 @@ from inkling.settings import StoreSettings
 from tests.support.processes import start_training, wait_until
 from tests.support.runs import ENDLESS, claim, queue, step_of, worker_arguments
 from training.process import StopSignal
-from training.worker import Timings, Worker
+from training.timings import Timings
+from training.worker import Worker
 
 pytestmark = pytest.mark.train
 

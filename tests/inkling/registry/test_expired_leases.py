@@ -1,9 +1,11 @@
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from inkling.errors import LeaseLostError
 from inkling.network.checkpoint import Checkpoint
+from inkling.registry import rows
 from inkling.registry.records import Lease
 from inkling.registry.registry import Registry
 from tests.support.leases import LONG_S, OWNER, lease, progress_at, promoted, queue
@@ -174,3 +176,39 @@ def test_owner_without_leases_is_no_error(registry: Registry) -> None:
     queued = queue(registry)
     registry.runs.expire_leases("nobody")
     assert registry.runs.get(queued.id) == queued
+
+
+# outages
+
+
+def test_expired_lease_is_left_to_a_trainer_that_may_be_alive(registry: Registry) -> None:
+    queue(registry)
+    leased = lease(registry, lease_s=0)
+    assert registry.runs.claim(LONG_S, OWNER, takes_over=False) is None
+    registry.runs.record_progress(leased, progress_at(100), progress_at(200))
+    assert [line.step for line in registry.runs.progress(1)] == [100, 200]
+    assert registry.runs.claim(LONG_S, OWNER) is not None
+
+
+def test_run_of_an_owner_that_is_known_to_be_dead_is_taken_over_at_once(registry: Registry) -> None:
+    lease_for(registry, "dead")
+    registry.runs.expire_leases("dead")
+    assert registry.runs.claim(LONG_S, OWNER, takes_over=False) is not None
+
+
+@pytest.mark.parametrize("ahead_s", [-3600, 3600])
+def test_leases_are_of_the_databases_clock(postgres_url: str, monkeypatch: pytest.MonkeyPatch, ahead_s: int) -> None:
+    # given: a run of another trainer
+    with closing(Registry(postgres_url)) as registry:
+        queue(registry)
+        lease(registry, lease_s=30)
+        # when: the clock of this one is wrong
+        monkeypatch.setattr(rows, "now", lambda: datetime.now(UTC) + timedelta(seconds=ahead_s))
+        # then
+        assert registry.runs.claim(30, OWNER) is None
+        assert registry.runs.workload().lease_state(OWNER) == "valid"
+        assert registry.statistics.read().has_live_lease
+        run = registry.runs.get(1)
+        for moment in (run.requested_at, run.started_at):
+            assert moment is not None
+            assert abs((moment - datetime.now(UTC)).total_seconds()) < 60
