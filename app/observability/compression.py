@@ -18,7 +18,8 @@ TEXT_TYPES: Final = ("text/", "application/json", "application/problem+json", "i
 class Compression:
     """The middleware around the application's own layers; the fast path of /predict, outside of it, pays nothing.
 
-    Answers without a Content-Length are left alone: they are streams, whose parts have to arrive one by one.
+    Answers without a Content-Length are left alone: they are streams, whose parts have to arrive one by one. So are
+    those with `Cache-Control: no-transform` (RFC 9111, section 5.2.2.6).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -79,8 +80,9 @@ class _Answer:
 
 
 def _is_text(headers: MutableHeaders) -> bool:
-    """Return whether an answer is one text of known length, not compressed yet."""
+    """Return whether an answer is one text of known length, not compressed yet, that may be."""
     is_plain = "content-length" in headers and "content-encoding" not in headers
+    is_plain = is_plain and "no-transform" not in headers.get("cache-control", "")
     return is_plain and headers.get("content-type", "").startswith(TEXT_TYPES)
 
 

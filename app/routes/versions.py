@@ -47,6 +47,9 @@ from inkling.registry.uploads import add_upload_verified
 
 router = APIRouter(route_class=ApiRoute, prefix="/versions", tags=["versions"])
 
+AS_IT_IS = {"Cache-Control": "no-transform"}
+"""Of an answer whose tag a client may send back in If-Match: if it were compressed, its tag would be weak."""
+
 
 @router.get("", responses=problems(FieldError, instance="/versions"))
 def list_versions(registry: RegistryDep, page_size: PageSize = 20, cursor: PageCursor = None) -> VersionList:
@@ -115,7 +118,7 @@ def get_current_version(request: Request, registry: RegistryDep, response: Respo
     served = registry.versions.served()
     if served is None:
         raise UnavailableError("no version was promoted yet")
-    response.headers["ETag"] = etag = f'"{served.id}"'
+    response.headers.update({"ETag": (etag := f'"{served.id}"'), **AS_IT_IS})
     if is_known(request, etag):
         return Response(status_code=HTTP_304_NOT_MODIFIED, headers=response.headers)
     version = VersionDetail.model_validate(registry.versions.get(served.version))
@@ -161,7 +164,7 @@ def promote_version(
         if_promotion=_expected_promotion(body.if_promotion, if_match),
     )
     current_version.poll()  # this process need not wait for its next poll
-    response.headers["ETag"] = f'"{promotion.id}"'
+    response.headers.update({"ETag": f'"{promotion.id}"', **AS_IT_IS})
     return PromotionDetail.model_validate(promotion)
 
 

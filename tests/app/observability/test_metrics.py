@@ -38,7 +38,7 @@ def value(response: httpx.Response, sample: str, **labels: str) -> float:
 async def test_scraper_gets_the_exposition_it_asks_for(client: httpx.AsyncClient, accept: str, media_type: str) -> None:
     response = await client.get("/metrics", headers={"Accept": accept})
     assert response.headers["content-type"].startswith(media_type)
-    assert response.headers["vary"] == "Accept"
+    assert response.headers["vary"] == "Accept, Accept-Encoding"
     assert families(response).keys() >= {"inkling_test_accuracy", "inkling_requests", "inkling_images"}
 
 
@@ -47,7 +47,7 @@ async def test_scraper_gets_the_exposition_it_asks_for(client: httpx.AsyncClient
 async def test_other_clients_get_json(client: httpx.AsyncClient, accept: str) -> None:
     response = await client.get("/metrics", headers={"Accept": accept})
     assert response.headers["content-type"] == "application/json"
-    assert response.headers["vary"] == "Accept"
+    assert response.headers["vary"] == "Accept, Accept-Encoding"
     assert 0 <= response.json()["accuracy"] <= 1
 
 

@@ -210,7 +210,7 @@ async def test_access_log_has_a_line_a_request_only_when_it_is_on(caplog: pytest
 
 async def test_answer_that_the_application_makes_keeps_its_headers(app: FastAPI, client: httpx.AsyncClient) -> None:
     response = await client.get("/metrics", headers={"X-Request-ID": "abc"})
-    assert response.headers["vary"] == "Accept"
+    assert response.headers["vary"] == "Accept, Accept-Encoding"
     assert response.headers.get_list("x-request-id") == ["abc"]
 
 
