@@ -12,7 +12,13 @@ MIN_BYTES: Final = 1024
 THREAD_BYTES: Final = 64 << 10
 """Compressed in the event loop, this takes 1 ms; longer answers are compressed in a thread."""
 LEVEL: Final = 5
-TEXT_TYPES: Final = ("text/", "application/json", "application/problem+json", "image/svg+xml")
+TEXT_TYPES: Final = (
+    "text/",
+    "application/json",
+    "application/problem+json",
+    "application/openmetrics-text",
+    "image/svg+xml",
+)
 
 
 class Compression:
