@@ -1,4 +1,4 @@
-"""Text answers, compressed with gzip for the clients that ask for it (RFC 9110, section 12.5.3)."""
+"""Text answers to GET, compressed with gzip for the clients that ask for it (RFC 9110, section 12.5.3)."""
 
 import gzip
 from typing import Final
@@ -32,7 +32,7 @@ class Compression:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and scope["method"] == "GET":
             send = _Answer(send, is_wanted=accepts_gzip(Headers(scope=scope))).send
         await self._app(scope, receive, send)
 

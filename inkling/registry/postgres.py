@@ -18,10 +18,6 @@ IDLE_S = 60
 """A client that stopped in a transaction, or whose machine is gone, must not keep its locks for longer."""
 
 
-class SilentError(psycopg.OperationalError):
-    """The database does not answer, and the connection to it is closed."""
-
-
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that is closed when the database sends nothing for `silence_s` seconds while it should answer.
 
@@ -31,14 +27,14 @@ class BoundedConnection(psycopg.Connection[Any]):
     silence_s = PING_S
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-        try:
-            return super().wait(self._bounded(gen), *args, **options)
-        except SilentError:
-            self.pgconn.finish()
-            raise
+        return super().wait(self._bounded(gen), *args, **options)
 
     def _bounded(self, generator: Any) -> Generator[Any, Any, Any]:
-        """Run a generator of psycopg, which is sent 0 every few milliseconds while nothing comes."""
+        """Run a generator of psycopg, which is sent 0 every few milliseconds while nothing comes.
+
+        Raises:
+            psycopg.OperationalError: nothing came for too long, and the connection is closed.
+        """
         heard_at = time.monotonic()
         try:
             wanted = next(generator)
@@ -47,7 +43,8 @@ class BoundedConnection(psycopg.Connection[Any]):
                 if ready:
                     heard_at = time.monotonic()
                 elif time.monotonic() - heard_at > self.silence_s:
-                    raise SilentError(f"the database has not answered for {self.silence_s:g} s")
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f"the database has not answered for {self.silence_s:g} s")
                 wanted = generator.send(ready)
         except StopIteration as end:
             return end.value

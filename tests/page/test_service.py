@@ -44,6 +44,7 @@ def test_key_is_asked_for_once_and_kept_for_the_tab(visitor: Visitor, tmp_path: 
 
 
 def test_unreachable_server_is_reported(visitor: Visitor, tmp_path: Path) -> None:
+    visitor.expected_refusals.add(503)  # /readyz, while the server stops
     with start_server(tmp_path / "data", "--trainer", "external") as server:
         page = visitor.open(f"{server.url}/#service")
         expect(page.locator(".cards")).to_contain_text("Version 1")
