@@ -125,6 +125,7 @@ def _promotion() -> PromotionDetail:
         p_value=0.000004,
         worst_digit=5,
         worst_digit_change=-0.004,
+        people=None,
     )
     return PromotionDetail(
         id=2,

@@ -242,8 +242,8 @@ class VersionList(_Answer):
     next: int | None = Field(description="ask again with ?before= this for older ones; null at the end")
 
 
-class Comparison(_FromRecord):
-    """On the same held-out images."""
+class HeldOutScores(_FromRecord):
+    """Of two versions on the same held-out images."""
 
     images: int = Field(description="held-out images that both read")
     candidate_correct: int = Field(description="images that the candidate reads correctly")
@@ -253,6 +253,14 @@ class Comparison(_FromRecord):
     p_value: float = Field(description="of McNemar's exact test, one-sided")
     worst_digit: int = Field(description="the digit whose recall changed for the worst")
     worst_digit_change: float = Field(description="its recall, candidate minus served")
+
+
+class Comparison(HeldOutScores):
+    """On the held-out images of the dataset, and on those of people."""
+
+    people: HeldOutScores | None = Field(
+        description="on the held-out corrections; null if the candidate has learned none"
+    )
 
 
 class PromotionDetail(_FromRecord):

@@ -1,6 +1,7 @@
 """The promotion decision: a statistical comparison of a new version with the served one."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +135,7 @@ def decide_on_both(comparison: Comparison, people: Comparison) -> Decision:
     else:
         is_promoted = True
         reason = f"significantly better on people's pictures: {scores} (McNemar's p {people.p_value:.3g})"
-    return Decision(is_promoted, reason, comparison)
+    return Decision(is_promoted, reason, replace(comparison, people=people))
 
 
 def _scores(c: Comparison) -> str:

@@ -130,6 +130,8 @@ class Comparison:
     worst_digit: int
     worst_digit_change: float
     """The change of that digit's recall, candidate minus served: the smallest of the ten digits."""
+    people: "Comparison | None" = None
+    """On the held-out corrections; None if the candidate has learned none."""
 
 
 @dataclass(frozen=True)

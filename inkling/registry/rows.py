@@ -93,11 +93,10 @@ def to_correction(row: Row[Any]) -> Correction:
 
 def _comparison(values: dict[str, Any] | None) -> Comparison | None:
     """Return a recorded comparison, also with the field names of 0.1."""
-    return (
-        Comparison(**{FORMER_COMPARISON_FIELDS.get(name, name): value for name, value in values.items()})
-        if values
-        else None
-    )
+    if values is None:
+        return None
+    named = {FORMER_COMPARISON_FIELDS.get(name, name): value for name, value in values.items()}
+    return Comparison(**named | {"people": _comparison(named.get("people"))})
 
 
 def _record(cls: type[R], row: Row[Any], **parsed: Any) -> R:

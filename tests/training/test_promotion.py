@@ -247,6 +247,9 @@ def test_version_that_learned_from_people_has_two_floors(
     assert decision.reason.startswith(reason)
     assert f"of people's {people} of 200 held-out images correct, {people_served} by" in decision.reason
     assert decision.is_promoted == reason.startswith("significantly")
+    assert decision.comparison
+    assert decision.comparison.people
+    assert (decision.comparison.candidate_correct, decision.comparison.people.candidate_correct) == (candidate, people)
 
 
 def test_gain_on_people_does_not_make_up_for_a_digit() -> None:

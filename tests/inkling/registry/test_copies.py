@@ -17,7 +17,7 @@ from inkling.settings import StoreSettings
 from tests.support.networks import make_checkpoint, random_parameters
 
 RECIPE = TUTORIAL.with_overrides({"training_steps": 200, "display_step": 100})
-COMPARISON = Comparison(100, 90, 80, 20, 10, 0.05, 3, -0.01)
+COMPARISON = Comparison(100, 90, 80, 20, 10, 0.05, 3, -0.01, people=Comparison(9, 8, 1, 7, 0, 0.008, 4, 0.0))
 
 
 @pytest.fixture
