@@ -1,11 +1,14 @@
-"""GET /: the page. Its modules and styles are served from memory under their digest, so that none goes stale."""
+"""GET /: the page. Its files come from memory, compressed once, under their digest, so that none goes stale."""
 
+import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
+from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -13,12 +16,15 @@ from starlette.responses import Response
 
 from app.admission.answer_headers import NOTHING_RUNS
 from app.entity_tags import is_known
+from app.observability.compression import accepts_gzip
+from app.page_bundle import join_modules
 from app.public_paths import public_prefix
 
 router = APIRouter(include_in_schema=False)
 
-MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-POLICY = "; ".join(
+MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+SCRIPT, STYLES, INDEX = "main.js", "style.css", "index.html"
+POLICY: Final = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
@@ -32,25 +38,50 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
+_STYLES_LINK: Final = re.compile(rb'\s*<link rel="stylesheet" href="page/([\w-]+\.css)">')
+
+
+@dataclass(frozen=True)
+class File:
+    media_type: str
+    content: bytes
+    compressed: bytes
+    """With gzip."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """The files of app/page. All of them share one digest: modules of two releases never meet in a browser."""
+    """The files of app/page. All of them share one digest: files of two releases never meet in a browser."""
 
     digest: str
     index: bytes
-    files: Mapping[str, bytes]
-    """By name; every one but the index."""
+    files: Mapping[str, File]
+    """By name; every one but the index. The modules are one script, the style sheets of the index one sheet."""
 
 
 @cache
 def load_page() -> Page:
     folder = resources.files("app").joinpath("page")
-    files = {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda file: file.name)}
-    digest = hashlib.sha256(b"".join(name.encode() + content for name, content in files.items())).hexdigest()[:16]
-    index = files.pop("index.html")
-    return Page(digest, index.replace(b'"page/', f'"page/{digest}/'.encode()), files)
+    contents = {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda file: file.name)}
+    digest = hashlib.sha256(b"".join(name.encode() + content for name, content in contents.items())).hexdigest()[:16]
+    index = contents.pop(INDEX)
+    modules = {name: contents.pop(name).decode() for name in list(contents) if name.endswith(".js")}
+    contents[SCRIPT] = join_modules(modules, SCRIPT).encode()
+    sheets = [contents.pop(name.decode()) for name in _STYLES_LINK.findall(index)]
+    contents[STYLES] = b"\n".join(sheets)
+    index = _link_one_sheet(index).replace(b'"page/', f'"page/{digest}/'.encode())
+    return Page(digest, index, {name: _as_file(name, content) for name, content in contents.items()})
+
+
+def _link_one_sheet(index: bytes) -> bytes:
+    """Return the index with the first of its links to style sheets; the joined one has its name."""
+    for link in list(_STYLES_LINK.finditer(index))[:0:-1]:
+        index = index[: link.start()] + index[link.end() :]
+    return index
+
+
+def _as_file(name: str, content: bytes) -> File:
+    return File(MEDIA_TYPES[PurePosixPath(name).suffix], content, gzip.compress(content, mtime=0))
 
 
 def index_below(page: Page, prefix: str) -> bytes:
@@ -69,9 +100,18 @@ async def home(request: Request) -> Response:
 
 
 @router.get("/page/{digest}/{name}")
-async def page_file(digest: str, name: str) -> Response:
+async def page_file(request: Request, digest: str, name: str) -> Response:
     page = load_page()
     if digest != page.digest or name not in page.files:
         raise HTTPException(404)
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": NOTHING_RUNS}
-    return Response(page.files[name], media_type=MEDIA_TYPES[PurePosixPath(name).suffix], headers=headers)
+    file = page.files[name]
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Content-Security-Policy": NOTHING_RUNS,
+        "Vary": "Accept-Encoding",
+    }
+    content = file.content
+    if accepts_gzip(request.headers):
+        headers["Content-Encoding"] = "gzip"
+        content = file.compressed
+    return Response(content, media_type=file.media_type, headers=headers)

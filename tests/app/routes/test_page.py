@@ -1,17 +1,14 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urljoin
 
 import httpx
 import pytest
 
-from tests.support.services import BASE_URL
-
 pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parent.parent.parent.parent / "app" / "page"
-MAX_BYTES = 150_000
+MAX_COMPRESSED_BYTES = 200_000
 LANGUAGES = ("english", "chinese")
 
 
@@ -38,20 +35,36 @@ async def linked(client: httpx.AsyncClient) -> LinkedFiles:
     return parser
 
 
-async def test_page_and_all_its_files_come_from_this_server(client: httpx.AsyncClient) -> None:
+async def test_page_is_three_files_of_this_server_and_their_address_never_changes_content(
+    client: httpx.AsyncClient,
+) -> None:
     found = await linked(client)
-    assert len(found.urls) == 4
-    base = urljoin(BASE_URL, found.urls[0].rpartition("/")[0] + "/")
-    for file in PAGE.iterdir():
-        if file.name != "index.html":
-            answer = await client.get(base + file.name)
-            assert answer.content == file.read_bytes()
-            assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-            assert "octet-stream" not in answer.headers["content-type"]
+    assert [url.rpartition("/")[2] for url in found.urls] == ["icon.svg", "style.css", "main.js"]
+    for url in found.urls:
+        answer = await client.get(f"/{url}")
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert "octet-stream" not in answer.headers["content-type"]
 
 
-async def test_page_is_small() -> None:
-    assert sum(file.stat().st_size for file in PAGE.iterdir()) < MAX_BYTES
+async def test_joined_files_hold_every_module_and_every_style_sheet(client: httpx.AsyncClient) -> None:
+    _, styles, script = [(await client.get(f"/{url}")).text for url in (await linked(client)).urls]
+    for file in PAGE.glob("*.js"):
+        assert file.read_text().splitlines()[0] in script, file.name  # a comment that names it
+    for file in PAGE.glob("*.css"):
+        assert file.read_text() in styles, file.name
+
+
+async def test_page_is_small_and_compressed_for_those_who_accept_it(client: httpx.AsyncClient) -> None:
+    total = 0
+    for url in ["", *(await linked(client)).urls]:
+        async with client.stream("GET", f"/{url}", headers={"Accept-Encoding": "gzip"}) as answer:
+            total += len(b"".join([part async for part in answer.aiter_raw()]))
+            if url:
+                assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
+        plain = await client.get(f"/{url}", headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+    assert total < MAX_COMPRESSED_BYTES
 
 
 async def test_page_names_its_files_below_a_prefix_of_a_proxy(client: httpx.AsyncClient) -> None:
