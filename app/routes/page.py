@@ -56,7 +56,7 @@ class Page:
     digest: str
     index: bytes
     files: Mapping[str, File]
-    """By name; every one but the index. The modules are one script, the style sheets of the index one sheet."""
+    """By name; every one but the index. `main.js` is all its modules, and `style.css` all style sheets of the index."""
 
 
 @cache
@@ -65,7 +65,7 @@ def load_page() -> Page:
     contents = {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda file: file.name)}
     digest = hashlib.sha256(b"".join(name.encode() + content for name, content in contents.items())).hexdigest()[:16]
     index = contents.pop(INDEX)
-    modules = {name: contents.pop(name).decode() for name in list(contents) if name.endswith(".js")}
+    modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js")}
     contents[SCRIPT] = join_modules(modules, SCRIPT).encode()
     sheets = [contents.pop(name.decode()) for name in _STYLES_LINK.findall(index)]
     contents[STYLES] = b"\n".join(sheets)

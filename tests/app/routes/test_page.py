@@ -47,12 +47,18 @@ async def test_page_is_three_files_of_this_server_and_their_address_never_change
         assert "octet-stream" not in answer.headers["content-type"]
 
 
-async def test_joined_files_hold_every_module_and_every_style_sheet(client: httpx.AsyncClient) -> None:
-    _, styles, script = [(await client.get(f"/{url}")).text for url in (await linked(client)).urls]
-    for file in PAGE.glob("*.js"):
-        assert file.read_text().splitlines()[0] in script, file.name  # a comment that names it
+async def test_style_sheets_are_one(client: httpx.AsyncClient) -> None:
+    _, styles, _ = [(await client.get(f"/{url}")).text for url in (await linked(client)).urls]
     for file in PAGE.glob("*.css"):
         assert file.read_text() in styles, file.name
+
+
+async def test_modules_can_be_imported_one_by_one(client: httpx.AsyncClient) -> None:
+    folder = (await linked(client)).urls[0].rpartition("/")[0]
+    for file in PAGE.glob("*.js"):
+        answer = await client.get(f"/{folder}/{file.name}")
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert answer.content == file.read_bytes() or file.name == "main.js"
 
 
 async def test_page_is_small_and_compressed_for_those_who_accept_it(client: httpx.AsyncClient) -> None:
