@@ -16,13 +16,16 @@ export class Problem extends Error {
   }
 }
 
-/** Call the service and return the Response. Throws Problem; an aborted call throws fetch's AbortError. */
+/** Call the service and return the Response. Throws Problem; an aborted call throws fetch's AbortError.
+ *
+ * Every call that changes something sends the key, and asks for it where it is needed. Of one that only reads, the
+ * option `access` does this: "ask", or "quiet", which never asks. */
 export async function call(path, options = {}) {
   for (let isWrong = false; ; isWrong = true) {
     const response = await send(path, options);
     if (response.ok) return response;
     const problem = await toProblem(response);
-    if (problem.status !== 401) throw problem;
+    if (problem.status !== 401 || options.access === "quiet") throw problem;
     const key = await askForKey(isWrong || sessionStorage.getItem(KEY) !== null ? problem.detail : null);
     if (key === null) throw problem;
     sessionStorage.setItem(KEY, key);
@@ -42,7 +45,7 @@ async function send(path, options) {
   const key = sessionStorage.getItem(KEY);
   const isUnsafe = (options.method ?? "GET") !== "GET";
   // not in Authorization, which holds the password where a proxy asks for one
-  const headers = { ...(key && isUnsafe ? { "X-API-Key": key } : {}), ...options.headers };
+  const headers = { ...(key && (isUnsafe || options.access) ? { "X-API-Key": key } : {}), ...options.headers };
   try {
     return await fetch(path, { ...options, headers });
   } catch (error) {

@@ -1,24 +1,27 @@
 // The view Draw: a pad, the digit that the network reads on it, the ten probabilities, and an explanation.
 
-import { json } from "./api.js";
 import { Bars } from "./bars.js";
 import { copyable } from "./copyable.js";
+import { Corrections } from "./corrections.js";
 import { h, icon } from "./dom.js";
 import { Insight } from "./insight.js";
 import { probability, t } from "./language.js";
 import { refusal } from "./notice.js";
+import { OwnTraining } from "./own_training.js";
 import { Pad } from "./pad.js";
 import { openPicture, watchPictures } from "./picture.js";
 import { Reader } from "./reader.js";
 import { glyph, strokesOf } from "./samples.js";
-import { SIDE, mayBeDigit, toPng } from "./strokes.js";
+import { noteVersion, watchServed } from "./served.js";
+import { SIDE, decodeDataUri, mayBeDigit, toPng } from "./strokes.js";
+import { Tray } from "./tray.js";
+import { verdictOn } from "./verdict.js";
 
 const UNDO = "M8 5L4 9L8 13M4 9H12.5A3.5 3.5 0 0 1 12.5 16H9";
 const CLEAR = "M5 5L15 15M15 5L5 15";
 const PICTURE = "M3 4H17V16H3ZM3 13L7.5 9L11 12.5L13 10.5L17 14M13 7.5V7.6";
 const TYPED_INTO = "input:not([type=radio]), textarea, select";
 
-const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
 const REST_MS = 150; // explain a growing stroke once the pen rests this long
 
 let kept = []; // the strokes, kept while another view is shown or the language changes
@@ -41,11 +44,15 @@ class DrawView {
     (prediction, isFinal) => this.#show(prediction, isFinal),
     (problem) => this.#refuse(problem),
   );
+  #training = new OwnTraining();
+  #tray = new Tray((image) => this.#open(decodeDataUri(image)), (corrections) => this.#training.count(corrections));
+  #corrections = new Corrections((correction) => this.#keep(correction));
   #pad;
-  #stopWatching;
+  #stopWatching = [];
   #press = (event) => this.#onKey(event);
 
-  #classes = DIGITS; // the names of the classes that the served version learned
+  #served = null; // the version that answers, as served.js says
+  #classes = Array.from({ length: 10 }, (_, digit) => String(digit)); // the names of the classes that it learned
   #blob = null; // the picture shown, as it is sent; null while the pad holds strokes
   #prediction = null;
   #chosen = null; // the digit to explain; null: the digit read
@@ -64,12 +71,14 @@ class DrawView {
         "div",
         { class: "draw" },
         h("div", { class: "stack" }, frame, this.#tools(), this.#samples(), keys),
-        h("div", { class: "stack read" }, verdict, this.#problem, this.#bars.element),
+        h("div", { class: "stack read" }, verdict, this.#problem, this.#bars.element, this.#corrections.element),
         this.#insight.element,
       ),
+      this.#tray.element,
       this.#commandLine(),
     );
-    this.#stopWatching = watchPictures(frame, (file) => this.#open(file));
+    this.#tray.element.append(this.#training.element);
+    this.#stopWatching = [watchPictures(frame, (file) => this.#open(file)), watchServed((served) => this.#follow(served))];
     document.addEventListener("keydown", this.#press);
     this.#pad.strokes = kept;
     this.#onPadChange(true);
@@ -77,13 +86,15 @@ class DrawView {
 
   hide() {
     kept = this.#pad.strokes;
-    this.#stopWatching();
+    for (const stop of this.#stopWatching) stop();
+    this.#training.stop();
     document.removeEventListener("keydown", this.#press);
   }
 
   #onPadChange(isFinal) {
     const pad = this.#pad;
     if (pad.strokes.length) this.#blob = null;
+    this.#corrections.offer(null);
     this.#hint.hidden = !pad.isEmpty;
     if (pad.isEmpty) return this.#showBlank();
     this.#root.dataset.state = "asking";
@@ -110,11 +121,13 @@ class DrawView {
     this.#sure.textContent = note;
     this.#bars.show(null);
     this.#insight.clear();
+    this.#corrections.offer(null);
     this.#root.dataset.state = state;
+    delete this.#root.dataset.verdict;
   }
 
   #show(prediction, isFinal) {
-    if (("label" in prediction) !== (this.#classes !== DIGITS)) this.#loadClasses();
+    noteVersion(prediction.version);
     const isNew = prediction.digit !== this.#prediction?.digit;
     this.#prediction = prediction;
     if (isNew) {
@@ -124,8 +137,9 @@ class DrawView {
     this.#problem.replaceChildren();
     this.#digit.textContent = prediction.label ?? prediction.digit;
     this.#digit.classList.toggle("named", prediction.label?.length > 1);
-    const isDoubtful = isFinal && prediction.is_digit === false; // half a drawing often looks like no digit
-    this.#sure.textContent = t(isDoubtful ? "doubtful" : "sure", { p: probability(prediction.confidence) });
+    const { kind, text } = verdictOn(prediction, this.#classes, isFinal);
+    this.#sure.textContent = text;
+    this.#root.dataset.verdict = kind;
     this.#bars.show(prediction.probabilities);
     this.#insight.showSeen(prediction);
     this.#root.dataset.state = isFinal ? "read" : "reading";
@@ -133,6 +147,7 @@ class DrawView {
     if (isFinal) {
       this.#announce(prediction);
       this.#explain();
+      this.#corrections.offer(() => this.#picture());
     } else this.#restTimer = setTimeout(() => this.#explain(), REST_MS);
   }
 
@@ -143,12 +158,28 @@ class DrawView {
     this.#spoken.textContent = t("spoken", { best, second, third });
   }
 
-  /** Load the names of the classes: the served version learned others than the one before. */
-  async #loadClasses() {
-    const { classes } = await json("metrics");
-    this.#classes = classes.every((name, digit) => name === String(digit)) ? DIGITS : classes;
-    this.#bars.name(this.#classes);
-    this.#insight.classes = this.#classes;
+  /** Name the classes of the version that answers, and take corrections where the server does. */
+  #follow(served) {
+    const isFirst = this.#served === null;
+    this.#served = served;
+    this.#classes = this.#insight.classes = this.#tray.classes = served.classes;
+    this.#bars.name(served.classes);
+    this.#corrections.show(served);
+    if (isFirst && served.takesFeedback) this.#tray.load();
+  }
+
+  /** Lay a correction that the server keeps into the tray, and make room for the next drawing. */
+  #keep(correction) {
+    this.#tray.add(correction, this.#insight.seen);
+    this.#pad.clear();
+    this.#sure.textContent = t("wrong.kept", { n: this.#tray.count });
+    this.#spoken.textContent = this.#sure.textContent;
+    this.#pad.canvas.focus({ preventScroll: true });
+  }
+
+  /** Return what the pad shows as a file. */
+  #picture() {
+    return this.#blob ?? toPng(this.#pad.strokes);
   }
 
   #choose(digit) {
@@ -214,7 +245,7 @@ class DrawView {
     const save = h("a", { class: "button", download: "digit.png" }, t("save"));
     save.addEventListener("click", (event) => {
       if (this.#pad.isEmpty) return event.preventDefault();
-      save.href = URL.createObjectURL(this.#blob ?? toPng(this.#pad.strokes));
+      save.href = URL.createObjectURL(this.#picture());
       setTimeout(() => URL.revokeObjectURL(save.href), 10_000);
     });
     const address = new URL("predict?fit=mnist", document.baseURI);

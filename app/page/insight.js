@@ -4,10 +4,12 @@ import { h } from "./dom.js";
 import { paintHeat, subtract } from "./heat.js";
 import { t } from "./language.js";
 import { explain } from "./reader.js";
+import { warningText } from "./verdict.js";
 
 export class Insight {
-  #seen = h("img", { class: "pixels", alt: "", width: 28, height: 28, hidden: true });
+  seen = h("img", { class: "pixels", alt: "", width: 28, height: 28, hidden: true });
   #seenNote = h("p", { class: "note" });
+  #warnings = h("ul", { class: "warnings", hidden: true });
   #heat = h("canvas", { class: "pixels", width: 28, height: 28, role: "img", "aria-label": t("why") });
   #heatTitle = h("h3", {}, t("why"));
   #heatNote = h("p", { class: "note" });
@@ -18,7 +20,7 @@ export class Insight {
     this.element = h(
       "div",
       { class: "stack inside" },
-      h("figure", {}, h("h3", {}, t("seen")), h("div", { class: "tile dark" }, this.#seen), h("figcaption", {}, this.#seenNote)),
+      h("figure", {}, h("h3", {}, t("seen")), h("div", { class: "tile dark" }, this.seen), h("figcaption", {}, this.#warnings, this.#seenNote)),
       h("figure", {}, this.#heatTitle, h("div", { class: "tile" }, this.#heat), h("figcaption", {}, this.#heatNote)),
     );
   }
@@ -26,8 +28,9 @@ export class Insight {
   /** Show no picture. */
   clear() {
     this.#newest += 1;
-    this.#seen.hidden = true;
+    this.seen.hidden = true;
     this.#seenNote.textContent = t("seen.note");
+    this.#warnings.hidden = true;
     this.#heatNote.textContent = t("why.note");
     this.#heatTitle.textContent = t("why");
     this.#heat.setAttribute("aria-label", t("why"));
@@ -36,10 +39,12 @@ export class Insight {
 
   /** Show the picture that the network read. */
   showSeen({ digit, normalized }) {
-    this.#seen.src = normalized.image;
-    this.#seen.alt = t("seen.alt", { digit: this.classes[digit] });
-    this.#seen.hidden = false;
+    this.seen.src = normalized.image;
+    this.seen.alt = t("seen.alt", { digit: this.classes[digit] });
+    this.seen.hidden = false;
     this.#seenNote.textContent = describe(normalized);
+    this.#warnings.replaceChildren(...normalized.warnings.map((warning) => h("li", {}, warningText(warning))));
+    this.#warnings.hidden = normalized.warnings.length === 0;
   }
 
   /** Explain the digit that was read; if `other` is a different digit, explain why it was not read instead.
@@ -66,8 +71,8 @@ export class Insight {
 }
 
 /** Return how a picture was normalized, in words. */
-function describe({ is_untouched, inverted, background_removed, warnings }) {
+function describe({ is_untouched, inverted, background_removed }) {
   if (is_untouched) return t("seen.untouched");
   const steps = [inverted && t("seen.inverted"), background_removed && t("seen.background")].filter(Boolean);
-  return [t("seen.fitted"), ...steps, ...warnings].join(" ");
+  return [t("seen.fitted"), ...steps].join(" ");
 }

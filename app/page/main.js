@@ -1,15 +1,20 @@
 // The page: shows one of four views. Its name is in the address, so that links and the back button work.
 
 import { h, s } from "./dom.js";
+import { sourceName } from "./corrections.js";
 import * as draw from "./draw.js";
-import { choose, current, t } from "./language.js";
+import { choose, current, percent, t } from "./language.js";
+import { watchServed } from "./served.js";
 import * as service from "./service.js";
 import * as train from "./train.js";
 import * as versions from "./versions.js";
 
 const VIEWS = { draw, train, versions, service };
 const main = document.getElementById("main");
-let shown = null; // {name, hide, go}
+const servedChip = h("a", { class: "chip served", id: "served", hidden: true });
+const kept = h("span", {}); // what the server keeps
+let stopWatching = null;
+let shown = null; // {name, view}
 
 /** Return the view's name and the rest of the address: #versions/3-1 is ["versions", "3-1"]. */
 function adrender() {
@@ -19,11 +24,11 @@ function adrender() {
 
 function show(isForced) {
   const [name, rest] = adrender();
-  if (shown?.name === name && !isForced) return shown.go?.(rest);
-  shown?.hide?.();
+  if (shown?.name === name && !isForced) return shown.view.go?.(rest);
+  shown?.view.hide?.();
   const root = h("section", { class: "view", "data-view": name });
   main.replaceChildren(root);
-  shown = { name, ...VIEWS[name].mount(root, rest) };
+  shown = { name, view: VIEWS[name].mount(root, rest) };
   document.title = name === "draw" ? "Inkling" : `${t(name)} · Inkling`;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
@@ -43,14 +48,26 @@ function render() {
   document.getElementById("top").replaceChildren(
     h("a", { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), main.focus()) }, t("skip")),
     h("a", { class: "name", href: "#draw" }, mark(), "Inkling"),
+    servedChip,
     h("nav", { "aria-label": t("views") }, Object.keys(VIEWS).map((name) => h("a", { href: `#${name}` }, t(name)))),
     h("button", { id: "language", class: "plain", type: "button", lang: other, onclick: change }, other === "zh" ? "中文" : "English"),
   );
   document.getElementById("foot").replaceChildren(
-    h("span", {}, t("foot")),
+    kept,
     h("a", { href: "docs" }, t("api")),
   );
   show(true);
+  stopWatching?.();
+  stopWatching = watchServed(showServed);
+}
+
+/** Name the version that answers in the header, and say in the footer what is kept. */
+function showServed({ version, accuracy, takesFeedback }) {
+  servedChip.hidden = false;
+  servedChip.href = `#versions/${version}`;
+  servedChip.textContent = accuracy === null ? `v${version}` : `v${version} · ${percent(accuracy)}`;
+  servedChip.title = t("served.chip", { version });
+  kept.textContent = takesFeedback ? t("foot.feedback", { name: sourceName() }) : t("foot");
 }
 
 function mark() {

@@ -45,9 +45,9 @@ export class Reader {
     const isNewest = () => number > this.#shown && (this.#shown = number);
     this.#isWaiting = true;
     try {
-      const { predictions } = await json("predict?fit=mnist&return_image=true", { method: "POST", body });
+      const { version, predictions } = await json("predict?fit=mnist&return_image=true", { method: "POST", body });
       const isOutdated = number !== this.#sent || this.#next !== null; // the drawing changed in the meantime
-      if (isNewest()) this.show(predictions[0], isFinal && !isOutdated);
+      if (isNewest()) this.show({ version, ...predictions[0] }, isFinal && !isOutdated);
     } catch (problem) {
       if (isFinal && isNewest()) this.refuse(problem);
     } finally {

@@ -6,6 +6,7 @@ import { h, style } from "./dom.js";
 import { moment, number, percent, t } from "./language.js";
 import { matrix } from "./matrix.js";
 import { refusal } from "./notice.js";
+import { noteVersion } from "./served.js";
 
 const RELOAD_MS = 5000;
 
@@ -54,6 +55,7 @@ class VersionsView {
         json("versions?limit=100"), json("promotions?limit=100"), json("versions/current"),
       ]);
       this.#state = { versions: items, promotions, served: current.version, promotion: current.promotion };
+      noteVersion(current.version);
       if (!this.#isHidden) this.#show();
     } catch (problem) {
       if (!this.#isHidden) this.#notice.replaceChildren(refusal(problem));
