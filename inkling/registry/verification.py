@@ -10,18 +10,20 @@ from sqlalchemy import Connection, Row, Select, func, select, text
 from inkling.digit import NUM_CLASSES, NUM_PIXELS
 from inkling.errors import CheckpointError
 from inkling.network import checkpoint
-from inkling.registry.tables import corrections, promotions, run_progress, run_snapshots, runs, versions
-from inkling.registry.versions import read_checkpoint, read_served
+from inkling.registry.tables import checkpoints, corrections, promotions, run_progress, run_snapshots, runs, versions
+from inkling.registry.versions import read_served
 
 ROWS_AT_ONCE = 1000
 """Rows that are read into memory at a time."""
+FILES_AT_ONCE = 5
+"""Checkpoint files that are read into memory at a time, of up to 4 MB each."""
 STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 
 
 def problems_of(connection: Connection) -> list[str]:
     """Return the violated invariants of the registry, one sentence each.
 
-    Memory is that of one checkpoint file and some rows, whatever the number of versions, runs and lines of progress.
+    Memory is that of some checkpoint files and rows, whatever the number of versions, runs and lines of progress.
     """
     return [
         *_database_problems(connection),
@@ -41,9 +43,9 @@ def _database_problems(connection: Connection) -> Iterator[str]:
                     yield f"SQLite's {check}: {tuple(row)}"
 
 
-def _rows(connection: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
+def _rows(connection: Connection, query: Select[Any], at_once: int = ROWS_AT_ONCE) -> Iterator[Row[Any]]:
     """Yield the rows of a query, a few in memory at a time."""
-    yield from connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
+    yield from connection.execute(query, execution_options={"yield_per": at_once})
 
 
 def _run_problems(connection: Connection) -> Iterator[str]:
@@ -79,11 +81,14 @@ def _progress_problems(connection: Connection) -> Iterator[str]:
 
 def _version_problems(connection: Connection) -> Iterator[str]:
     present = versions.c.deleted_at.is_(None)
-    for version in _rows(
-        connection, select(versions.c.version, versions.c.digest).where(present).order_by(versions.c.version)
-    ):
-        content = read_checkpoint(connection, version.version)
-        yield from _problems_of_file(f"version {version.version}", content, version.digest)
+    files = (
+        select(versions.c.version, versions.c.digest, checkpoints.c.content)
+        .join(checkpoints, isouter=True)
+        .where(present)
+        .order_by(versions.c.version)
+    )
+    for version in _rows(connection, files, FILES_AT_ONCE):
+        yield from _problems_of_file(f"version {version.version}", bytes(version.content or b""), version.digest)
     made = (
         select(versions.c.version, versions.c.run_id, runs.c.id)
         .join(runs, runs.c.version == versions.c.version, isouter=True)
@@ -103,7 +108,7 @@ def _problems_of_file(name: str, content: bytes, digest: str) -> Iterator[str]:
     if (found := hashlib.sha256(content).hexdigest()) != digest:
         yield f"{name} has SHA-256 {found}, recorded is {digest}"
     try:
-        checkpoint.load(content)
+        checkpoint.load(content, is_intact=found == digest)
     except CheckpointError as error:
         yield f"{name} cannot be loaded: {error}"
 
