@@ -1,6 +1,7 @@
 """The evaluation of a network: scores from probabilities and labels."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple, Self
 
 import numpy as np
@@ -86,8 +87,8 @@ class Evaluation(BaseModel):
 
     @model_validator(mode="after")
     def _check_digits(self) -> Self:
-        expected = _digit_scores(np.array(self.confusion_matrix, np.int64))
-        if len(self.digits) != NUM_CLASSES or not all(map(_agree, self.digits, expected)):
+        expected = _scores_by_digit(self.confusion_matrix)
+        if len(self.digits) != NUM_CLASSES or not all(map(_agree, self.digits, range(NUM_CLASSES), expected)):
             raise ValueError("digits must be the scores of the digits 0 to 9 that follow from confusion_matrix")
         return self
 
@@ -128,7 +129,10 @@ def evaluate(
         calibration_error=expected_calibration_error(probabilities, labels),
         uncalibrated_error=None if uncalibrated is None else expected_calibration_error(uncalibrated, labels),
         single_view=None if single_view is None else _score_single_view(single_view, labels),
-        digits=_digit_scores(confusion),
+        digits=[
+            DigitScore(digit=digit, count=count, precision=precision, recall=recall)
+            for digit, (count, precision, recall) in enumerate(_scores_by_digit(confusion.tolist()))
+        ],
         confusion_matrix=confusion.tolist(),
     )
 
@@ -178,22 +182,20 @@ def confidence_bins(
     )
 
 
-def _digit_scores(confusion: NDArray[np.int64]) -> list[DigitScore]:
-    hits, actual, read = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+def _scores_by_digit(matrix: Sequence[Sequence[int]]) -> list[tuple[int, float, float]]:
+    """Return the count, the precision and the recall of each digit, from the counts [true digit][digit read]."""
+    counts = [sum(row) for row in matrix]
+    read = [sum(column) for column in zip(*matrix, strict=True)]
+    hits = [row[digit] for digit, row in enumerate(matrix)]
     return [
-        DigitScore(
-            digit=digit,
-            count=int(actual[digit]),
-            precision=float(hits[digit] / max(1, read[digit])),
-            recall=float(hits[digit] / max(1, actual[digit])),
-        )
-        for digit in range(NUM_CLASSES)
+        (count, hit / max(1, read), hit / max(1, count)) for count, read, hit in zip(counts, read, hits, strict=True)
     ]
 
 
-def _agree(score: DigitScore, expected: DigitScore) -> bool:
-    counts_agree = (score.digit, score.count) == (expected.digit, expected.count)
-    return counts_agree and _are_near(score.precision, expected.precision) and _are_near(score.recall, expected.recall)
+def _agree(score: DigitScore, digit: int, expected: tuple[int, float, float]) -> bool:
+    count, precision, recall = expected
+    counts_agree = (score.digit, score.count) == (digit, count)
+    return counts_agree and _are_near(score.precision, precision) and _are_near(score.recall, recall)
 
 
 def _are_near(score: float, expected: float) -> bool:

@@ -1,17 +1,19 @@
 """The conversion of table rows to records."""
 
+import json
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Column, ColumnElement, Connection, DateTime, Row, Table, func, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, DateTime, Row, Table, Text, cast, func, literal, select
 
 from inkling.digit import DIGIT_NAMES
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Comparison, Correction, Progress, Promotion, Run, Version
-from inkling.registry.tables import UtcDateTime
+from inkling.registry.tables import UtcDateTime, versions
 
 R = TypeVar("R", Run, Progress, Version, Promotion, Correction)
 
@@ -47,9 +49,10 @@ def newest_rows(
 ) -> list[Row[Any]]:
     """Return at most `limit` rows, newest first; if `before` is given, only those with a smaller key.
 
-    Versions that were deleted are left out.
+    Versions that were deleted are left out. The scores of versions come as text, for `to_version`.
     """
-    query = select(table).where(*conditions).order_by(key.desc()).limit(limit)
+    columns = (cast(c, Text).label(c.name) if c is versions.c.evaluation else c for c in table.c)
+    query = select(*columns).where(*conditions).order_by(key.desc()).limit(limit)
     if "deleted_at" in table.c:
         query = query.where(table.c.deleted_at.is_(None))
     return list(connection.execute(query if before is None else query.where(key < before)).all())
@@ -65,10 +68,10 @@ def to_progress(row: Row[Any]) -> Progress:
 
 
 def to_version(row: Row[Any]) -> Version:
-    try:
-        evaluation = Evaluation.model_validate(row.evaluation) if row.measured_by else None
-    except ValidationError:  # of a release that checked less
-        evaluation = None
+    evaluation = None
+    if row.measured_by:
+        stored = row.evaluation
+        evaluation = _read_evaluation(stored) if isinstance(stored, str) else _to_evaluation(stored)
     return _record(
         Version,
         row,
@@ -76,6 +79,19 @@ def to_version(row: Row[Any]) -> Version:
         measured_by=row.measured_by if evaluation else None,
         classes=class_names(row.classes),
     )
+
+
+@lru_cache(maxsize=256)
+def _read_evaluation(text: str) -> Evaluation | None:
+    """Return stored scores: to check them takes longer than all else in a list of versions."""
+    return _to_evaluation(json.loads(text))
+
+
+def _to_evaluation(stored: Any) -> Evaluation | None:
+    try:
+        return Evaluation.model_validate(stored)
+    except ValidationError:  # of a release that checked less
+        return None
 
 
 def class_names(stored: list[str] | None) -> tuple[str, ...]:
