@@ -5,8 +5,10 @@ from pathlib import Path
 
 from inkling.registry.sqlite_file import open_sqlite
 
-PAGES_AT_ONCE = 2000
-"""Pages of 4 KB that one transaction gives back."""
+FIRST_PAGES, MOST_PAGES = 100, 4000
+"""Pages of 4 KB that the first transaction gives back, and any one at most."""
+HELD_S = 0.02
+"""How long a transaction may keep others from writing: the next one gives back as many pages as took that long."""
 
 
 def shrink_sqlite(file: Path) -> None:
@@ -22,9 +24,12 @@ def shrink_sqlite(file: Path) -> None:
         if connection.execute("PRAGMA auto_vacuum").fetchone() == (0,):
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("VACUUM")
+        pages = FIRST_PAGES
         while connection.execute("PRAGMA freelist_count").fetchone()[0]:
             started = time.monotonic()
-            connection.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")  # `execute` would stop at a page
-            time.sleep(time.monotonic() - started)
+            connection.executescript(f"PRAGMA incremental_vacuum({pages})")  # `execute` would stop at a page
+            held_s = time.monotonic() - started
+            pages = min(max(round(pages * min(HELD_S / held_s, 2)), 1), MOST_PAGES)
+            time.sleep(held_s)
         connection.execute("PRAGMA busy_timeout = 100")  # the longest that writers wait if somebody reads
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
