@@ -98,7 +98,7 @@ def start(
         stdout=log,
         stderr=log,
         start_new_session=True,
-        env={**_environment(), **environment},
+        env={**inkling_environment(), **environment},
     )
     return Process(popen, port, started_at)
 
@@ -146,7 +146,7 @@ def wait_for_removal(control_group: Path) -> None:
             return
 
 
-def _environment() -> dict[str, str]:
+def inkling_environment() -> dict[str, str]:
     """Return this process's environment without settings of Inkling, and with the peers' telemetry turned off."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INKLING_")}
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "RAY_USAGE_STATS_ENABLED": "0", "TF_CPP_MIN_LOG_LEVEL": "2"}

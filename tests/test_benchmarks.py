@@ -13,7 +13,19 @@ from PIL import Image
 
 from app.bodies.images import read_images
 from app.bodies.limits import UploadLimits
-from benchmarks import audit, beside_others, bulk, chart, dialects, learning, load, processes, serving, verdicts
+from benchmarks import (
+    audit,
+    beside_others,
+    bulk,
+    chart,
+    dialects,
+    document_sections,
+    learning,
+    load,
+    processes,
+    serving,
+    verdicts,
+)
 from benchmarks.digits import make_digits, write_mnist
 from benchmarks.load import Load
 from benchmarks.people import Person
@@ -231,3 +243,14 @@ def test_poison_changes_a_share_of_the_labels() -> None:
     changed = [(one.label, other.label) for one, other in zip(corrections, poisoned, strict=True) if one != other]
     assert len(changed) == 6
     assert all(other == (label + 1) % 10 for label, other in changed if label is not None)
+
+
+def test_rows_of_a_document_are_replaced_by_their_first_cell(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    before, after = "# One\n\n| a | b |\n| --- | --- |\n| x | old |\n", "\n# Two\n\nmore\n"
+    document.write_text(f"text\n{before}| z | kept |\n{after}")
+    document_sections.write_rows(document, "One", [["x", "new"], ["y", "added"]])
+    expected = before.replace("old", "new") + "| z | kept |\n| y | added |\n"
+    assert document.read_text() == f"text\n{expected}{after}"
+    with pytest.raises(ValueError, match="no table below the heading 'Two'"):
+        document_sections.write_rows(document, "Two", [])

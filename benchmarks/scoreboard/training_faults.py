@@ -56,19 +56,29 @@ def _keras_variables(arena: Arena) -> Measured:
     return Measured("KERAS_BACKEND=jax, and TF_USE_LEGACY_KERAS=1", str(states), set(states.values()) == {"succeeded"})
 
 
+def libfaketime() -> Path:
+    """Return the library that changes a process's clock.
+
+    Raises:
+        NotRunError: it is not installed.
+    """
+    for pattern in LIBRARIES:
+        for library in Path("/").glob(pattern[1:]):
+            return library
+    raise NotRunError("needs libfaketime (apt-get install faketime)")
+
+
 def _clock(arena: Arena) -> Measured:
     """Step the server's clock by a day, back and forth, while one run is trained and one waits.
 
     The trainer's clock is the machine's: libfaketime breaks the long sleeps of Python.
     """
-    libraries = [path for pattern in LIBRARIES for path in Path("/").glob(pattern[1:])]
-    if not libraries:
-        raise NotRunError("needs libfaketime (apt-get install faketime)")
+    library = libfaketime()
     now = arena.new_folder() / "now"
     now.write_text("+0")
     faked = {
         "INKLING_MAX_QUEUED_RUNS": "1",
-        "LD_PRELOAD": str(libraries[0]),
+        "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(now),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
