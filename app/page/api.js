@@ -2,6 +2,7 @@
 
 import { has, t } from "./language.js";
 import { askForKey } from "./key.js";
+import { noteAnswer } from "./server.js";
 
 const KEY = "inkling-key"; // in sessionStorage, so it lasts as long as the tab
 
@@ -9,9 +10,9 @@ const KEY = "inkling-key"; // in sessionStorage, so it lasts as long as the tab
 export class Problem extends Error {
   constructor({ status = 0, type = "", title = t("unreachable"), detail = t("unreachable.detail") }) {
     super(detail);
-    const slug = `problem.${type.split("/").at(-1)}`;
     this.status = status;
-    this.title = has(slug) ? t(slug) : title;
+    this.slug = type.split("/").at(-1);
+    this.title = has(`problem.${this.slug}`) ? t(`problem.${this.slug}`) : title;
     this.detail = detail;
   }
 }
@@ -23,7 +24,7 @@ export class Problem extends Error {
 export async function call(path, options = {}) {
   for (let isWrong = false; ; isWrong = true) {
     const response = await send(path, options);
-    if (response.ok) return response;
+    if (response.ok || response.status === 304) return response;
     const problem = await toProblem(response);
     if (problem.status !== 401 || options.access === "quiet") throw problem;
     const key = await askForKey(isWrong || sessionStorage.getItem(KEY) !== null ? problem.detail : null);
@@ -47,11 +48,21 @@ async function send(path, options) {
   // not in Authorization, which holds the password where a proxy asks for one
   const headers = { ...(key && (isUnsafe || options.access) ? { "X-API-Key": key } : {}), ...options.headers };
   try {
-    return await fetch(path, { ...options, headers });
+    const response = await fetch(path, { ...options, headers });
+    if (!isOfGateway(response)) {
+      noteAnswer(true);
+      return response;
+    }
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem({});
   }
+  noteAnswer(false);
+  throw new Problem({});
+}
+
+/** Return whether a proxy answers in place of the server, whose own errors are problems. */
+function isOfGateway({ status, headers }) {
+  return [502, 503, 504].includes(status) && !headers.get("Content-Type")?.includes("problem+json");
 }
 
 async function toProblem(response) {

@@ -1,9 +1,9 @@
 // "Was it wrong?": one chip for each class and one for none, which send the drawing with its true class.
 
-import { json } from "./api.js";
 import { h } from "./dom.js";
 import { t } from "./language.js";
 import { refusal } from "./notice.js";
+import { sendCorrection } from "./outbox.js";
 
 const KEY = "inkling-source"; // in localStorage: the name under which this browser's corrections are kept
 
@@ -15,15 +15,6 @@ export function sourceName() {
   const name = `page-${[...random].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   localStorage.setItem(KEY, name);
   return name;
-}
-
-/** Send a picture, a Blob, with its true class, "0" to "9" or "none"; return the correction that the server keeps.
- *
- * By the id of a remembered prediction, so that sending it a second time would not add a second correction. */
-async function sendCorrection(picture, label) {
-  const { predictions } = await json("predict?fit=mnist&remember=true", { method: "POST", body: picture });
-  const query = new URLSearchParams({ prediction_id: predictions[0].prediction_id, label, source: sourceName() });
-  return (await json(`feedback?${query}`, { method: "POST" })).items[0];
 }
 
 export class Corrections {
@@ -54,8 +45,9 @@ export class Corrections {
   async #send(label) {
     this.element.disabled = true;
     try {
-      const correction = await sendCorrection(this.#picture(), label);
-      this.onSent(correction);
+      const correction = await sendCorrection(this.#picture(), label, sourceName());
+      if (correction) this.onSent(correction);
+      else this.#notice.replaceChildren(h("p", {}, t("wrong.waits")));
     } catch (problem) {
       this.#notice.replaceChildren(refusal(problem));
       this.element.disabled = this.#picture === null;

@@ -4,7 +4,9 @@ import { h, s } from "./dom.js";
 import { sourceName } from "./corrections.js";
 import * as draw from "./draw.js";
 import { choose, current, percent, t } from "./language.js";
+import { startOffline } from "./offline.js";
 import { watchServed } from "./served.js";
+import { isServerAway, watchServer } from "./server.js";
 import * as service from "./service.js";
 import * as train from "./train.js";
 import * as versions from "./versions.js";
@@ -57,6 +59,10 @@ function render() {
     h("a", { href: "docs" }, t("api")),
   );
   show(true);
+  nameServed();
+}
+
+function nameServed() {
   stopWatching?.();
   stopWatching = watchServed(showServed);
 }
@@ -65,8 +71,10 @@ function render() {
 function showServed({ version, accuracy, takesFeedback }) {
   servedChip.hidden = false;
   servedChip.href = `#versions/${version}`;
-  servedChip.textContent = accuracy === null ? `v${version}` : `v${version} · ${percent(accuracy)}`;
-  servedChip.title = t("served.chip", { version });
+  const parts = [`v${version}`, accuracy !== null && percent(accuracy), isServerAway() && t("served.here")];
+  servedChip.textContent = parts.filter(Boolean).join(" · ");
+  servedChip.classList.toggle("away", isServerAway());
+  servedChip.title = t(isServerAway() ? "served.here.note" : "served.chip", { version });
   kept.textContent = takesFeedback ? t("foot.feedback", { name: sourceName() }) : t("foot");
 }
 
@@ -77,3 +85,5 @@ function mark() {
 
 addEventListener("hashchange", () => show(false));
 render();
+startOffline();
+watchServer(nameServed);

@@ -1,12 +1,19 @@
-// Requests to POST /predict for the pad. While a stroke grows, one request at a time; a finished drawing is sent at
-// once. An answer that arrives after a newer one is dropped.
+// The readings of the pad. While a stroke grows, one request at a time; a finished drawing is sent at once. An answer
+// that arrives after a newer one is dropped. When a server is back that was away, it reads what is shown once more.
 
 import { json } from "./api.js";
+import { readPicture } from "./reading.js";
+import { watchServer } from "./server.js";
 import { decodeDataUri } from "./strokes.js";
 
 const PAUSE_MS = 60; // between two requests while a stroke grows
 
+let newest = null; // the reader of the view that is shown
+
+watchServer((isAway) => isAway || newest?.repeat());
+
 export class Reader {
+  #last = null; // what the newest request reads, a function; null if nothing is shown
   #next = null; // the next request
   #sent = 0; // number of requests so far
   #shown = 0; // number of the newest request whose answer is shown or no longer needed
@@ -18,18 +25,25 @@ export class Reader {
   constructor(show, refuse) {
     this.show = show;
     this.refuse = refuse;
+    newest = this;
+  }
+
+  /** Read what was read last. */
+  repeat() {
+    if (this.#last) this.read(this.#last, true);
   }
 
   /** Read the picture that `toBlob()` returns, if any: at once if it is final, else soon. */
   read(toBlob, isFinal) {
     this.#next = { toBlob, isFinal };
+    this.#last = toBlob;
     if (isFinal) this.#send();
     else this.#timer ||= setTimeout(() => this.#send(), PAUSE_MS);
   }
 
   /** Drop the next request and the answers to come. */
   stop() {
-    this.#next = null;
+    this.#next = this.#last = null;
     this.#shown = this.#sent;
   }
 
@@ -45,9 +59,9 @@ export class Reader {
     const isNewest = () => number > this.#shown && (this.#shown = number);
     this.#isWaiting = true;
     try {
-      const { version, predictions } = await json("predict?fit=mnist&return_image=true", { method: "POST", body });
+      const prediction = await readPicture(body);
       const isOutdated = number !== this.#sent || this.#next !== null; // the drawing changed in the meantime
-      if (isNewest()) this.show({ version, ...predictions[0] }, isFinal && !isOutdated);
+      if (isNewest()) this.show(prediction, isFinal && !isOutdated);
     } catch (problem) {
       if (isFinal && isNewest()) this.refuse(problem);
     } finally {

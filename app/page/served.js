@@ -1,12 +1,18 @@
 // The version that answers: its number, its accuracy, its classes, and whether the server takes corrections.
 
 import { json } from "./api.js";
+import { watchServer } from "./server.js";
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit)).join();
 
-let served = null; // null until the first answer
+const KEY = "inkling-served"; // in localStorage: the last answer, for a page that opens when the server is away
+
+let served = JSON.parse(localStorage.getItem(KEY)); // null until the first answer
 let asking = null;
+let isAsked = false;
 const listeners = new Set();
+
+watchServer((isAway) => isAway || loadServed());
 
 /** Call `listener({version, accuracy, classes, areDigits, takesFeedback})` now and at every change; return a function that stops this.
  *
@@ -14,7 +20,7 @@ const listeners = new Set();
 export function watchServed(listener) {
   listeners.add(listener);
   if (served) listener(served);
-  else loadServed();
+  if (!isAsked) loadServed();
   return () => listeners.delete(listener);
 }
 
@@ -25,6 +31,7 @@ export function noteVersion(version) {
 
 /** Ask the server. Without an answer everything stays as it is: the next reading asks again. */
 export function loadServed() {
+  isAsked = true;
   asking ??= load().catch(() => {}).finally(() => (asking = null));
   return asking;
 }
@@ -32,5 +39,6 @@ export function loadServed() {
 async function load() {
   const { version, accuracy, classes, feedback } = await json("metrics?format=json");
   served = { version, accuracy, classes, areDigits: classes.join() === DIGITS, takesFeedback: feedback !== null };
+  localStorage.setItem(KEY, JSON.stringify(served));
   for (const listener of listeners) listener(served);
 }

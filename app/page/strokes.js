@@ -8,6 +8,8 @@ const DIGIT_SIDE = 120; // longer side of the digit in it, with the stroke width
 const PEN = 12; // width of a stroke in it: 2 of MNIST's pixels, as in its digits
 const LARGEST_SCALE = 4; // limit, so that a dot stays a dot
 
+const drawings = new WeakMap(); // the canvas context of each PNG made here
+
 /** Paint strokes as round, smooth lines: quadratic curves through the midpoints of neighboring points. */
 export function paint(context, strokes, width) {
   context.lineCap = context.lineJoin = "round";
@@ -40,7 +42,15 @@ export function toPng(strokes) {
   const scale = Math.min(LARGEST_SCALE, (DIGIT_SIDE - PEN) / Math.max(right - left, bottom - top, 1));
   const place = ([x, y]) => [PICTURE_SIDE / 2 + scale * (x - (left + right) / 2), PICTURE_SIDE / 2 + scale * (y - (top + bottom) / 2)];
   paint(context, strokes.map((stroke) => stroke.map(place)), PEN);
-  return decodeDataUri(canvas.toDataURL("image/png")); // toBlob waits for an idle moment, which would delay the end of a stroke
+  const png = decodeDataUri(canvas.toDataURL("image/png")); // toBlob waits for an idle moment, which would delay the end of a stroke
+  drawings.set(png, context);
+  return png;
+}
+
+/** Return the gray levels {levels, side} of a PNG that `toPng` made; undefined of any other picture. */
+export function drawnLevels(png) {
+  const rgba = drawings.get(png)?.getImageData(0, 0, PICTURE_SIDE, PICTURE_SIDE).data;
+  return rgba && { levels: Uint8Array.from({ length: PICTURE_SIDE ** 2 }, (_, i) => rgba[4 * i]), side: PICTURE_SIDE };
 }
 
 /** Return whether a growing stroke may be a digit already: a dot or a flat line is not, and is not sent. */

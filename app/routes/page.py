@@ -22,23 +22,33 @@ from app.public_paths import public_prefix
 
 router = APIRouter(include_in_schema=False)
 
-MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+MEDIA_TYPES: Final = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
 SCRIPT, STYLES, INDEX = "main.js", "style.css", "index.html"
+WORKER, MANIFEST = "service-worker.js", "app.webmanifest"
 POLICY: Final = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
         "img-src 'self' data: blob:",  # the image that the network read is a data URI
         "base-uri 'self'",
         "form-action 'none'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",  # no text ever becomes markup
-        "trusted-types 'none'",
+        "trusted-types inkling-worker",  # which gives the address of the one worker
     )
 )
-_STYLES_LINK: Final = re.compile(rb'\s*<link rel="stylesheet" href="page/([\w-]+\.css)">')
+WORKER_POLICY: Final = "default-src 'none'; connect-src 'self'"
+_STYLES_LINK: Final = re.compile(rb'\s*<link rel="stylesheet" href="page/\w+/([\w-]+\.css)">')
 
 
 @dataclass(frozen=True)
@@ -64,13 +74,14 @@ def load_page() -> Page:
     folder = resources.files("app").joinpath("page")
     contents = {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda file: file.name)}
     digest = hashlib.sha256(b"".join(name.encode() + content for name, content in contents.items())).hexdigest()[:16]
+    for name in (INDEX, WORKER, MANIFEST):
+        contents[name] = contents[name].replace(b'"page/', f'"page/{digest}/'.encode())
     index = contents.pop(INDEX)
-    modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js")}
+    modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js") and name != WORKER}
     contents[SCRIPT] = join_modules(modules, SCRIPT).encode()
     sheets = [contents.pop(name.decode()) for name in _STYLES_LINK.findall(index)]
     contents[STYLES] = b"\n".join(sheets)
-    index = _link_one_sheet(index).replace(b'"page/', f'"page/{digest}/'.encode())
-    return Page(digest, index, {name: _as_file(name, content) for name, content in contents.items()})
+    return Page(digest, _link_one_sheet(index), {name: _as_file(name, content) for name, content in contents.items()})
 
 
 def _link_one_sheet(index: bytes) -> bytes:
@@ -99,17 +110,36 @@ async def home(request: Request) -> Response:
     return Response(index_below(page, prefix), media_type="text/html", headers=headers)
 
 
+@router.get(f"/{WORKER}")
+async def service_worker(request: Request) -> Response:
+    return _at_one_address(request, WORKER, WORKER_POLICY)
+
+
+@router.get(f"/{MANIFEST}")
+async def manifest(request: Request) -> Response:
+    return _at_one_address(request, MANIFEST, NOTHING_RUNS)
+
+
+def _at_one_address(request: Request, name: str, policy: str) -> Response:
+    """Return a file that browsers know by its address, and ask for again."""
+    page = load_page()
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache", "ETag": f'"{page.digest}"'}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return _compressed(request, page.files[name], headers)
+
+
 @router.get("/page/{digest}/{name}")
 async def page_file(request: Request, digest: str, name: str) -> Response:
     page = load_page()
     if digest != page.digest or name not in page.files:
         raise HTTPException(404)
-    file = page.files[name]
-    headers = {
-        "Cache-Control": "public, max-age=31536000, immutable",
-        "Content-Security-Policy": NOTHING_RUNS,
-        "Vary": "Accept-Encoding",
-    }
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": NOTHING_RUNS}
+    return _compressed(request, page.files[name], headers)
+
+
+def _compressed(request: Request, file: File, headers: dict[str, str]) -> Response:
+    headers = {**headers, "Vary": "Accept-Encoding"}
     content = file.content
     if accepts_gzip(request.headers):
         headers["Content-Encoding"] = "gzip"

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from tests.page.strokes import Stroke
 
 HOST = "127.0.0.1"
+DEFAULTS = {"locale": "en-GB", "reduced_motion": "reduce", "service_workers": "block"}
 FAILED_RESOURCE = "Failed to load resource"
 """Start of Chromium's console message for an error answer; these are recorded in `refusals` with their status."""
 
@@ -27,7 +28,7 @@ class Visitor:
 
     def open(self, url: str, **options: Any) -> Page:
         """Open a page in a new browser context, in English unless the options set another locale."""
-        context = self.browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
+        context = self.browser.new_context(**{**DEFAULTS, **options})
         context.set_default_timeout(20_000)
         self.contexts.append(context)
         context.on("request", self._see_request)

@@ -35,30 +35,40 @@ async def linked(client: httpx.AsyncClient) -> LinkedFiles:
     return parser
 
 
-async def test_page_is_three_files_of_this_server_and_their_address_never_changes_content(
-    client: httpx.AsyncClient,
-) -> None:
-    found = await linked(client)
-    assert [url.rpartition("/")[2] for url in found.urls] == ["icon.svg", "style.css", "main.js"]
-    for url in found.urls:
+async def test_page_is_few_files_of_this_server_whose_content_never_changes(client: httpx.AsyncClient) -> None:
+    manifest, *files = (await linked(client)).urls
+    assert [url.rpartition("/")[2] for url in files] == ["icon.svg", "style.css", "main.js"]
+    icons = [icon["src"] for icon in (await client.get(f"/{manifest}")).json()["icons"]]
+    for url in files + icons:
         answer = await client.get(f"/{url}")
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert "octet-stream" not in answer.headers["content-type"]
 
 
+async def test_worker_keeps_the_files_that_the_page_needs(client: httpx.AsyncClient) -> None:
+    manifest, *files = (await linked(client)).urls
+    worker = await client.get("/service-worker.js")
+    assert set(re.findall(r'"(page/[^"]+)"', worker.text)) == set(files)
+    for answer in (worker, await client.get(f"/{manifest}")):
+        assert answer.headers["cache-control"] == "no-cache"
+        url = str(answer.request.url)
+        assert (await client.get(url, headers={"If-None-Match": answer.headers["etag"]})).status_code == 304
+
+
 async def test_style_sheets_are_one(client: httpx.AsyncClient) -> None:
-    _, styles, _ = [(await client.get(f"/{url}")).text for url in (await linked(client)).urls]
+    url = next(url for url in (await linked(client)).urls if url.endswith(".css"))
+    styles = (await client.get(f"/{url}")).text
     for file in PAGE.glob("*.css"):
         assert file.read_text() in styles, file.name
 
 
 async def test_modules_can_be_imported_one_by_one(client: httpx.AsyncClient) -> None:
-    folder = (await linked(client)).urls[0].rpartition("/")[0]
+    folder = (await linked(client)).urls[-1].rpartition("/")[0]
     for file in PAGE.glob("*.js"):
         answer = await client.get(f"/{folder}/{file.name}")
         assert answer.headers["content-type"].startswith("text/javascript")
-        assert answer.content == file.read_bytes() or file.name == "main.js"
+        assert answer.content == file.read_bytes() or file.name in ("main.js", "service-worker.js")
 
 
 async def test_page_is_small_and_compressed_for_those_who_accept_it(client: httpx.AsyncClient) -> None:
@@ -66,7 +76,7 @@ async def test_page_is_small_and_compressed_for_those_who_accept_it(client: http
     for url in ["", *(await linked(client)).urls]:
         async with client.stream("GET", f"/{url}", headers={"Accept-Encoding": "gzip"}) as answer:
             total += len(b"".join([part async for part in answer.aiter_raw()]))
-            if url:
+            if "page/" in url:
                 assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
         plain = await client.get(f"/{url}", headers={"Accept-Encoding": "identity"})
         assert "content-encoding" not in plain.headers
@@ -82,6 +92,7 @@ async def test_policy_lets_nothing_in_from_elsewhere_or_inline(client: httpx.Asy
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
+    assert "trusted-types inkling-worker" in policy.split("; ")
     assert (await linked(client)).inline == []
 
 
