@@ -292,6 +292,6 @@ def how_to_provide(folder: Path) -> str:
     """Return an instruction for the case that MNIST's files are missing or damaged."""
     return (
         f"Put MNIST's four files, plain or .gz, or Keras's {NPZ}, into {folder} or into the folder that "
-        "INKLING_MNIST_DIR names; "
+        "INKLING_MNIST_DIR names, or name a mirror of that in INKLING_MNIST_MIRROR; "
         f"their plain contents have SHA-256 {'; '.join(f'{name} {sha}' for name, sha in CANONICAL_SHA256.items())}"
     )

@@ -24,8 +24,8 @@ MAX_DOWNLOAD_BYTES = 64 << 20
 """Default limit on the archive; it has 11.5 MB."""
 
 
-def load_or_download(mnist_dir: Path | None, data_dir: Path) -> Dataset:
-    """Load MNIST from `mnist_dir`, else from `data_dir`/mnist, else download it into the latter.
+def load_or_download(mnist_dir: Path | None, data_dir: Path, url: str | None = None) -> Dataset:
+    """Load MNIST from `mnist_dir`, else from `data_dir`/mnist, else download it into the latter, by default from Keras.
 
     Raises:
         DatasetError: a file is missing or damaged, or the download failed.
@@ -34,7 +34,7 @@ def load_or_download(mnist_dir: Path | None, data_dir: Path) -> Dataset:
         return read_folder(mnist_dir)
     folder = data_dir / "mnist"
     if missing_files(folder):
-        download(folder)
+        download(folder, url or KERAS_URL)
     return read_folder(folder)
 
 

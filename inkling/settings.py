@@ -41,6 +41,11 @@ class StoreSettings(BaseSettings):
     mnist_dir: Path | None = Field(
         None, description="folder with MNIST's four IDX files, plain or .gz, or mnist.npz; default: downloaded once"
     )
+    mnist_mirror: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="address of the mnist.npz to download, whose content is checked: a mirror; default: Google's copy",
+    )
     dataset: Path | None = Field(
         None,
         description="folder of own data to train on: IDX files, or one folder of pictures per class; default: MNIST",

@@ -1,6 +1,6 @@
 // Keeps the page's files, so that it opens when its server is away. Everything else is asked of the server as ever.
 
-const FILES = ["page/style.css", "page/main.js", "page/icon.svg"];
+const FILES = ["page/style.css", "page/main.js", "page/inter.woff2", "page/icon.svg"];
 const PAGE = "./";
 const CACHE = FILES[0]; // its folder is the digest of the page's files
 const PATIENCE_MS = 4000; // until a server that does not answer counts as away

@@ -27,6 +27,8 @@ MEDIA_TYPES: Final = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain",
     ".webmanifest": "application/manifest+json",
 }
 SCRIPT, STYLES, INDEX = "main.js", "style.css", "index.html"
@@ -39,6 +41,7 @@ POLICY: Final = "; ".join(
         "connect-src 'self'",
         "worker-src 'self'",
         "manifest-src 'self'",
+        "font-src 'self'",
         "img-src 'self' data: blob:",  # the image that the network read is a data URI
         "base-uri 'self'",
         "form-action 'none'",

@@ -108,6 +108,8 @@ class TrainerProcess:
         }
         if settings.mnist_dir:
             environment["INKLING_MNIST_DIR"] = str(settings.mnist_dir.absolute())
+        if settings.mnist_mirror:
+            environment["INKLING_MNIST_MIRROR"] = settings.mnist_mirror
         if settings.dataset:
             environment["INKLING_DATASET"] = str(settings.dataset.absolute())
             environment["INKLING_DATASET_FIT"] = settings.dataset_fit

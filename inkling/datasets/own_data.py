@@ -44,7 +44,7 @@ def load_dataset(settings: StoreSettings, on_read: OnRead = lambda read, total: 
         DatasetError: the data are missing or invalid.
     """
     if settings.dataset is None:
-        return load_or_download(settings.mnist_dir, settings.data_dir)
+        return load_or_download(settings.mnist_dir, settings.data_dir, settings.mnist_mirror)
     fit = None if settings.dataset_fit == "auto" else settings.dataset_fit
     try:
         return read_own_data(settings.dataset, fit, skip=settings.dataset_skip, on_read=on_read)

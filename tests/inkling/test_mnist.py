@@ -206,11 +206,18 @@ def test_data_directory_is_read_without_a_download(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_network")
+def test_mirror_is_asked_in_place_of_the_default(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"cannot be downloaded from http://127\.0\.0\.1:9/mnist\.npz"):
+        load_or_download(None, tmp_path / "data", "http://127.0.0.1:9/mnist.npz")
+
+
+@pytest.mark.usefixtures("no_network")
 def test_without_data_and_network_the_error_says_where_to_put_the_files(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as raised:
         load_or_download(None, tmp_path / "data")
     message = str(raised.value)
     assert message.startswith(f"MNIST cannot be downloaded from {KERAS_URL}: ")
+    assert "INKLING_MNIST_MIRROR" in message
     assert str(tmp_path / "data" / "mnist") in message
     assert all(f"{file} {sha}" in message for file, sha in CANONICAL_SHA256.items())
 

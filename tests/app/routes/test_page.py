@@ -5,6 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.errors import slug
+
 pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parent.parent.parent.parent / "app" / "page"
@@ -37,7 +39,7 @@ async def linked(client: httpx.AsyncClient) -> LinkedFiles:
 
 async def test_page_is_few_files_of_this_server_whose_content_never_changes(client: httpx.AsyncClient) -> None:
     manifest, *files = (await linked(client)).urls
-    assert [url.rpartition("/")[2] for url in files] == ["icon.svg", "style.css", "main.js"]
+    assert [url.rpartition("/")[2] for url in files] == ["icon.svg", "inter.woff2", "style.css", "main.js"]
     icons = [icon["src"] for icon in (await client.get(f"/{manifest}")).json()["icons"]]
     for url in files + icons:
         answer = await client.get(f"/{url}")
@@ -134,7 +136,13 @@ async def test_every_text_asked_for_exists() -> None:
     assert asked - texts == set()
 
 
-async def test_words_for_problems_are_of_problems_that_there_are(client: httpx.AsyncClient) -> None:
+async def test_every_kind_of_problem_has_its_chinese_words(client: httpx.AsyncClient) -> None:
     named = set(re.findall(r'^  "problem\.([^"]+)":', (PAGE / "chinese.js").read_text(), re.MULTILINE))
-    for slug in named:
-        assert (await client.get(f"/problems/{slug}")).status_code == 200, slug
+    assert named == {slug(kind["title"]) for kind in (await client.get("/problems")).json()}
+
+
+def test_chinese_has_chinese_punctuation() -> None:
+    texts = re.findall(r'^  "[^"]+": "(.*)",$', (PAGE / "chinese.js").read_text(), re.MULTILINE)
+    assert texts
+    half = re.compile(r"[\u4e00-\u9fff][,;:!?.()]|[,;:!?()][\u4e00-\u9fff]")
+    assert [text for text in texts if half.search(text)] == []
