@@ -85,7 +85,7 @@ class CurrentVersion:
     def poll(self) -> None:
         """Read which version is promoted, and serve it if it is not served yet. Blocks: not for the event loop."""
         with self._polling:
-            promotion = self._registry.versions.served()
+            promotion = self._registry.versions.look_at_served()
             self._looked_at = time.monotonic()
             if promotion is None or (promotion.id == self._promotion_id and not self._is_retry_due()):
                 return

@@ -5,15 +5,16 @@
     dropped    the network drops the connections of a server; it must follow promotions, and end at SIGTERM
     clocks     three trainers with clocks at -60, 0 and +60 s, on PostgreSQL and on SQLite (needs libfaketime)
 
-Real servers, trainers and PostgreSQL servers, while a client asks for 50 predictions per second. `--update` writes the
-results into the table "Outages" of docs/operations.md. It ends with an error where something is lost.
+Real servers, trainers and PostgreSQL servers, runs on 2,000 synthetic digits, and a client that asks for 50 predictions
+per second. `--update` writes the results into the table "Outages" of docs/operations.md. It ends with an error where
+something is lost.
 """
 
 import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.digits import mnist_dir
+from benchmarks.digits import write_mnist
 from benchmarks.document_sections import write_rows
 from benchmarks.outages.away import database_fails_over, database_stops
 from benchmarks.outages.clocks import clocks_differ
@@ -32,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--minutes", type=float, default=5, help="that PostgreSQL is stopped for")
-    parser.add_argument("--steps", type=int, default=60_000, help="of each run")
+    parser.add_argument("--steps", type=int, default=30_000, help="of each run")
     parser.add_argument("--backend", choices=BACKENDS, help="of `clocks`; default: both")
     parser.add_argument("--update", action="store_true", help="write the results into docs/operations.md")
     options = parser.parse_args()
@@ -46,8 +47,9 @@ def main() -> None:
 
 def measure(part: str, options: argparse.Namespace) -> list[list[str]]:
     """Return the rows of one part, measured in a folder of its own."""
-    with tempfile.TemporaryDirectory() as name, mnist_dir() as (mnist, _):
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        mnist = write_mnist(folder / "mnist")
         if part == "away":
             return [database_stops(folder, mnist, options.minutes, options.steps)]
         if part == "failover":

@@ -2,22 +2,34 @@
 
 import logging
 import os
-import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, QueuePool, create_engine, event, inspect, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    QueuePool,
+    Row,
+    Select,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 from inkling.registry.call_spans import as_span
 from inkling.registry.database_url import parse_database_url, visible_url
-from inkling.registry.network_file_systems import network_file_system
 from inkling.registry.space import shrink_sqlite
+from inkling.registry.sqlite_connections import listen
 
 if TYPE_CHECKING:
     from inkling.registry.postgres import Patience
@@ -105,6 +117,15 @@ class Database:
                 self._begin_postgres(connection)
             yield connection
 
+    def look(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """Run a query that is a transaction by itself, at the least cost: for what is asked again and again."""
+        if self._is_postgres:
+            from inkling.registry.postgres import run_alone  # noqa: PLC0415  the driver, of an extra
+
+            return run_alone(self._engine, query)
+        with self._engine.connect() as connection:
+            return connection.execute(query).all()
+
     @as_span
     @contextmanager
     def write(self, lock: int | None = WRITES) -> Iterator[Connection]:
@@ -124,6 +145,11 @@ class Database:
                 if lock is not None:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
             yield connection
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
 
     def watch_errors(self, report: Callable[[str], None]) -> None:
         """Call `report` with the kind of each error: the name of SQLAlchemy's exception."""
@@ -158,23 +184,19 @@ class Database:
 
             allow_silence(connection, LONG_S)
 
-    def size_bytes(self, connection: Connection) -> int:
+    def size_bytes(self) -> int:
         """Return the bytes of the database on its disk; 0 of one in memory."""
         if self._is_postgres:
-            return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+            ((size,),) = self.look(select(func.pg_database_size(func.current_database())))
+            return int(size)
         if self.file is None:
             return 0
         files = (self.file.with_name(self.file.name + suffix) for suffix in ("", "-wal", "-shm"))
         return sum(file.stat().st_size for file in files if file.exists())
 
     def _prepare_sqlite(self) -> None:
-        if self.file:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            _warn_of_network(self.file)
-        timeout_s = self._limits.timeout_s
-        event.listen(self._engine, "connect", lambda connection, _record: _configure_sqlite(connection, timeout_s))
-        event.listen(self._engine, "begin", _begin_sqlite)
         event.listen(self._engine, "do_connect", self._check_before_connect)
+        listen(self._engine, self.file, self._limits.timeout_s)
 
     def _begin_postgres(self, connection: Connection) -> None:
         from inkling.registry.postgres import begin_bounded  # noqa: PLC0415  the driver, of an extra
@@ -266,44 +288,10 @@ def _postgres_engine(url: URL, limits: DatabaseLimits) -> "tuple[Engine, Patienc
     return engine, Patience(engine, limits.timeout_s)
 
 
-def _warn_of_network(file: Path) -> None:
-    if kind := network_file_system(file.resolve()):
-        logger.warning(
-            "the database file %s is on a network file system (%s), where SQLite's locks may fail: two machines that "
-            "use it may damage it. Put the data directory on a local disk, or use PostgreSQL",
-            file,
-            kind,
-        )
-
-
 def _pool_options(limits: DatabaseLimits) -> dict[str, Any]:
     kept = min(IDLE_CONNECTIONS, limits.connections)
     return {
-        "pool_pre_ping": True,
         "pool_size": kept,
         "max_overflow": limits.connections - kept,
         "pool_timeout": limits.timeout_s,
     }
-
-
-def _configure_sqlite(dbapi_connection: Any, timeout_s: float) -> None:
-    dbapi_connection.isolation_level = None  # the driver begins no transactions itself: `_begin_sqlite` does
-    for pragma in (f"busy_timeout={round(1000 * timeout_s)}", "synchronous=FULL", "foreign_keys=ON"):
-        dbapi_connection.execute(f"PRAGMA {pragma}")
-    deadline = time.monotonic() + timeout_s
-    while True:  # SQLite's busy timeout does not cover switching a new file to WAL
-        try:
-            if dbapi_connection.execute("PRAGMA page_count").fetchone() == (0,):
-                dbapi_connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # for `shrink`; only new files take it
-            dbapi_connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # SQLite refuses at once, without waiting, to turn a read transaction into a write transaction.
-    is_write = connection.get_execution_options().get("is_write", False)
-    connection.execute(text("BEGIN IMMEDIATE" if is_write else "BEGIN"))

@@ -1,12 +1,14 @@
 """Connections to PostgreSQL that wait for no answer without end, and that poolers in transaction mode take."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakSet
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, event, text
+from sqlalchemy import URL, Connection, Engine, Row, Select, event, text
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
 CONNECT_S = 5
 """Seconds until a host that does not answer is given up, and the next one is tried."""
@@ -18,6 +20,10 @@ IDLE_S = 60
 """A client that stopped in a transaction, or whose machine is gone, must not keep its locks for longer."""
 
 
+_IS_UNCHECKED: ContextVar[bool] = ContextVar("is_unchecked", default=False)
+"""Whether connections are taken from the pool without a check."""
+
+
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that is closed when the database sends nothing for `silence_s` seconds while it should answer.
 
@@ -25,6 +31,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     """
 
     silence_s = PING_S
+    is_new = True
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
         return super().wait(self._bounded(gen), *args, **options)
@@ -68,7 +75,7 @@ def connect_arguments(url: URL, timeout_s: float) -> dict[str, Any]:
 
 
 class Patience:
-    """How long the connections of an engine wait for an answer; idle ones, which are checked before use, PING_S.
+    """How long the connections of an engine wait for an answer; idle ones are checked before use, for PING_S.
 
     Args:
         engine: whose connections become bounded ones.
@@ -76,6 +83,7 @@ class Patience:
     """
 
     def __init__(self, engine: Engine, timeout_s: float) -> None:
+        self._dialect: Any = engine.dialect  # its connections are psycopg's own
         self._limit_s = timeout_s * ANSWER_MARGIN
         self._connections: WeakSet[BoundedConnection] = WeakSet()
         event.listen(engine, "do_connect", self._connect)
@@ -96,6 +104,14 @@ class Patience:
         return connection
 
     def _checkout(self, connection: BoundedConnection, *_: Any) -> None:
+        is_new, connection.is_new = connection.is_new, False
+        if _IS_UNCHECKED.get():
+            return
+        if not is_new:
+            try:
+                self._dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise InvalidatePoolError from error  # those beside it are lost, too; it is replaced
         connection.silence_s = self._limit_s
 
     def _checkin(self, connection: BoundedConnection | None, _record: Any) -> None:
@@ -107,6 +123,25 @@ def begin_bounded(connection: Connection, timeout_s: float) -> None:
     """Begin a transaction with its limits. They end with it, so poolers in transaction mode pass them on."""
     limits = f"SET LOCAL lock_timeout = {round(1000 * timeout_s)}; "
     connection.execute(text(limits + f"SET LOCAL idle_in_transaction_session_timeout = {1000 * IDLE_S}"))
+
+
+def run_alone(engine: Engine, query: Select[Any]) -> Sequence[Row[Any]]:
+    """Run a query as a transaction of its own: one statement, where others take five.
+
+    Its connection is not checked first. If that was lost, which shows within PING_S, the query is run again.
+    """
+    alone = engine.execution_options(isolation_level="AUTOCOMMIT")
+    token = _IS_UNCHECKED.set(True)
+    try:
+        with alone.connect() as connection:
+            return connection.execute(query).all()
+    except OperationalError as error:
+        if not error.connection_invalidated:
+            raise
+    finally:
+        _IS_UNCHECKED.reset(token)
+    with alone.connect() as connection:
+        return connection.execute(query).all()
 
 
 def allow_silence(connection: Connection, silence_s: float) -> None:

@@ -136,5 +136,4 @@ class Registry:
 
     def size_bytes(self) -> int:
         """Return the bytes of the database on its disk."""
-        with self._database.read() as connection:
-            return self._database.size_bytes(connection)
+        return self._database.size_bytes()

@@ -34,7 +34,12 @@ def database_time(connection: Connection, after_s: float = 0) -> ColumnElement[d
     PostgreSQL's clock is the same for all, however wrong those of servers and trainers are. A SQLite file is of one
     machine, whose clock this is.
     """
-    if connection.dialect.name == "postgresql":
+    return time_of(connection.dialect.name, after_s)
+
+
+def time_of(dialect: str, after_s: float = 0) -> ColumnElement[datetime]:
+    """Return the time of the clock of a kind of database, as `database_time` does."""
+    if dialect == "postgresql":
         return func.clock_timestamp(type_=DateTime(timezone=True)) + timedelta(seconds=after_s)
     return literal(now() + timedelta(seconds=after_s), UtcDateTime())
 

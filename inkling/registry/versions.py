@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from inkling.errors import OtherDatasetError, PromotionMovedError, ServedVersionError, UnknownVersionError
 from inkling.network.checkpoint import Checkpoint
@@ -158,6 +158,11 @@ class Versions:
         with self._database.read() as connection:
             return read_served(connection)
 
+    def look_at_served(self) -> Promotion | None:
+        """Return the same as `served`, at the least cost: servers look twice per second."""
+        rows = self._database.look(_served_query())
+        return to_promotion(rows[0]) if rows else None
+
     def promotions(self, limit: int, before: int | None = None) -> list[Promotion]:
         """Return the newest decisions, newest first; if `before` is given, only those with a smaller id."""
         with self._database.read() as connection:
@@ -263,9 +268,12 @@ def read_checkpoint(connection: Connection, version: int) -> bytes:
 
 
 def read_served(connection: Connection) -> Promotion | None:
-    newest_first = select(promotions).where(promotions.c.is_promoted).order_by(promotions.c.id.desc())
-    row = connection.execute(newest_first.limit(1)).one_or_none()
+    row = connection.execute(_served_query()).one_or_none()
     return to_promotion(row) if row else None
+
+
+def _served_query() -> Select[Any]:
+    return select(promotions).where(promotions.c.is_promoted).order_by(promotions.c.id.desc()).limit(1)
 
 
 def record_decision(

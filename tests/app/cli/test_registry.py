@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pytest
 from app.cli.registry_access import visible_url
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
+from inkling.registry.registry import Registry
 from tests.support.command_line import InklingHere, check_error, inkling
 from tests.support.services import open_registry, retrained
 
@@ -158,3 +162,38 @@ def test_verify_repairs_what_it_can_and_says_what_it_did(
     dropped, promoted, last = result.stdout.splitlines()
     assert dropped.startswith("repaired: version 2 is dropped: not a safetensors file")
     assert (promoted, last) == ("repaired: version 1 is promoted", "consistent")
+
+
+MOUNT_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+
+
+def run_read_only(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command while nobody can write into a folder; root can, unless the file system refuses it."""
+    command = [sys.executable, "-m", "app.cli", *arguments, "--database-url", f"sqlite:///{folder}/inkling.db"]
+    if os.geteuid() == 0:
+        command = ["unshare", "--mount", "bash", "-c", MOUNT_READ_ONLY, str(folder), *command]
+    folder.chmod(0o555)
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        folder.chmod(0o755)
+    if ended.stderr.startswith(("unshare:", "mount:")):
+        pytest.skip(f"needs to mount: {ended.stderr}")
+    return ended
+
+
+def test_registry_that_can_only_be_read_is_read(
+    two_versions: list[str], settings: Settings, registry: Registry
+) -> None:
+    folder = settings.data_dir
+    # given: a registry that another process uses, then one that nobody does
+    assert (folder / "inkling.db-wal").exists()
+    for _ in range(2):
+        # then
+        verified = run_read_only(folder, "verify")
+        assert (verified.returncode, verified.stdout, verified.stderr) == (0, "consistent\n", "")
+        registry.close()
+    assert not (folder / "inkling.db-wal").exists()
+    refused = run_read_only(folder, "promote", "1")
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("cannot be written by this user: make it writable\n")
