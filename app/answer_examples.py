@@ -20,6 +20,7 @@ from app.schemas import (
     RunDetail,
     RunList,
     RunProgress,
+    RunStage,
     RunSummary,
     ServedMetrics,
     ServedVersionDetail,
@@ -96,6 +97,13 @@ def _run() -> RunDetail:
         trouble=None,
         preparing=None,
         dataset=None,
+        stages=[
+            RunStage(name="reading images", started_at=_at(6)),
+            RunStage(name="starting TensorFlow", started_at=_at(7)),
+            RunStage(name="compiling", started_at=_at(9)),
+            RunStage(name="training", started_at=_at(10)),
+            RunStage(name="measuring", started_at=_at(11)),
+        ],
         progress=[progress],
     )
 

@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from inkling.network.evaluation import DigitScore, Evaluation, SingleView
 from inkling.network.recipe import OVERRIDABLE, RECIPES, Recipe, RecipeName
-from inkling.registry.records import MAX_ID, MeasuredBy, PromotePolicy, RunState
+from inkling.registry.records import MAX_ID, MeasuredBy, PromotePolicy, RunState, StageName
 
 MEASURED_BY = (
     "who measured the evaluation: `release`, the makers of this release; `trainer`, the run that made it; `server`, "
@@ -184,7 +184,18 @@ class RunProgress(_FromRecord):
     elapsed_s: float = Field(description="seconds since the first step")
 
 
-class RunSummary(_FromRecord):
+class RunStage(_FromRecord):
+    name: StageName = Field(description="what the trainer does")
+    started_at: datetime = Field(description="when it began; it lasts until the next one, or until the run ends")
+
+
+class RunStages(_FromRecord):
+    stages: list[RunStage] = Field(
+        description="what its trainer did so far, without what it kept from the run before; empty while it is queued"
+    )
+
+
+class RunSummary(RunStages):
     id: int = Field(description="the number of the run, by which the other calls name it")
     state: RunState = Field(description="where it stands; the last three are final")
     recipe: Recipe = Field(description="every hyperparameter, after the overrides")

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlche
 
 from inkling.registry.database_errors import describe_database_error
 from inkling.registry.disk_full import is_disk_full
-from inkling.registry.records import Lease, Progress
+from inkling.registry.records import Lease, Progress, StageName
 from inkling.registry.registry import Registry
 from training.snapshot import TrainingState
 from training.timings import Timings
@@ -50,6 +50,8 @@ class RunWriter:
         self._note_outage = note_outage
         self._lines: list[Progress] = []
         self._saved_at = self.alive_at = time.monotonic()
+        self._is_training = False
+        """Whether the registry knows that the steps are taken."""
         self._away_since: float | None = None
         self._is_answered = True
         """Whether the registry has answered the heartbeat since the last write that failed."""
@@ -69,6 +71,9 @@ class RunWriter:
             del self._lines[:-1:2]
 
         def write() -> None:
+            if not self._is_training:
+                self._registry.runs.enter_stage(self.lease, "training")
+                self._is_training = True
             self._write_lines()
             if self.alive_at - self._saved_at >= self._timings.snapshot_s:
                 self._registry.runs.save_snapshot(self.lease, copy_state().to_snapshot())
@@ -85,6 +90,14 @@ class RunWriter:
             self._note_failure(error)
         else:
             self._note_return()
+
+    def enter(self, stage: StageName) -> None:
+        """Record that a stage begins; wait for the registry if it is away.
+
+        Raises:
+            LeaseLostError, SQLAlchemyError: as `record`.
+        """
+        self.write(lambda: self._registry.runs.enter_stage(self.lease, stage))
 
     def note_answer(self) -> None:
         """Note that the registry has answered the heartbeat."""

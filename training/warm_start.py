@@ -1,7 +1,7 @@
 """The warm start: the dataset and the compiled steps that a trainer process keeps from one run for the next."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,20 +23,26 @@ class WarmStart:
         self._files: str | None = None
         self._trainer: Trainer | None = None
 
-    def dataset(self, on_read: OnRead) -> Dataset:
+    def dataset(self, on_read: OnRead, on_cold: Callable[[], None] = lambda: None) -> Dataset:
         """Return the dataset: that of the last run, unless its files have changed since.
 
         Args:
             on_read: as in `load_dataset`; not called for a dataset that is kept.
+            on_cold: called before a dataset is read.
 
         Raises:
             DatasetError: the data are missing or invalid.
         """
         files = _fingerprint(self._settings)
         if self._dataset is None or files is None or files != self._files:
+            on_cold()
             self._dataset = None  # frees its memory before the next one is read
             self._dataset, self._files = load_dataset(self._settings, on_read), files
         return self._dataset
+
+    def has_compiled(self, recipe: Recipe, images: int) -> bool:
+        """Return whether the trainer of the last run needs no compilation for a recipe on so many images."""
+        return self._trainer is not None and self._trainer.fits(recipe, images)
 
     def trainer(self, recipe: Recipe, images: int) -> "Trainer":
         """Return a trainer at the start of a recipe: that of the last run if its compiled steps fit, else a new one."""

@@ -3,9 +3,11 @@
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,6 +17,7 @@ from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
 from inkling.network.pretrained import load_pretrained
+from inkling.network.recipe import Recipe
 from inkling.registry.database_errors import describe_database_error
 from inkling.registry.records import ErrorType, Lease, Progress, Run
 from inkling.registry.registry import Registry
@@ -30,6 +33,9 @@ from training.snapshot import Parameters, TrainingState
 from training.tensorflow_environment import prepare_tensorflow
 from training.timings import Timings
 from training.warm_start import WarmStart
+
+if TYPE_CHECKING:
+    from training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -184,10 +190,12 @@ class Worker:
 
     def _prepare(self, writer: RunWriter) -> tuple[Dataset, Lessons]:
         require_dataset(self._settings, writer.lease.run.dataset)
-        data = self._warm_start.dataset(partial(self._record_read, writer))
+        data = self._warm_start.dataset(partial(self._record_read, writer), partial(writer.enter, "reading images"))
         for remark in data.remarks:
             logger.warning("run %d: %s: %s", writer.lease.run.id, data.name, remark)
         prepare_tensorflow(self._settings.trainer_threads)
+        if "tensorflow" not in sys.modules:
+            writer.enter("starting TensorFlow")
         self._report_preparation(writer, "loading TensorFlow")
         # or the first network that is trained would be served, without a comparison
         writer.write(lambda: self._registry.versions.add_first(load_pretrained()))
@@ -218,10 +226,15 @@ class Worker:
             writer.alive_at = time.monotonic()
             on_drawn(drawn, total)
             if not drawn:
+                writer.enter("drawing digits")
                 logger.info("run %d: drawing %d synthetic digits", writer.lease.run.id, total)
             if writer.alive_at - reported_at >= self._timings.poll_s or drawn in (0, total):
                 reported_at = writer.alive_at
                 self._report_preparation(writer, f"drawing synthetic digits: {drawn:,} of {total:,}")
+
+        def make_trainer(recipe: Recipe, images: int) -> "Trainer":
+            writer.enter("training" if self._warm_start.has_compiled(recipe, images) else "compiling")
+            return self._warm_start.trainer(recipe, images)
 
         try:
             resume = self._restored_state(writer, lessons.digest)
@@ -232,7 +245,7 @@ class Worker:
                 resume,
                 record_drawn,
                 lessons=lessons,
-                make_trainer=self._warm_start.trainer,
+                make_trainer=make_trainer,
             )
         finally:
             pause_lock.close()
@@ -252,6 +265,7 @@ class Worker:
         from training.checkpoint_building import build_checkpoint  # noqa: PLC0415
 
         run = writer.lease.run
+        writer.enter("measuring")
         checkpoint = build_checkpoint(parameters, run.recipe, data, lessons.on_card)
         _, validation = data.hold_out(run.recipe.validation_size)
         decide = promotion.promotion_decision(run.promote, checkpoint, validation, lessons.held_out)

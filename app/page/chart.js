@@ -3,6 +3,9 @@
 import { h, s } from "./dom.js";
 import { number } from "./language.js";
 
+/** Lines of as many runs can be told apart. */
+export const MOST_CURVES = 4;
+
 const HEIGHT = 220;
 const MARGIN = { top: 12, right: 12, bottom: 26, left: 46 };
 

@@ -6,14 +6,19 @@ import { ask } from "./dialog.js";
 import { h } from "./dom.js";
 import { duration, number, percent, t } from "./language.js";
 import { refusal } from "./notice.js";
+import { currentStage, stageName, Stages } from "./stages.js";
 
 /** The tutorial's published output: step, loss of a batch of 256 in nats, its accuracy. Comparable only with the same recipe. */
 const PUBLISHED = [[100, 567.3, 0.137], [500, 138.6, 0.887], [1000, 81.7, 0.906], [2000, 59.3, 0.918], [3000, 43.9, 0.949]];
 const RETRY_MS = 2000; // after an answer that is not a stream
+const COUNTED = ["reading images", "drawing digits"]; // stages of which the trainer says how far it is
+const RECENT_LINES = 20; // lines of progress from which the time left is taken
 
 export class RunView {
   #progress = new Map(); // step -> progress line
   #run = null;
+  #others = []; // other runs whose curves are shown, with their progress
+  #ahead = 0; // milliseconds by which the server's clock is ahead of this one
   #source = null;
   #timer = 0;
   #loss = new Chart(t("loss"), (value) => number(value, 1), "log");
@@ -21,12 +26,13 @@ export class RunView {
   #head = h("div", { class: "row" });
   #bar = h("progress", { max: 1, value: 0 });
   #state = h("p", { class: "note", role: "status" });
+  #stages = new Stages();
   #end = h("div", {});
 
   /** `onEnd(run)` is called when the run that is watched ends. */
   constructor(onEnd) {
     this.onEnd = onEnd;
-    this.element = h("div", { class: "stack" }, this.#head, this.#bar, this.#state, this.#end, h("div", { class: "charts" }, this.#loss.element, this.#accuracy.element));
+    this.element = h("div", { class: "stack" }, this.#head, this.#bar, this.#state, this.#stages.element, this.#end, h("div", { class: "charts" }, this.#loss.element, this.#accuracy.element));
     this.element.hidden = true;
   }
 
@@ -43,14 +49,23 @@ export class RunView {
     }
   }
 
+  /** Show the curves of other runs, too: [{id, total_steps, progress}, ...]. */
+  compare(others) {
+    this.#others = others;
+    if (this.#run) this.#draw();
+  }
+
   stop() {
     clearTimeout(this.#timer);
+    this.#stages.stop();
     this.#source?.close();
     this.#source = null;
   }
 
   async #load(id) {
-    const run = await json(`train/${id}`);
+    const response = await call(`train/${id}`);
+    this.#ahead = clockAhead(response);
+    const run = await response.json();
     for (const line of run.progress) this.#progress.set(line.step, line);
     this.#show(run);
     if (isOpen(run)) this.#follow(id);
@@ -66,6 +81,10 @@ export class RunView {
     });
     source.addEventListener("preparing", (event) => {
       this.#show({ ...this.#run, state: "running", waits_for: null, ...JSON.parse(event.data) });
+    });
+    source.addEventListener("stages", (event) => {
+      const { stages } = JSON.parse(event.data);
+      this.#show({ ...this.#run, state: "running", waits_for: null, started_at: this.#run.started_at ?? stages[0]?.started_at, stages });
     });
     source.addEventListener("end", (event) => {
       source.close();
@@ -104,20 +123,28 @@ export class RunView {
 
   #showProgress() {
     const run = this.#run;
-    const last = [...this.#progress.values()].at(-1);
+    const lines = this.#sortedProgress();
+    const last = lines.at(-1);
     const step = run.state === "succeeded" ? run.total_steps : (last?.step ?? run.step);
     this.#bar.value = step / run.total_steps;
     const done = t("run.steps", { step: number(step), total: number(run.total_steps) });
-    const left = last && isOpen(run) ? duration((last.elapsed_s / last.step) * (run.total_steps - last.step)) : null;
-    const took = last && !isOpen(run) ? t("run.took", { time: duration(last.elapsed_s) }) : "";
-    const trained = `${done} ${left ? t("run.left", { time: left }) : took}`;
-    this.#state.textContent = run.state === "queued" ? (run.waits_for ?? t("state.queued")) : (run.preparing ?? trained);
+    const left = isOpen(run) ? timeLeft(lines, run.total_steps) : null;
+    const took = runLength(run) === null ? "" : t("run.took", { time: duration(runLength(run)) });
+    const trained = `${done} ${left === null ? took : t("run.left", { time: duration(left) })}`;
+    this.#state.textContent = run.state === "queued" ? (run.waits_for ?? t("state.queued")) : (preparation(run, last) ?? trained);
+    this.#state.classList.toggle("unseen", this.#state.textContent === stageName(currentStage(run) ?? "")); // the stages say it
+    this.#stages.show(run, this.#ahead);
     this.#end.replaceChildren(...outcome(run));
   }
 
+  #sortedProgress() {
+    return [...this.#progress.values()].sort((a, b) => a.step - b.step);
+  }
+
   #draw() {
-    const lines = [...this.#progress.values()].sort((a, b) => a.step - b.step);
-    const of = (name) => lines.filter((line) => line[name] !== null).map((line) => [line.step, line[name]]);
+    const others = this.#others.filter(({ id }) => id !== this.#run.id);
+    if (others.length) return this.#drawSeveral([{ ...this.#run, progress: this.#sortedProgress() }, ...others]);
+    const of = (name) => curve(this.#sortedProgress(), name);
     const published = (column) => PUBLISHED.map((row) => [row[0], row[column]]);
     const isTutorial = this.#run.recipe.name === "tutorial" && this.#run.recipe.batch_size === 256;
     const tutorial = (column) => (isTutorial ? [{ name: t("published"), kind: "published", points: published(column) }] : []);
@@ -126,6 +153,17 @@ export class RunView {
     const validation = { name: t("validation"), kind: "validation", points: of("validation_accuracy") };
     const batch = { name: t("batch"), kind: validation.points.length ? "faint" : "batch", points: of("accuracy") };
     this.#accuracy.show([...(validation.points.length ? [validation] : []), batch, ...tutorial(2)], end);
+  }
+
+  /** Draw the same curve of several runs: the accuracy on held-out images, or on the batch if a run holds out none. */
+  #drawSeveral(runs) {
+    const end = Math.max(...runs.map(({ total_steps }) => total_steps));
+    const lines = (of) => runs.map((run, i) => ({ name: t("run", { id: run.id }), kind: i ? `other-${i}` : "batch", points: of(run.progress) }));
+    this.#loss.show(lines((progress) => curve(progress, "loss")), end);
+    this.#accuracy.show(lines((progress) => {
+      const heldOut = curve(progress, "validation_accuracy");
+      return heldOut.length ? heldOut : curve(progress, "accuracy");
+    }), end);
   }
 
   async #cancel() {
@@ -137,6 +175,39 @@ export class RunView {
       this.#end.replaceChildren(refusal(problem));
     }
   }
+}
+
+function curve(progress, name) {
+  return progress.filter((line) => line[name] !== null).map((line) => [line.step, line[name]]);
+}
+
+/** Return the seconds that the steps that are left take, at the speed of the last ones; null while that is not known.
+ *
+ * The first line's time includes what came before: compiling. */
+function timeLeft(lines, totalSteps) {
+  const [first, last] = [lines.at(-RECENT_LINES) ?? lines[0], lines.at(-1)];
+  if (!last || last.step === first.step) return null;
+  return ((last.elapsed_s - first.elapsed_s) / (last.step - first.step)) * (totalSteps - last.step);
+}
+
+/** Return what the trainer does before the first step or after the last one, in words; null while it takes steps. */
+function preparation(run, last) {
+  const stage = currentStage(run);
+  if (stage === null || (stage === "compiling" && last)) return run.preparing;
+  if (stage === "training") return null;
+  const [, done, total] = (COUNTED.includes(stage) && run.preparing?.match(/([\d,]+) of ([\d,]+)/)) || [];
+  return total ? t("stage.counted", { stage: stageName(stage), done, total }) : stageName(stage);
+}
+
+/** Return the milliseconds by which the server's clock is ahead of this one, to within a second. */
+function clockAhead(response) {
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  return Number.isNaN(date) ? 0 : date - Date.now();
+}
+
+/** Return the seconds from the start of a run to its end; null while it has none. */
+export function runLength({ started_at, finished_at }) {
+  return started_at && finished_at ? (new Date(finished_at) - new Date(started_at)) / 1000 : null;
 }
 
 /** Return the elements that describe the outcome; none while the run is not finished. */

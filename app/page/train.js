@@ -1,11 +1,12 @@
 // The view Train: a form that starts a run, the run's curves, and the list of past runs.
 
 import { json, sendJson } from "./api.js";
+import { MOST_CURVES } from "./chart.js";
 import { h } from "./dom.js";
 import { current, duration, has, moment, number, t } from "./language.js";
 import { refusal } from "./notice.js";
 import { changes, choices, field, presets } from "./recipes.js";
-import { RunView, isOpen } from "./run.js";
+import { RunView, runLength } from "./run.js";
 
 const FIELDS = ["training_steps", "learning_rate", "batch_size", "validation_size", "seed"];
 const RELOAD_MS = 5000;
@@ -21,6 +22,8 @@ class TrainView {
   #empty = h("p", { class: "empty" }, t("run.none"));
   #run = new RunView(() => this.#load());
   #shown = null; // id of the run that is shown
+  #compared = new Map(); // id -> {id, total_steps, progress}: other runs whose curves are shown
+  #listed = ""; // the runs that the list shows
   #isHidden = false;
   #timer = 0;
 
@@ -52,12 +55,22 @@ class TrainView {
     try {
       const { items } = await json("train?limit=20");
       if (this.#isHidden) return;
-      this.#history.replaceChildren(items.length ? await table(items) : h("p", { class: "empty" }, t("runs.none")));
+      await this.#list(items);
       if (this.#shown === null && items.length) this.#watch(addressedRun() ?? items[0].id);
     } catch (problem) {
       if (!this.#isHidden) this.#history.replaceChildren(refusal(problem));
+      this.#listed = "";
     }
     if (!this.#isHidden) this.#timer = setTimeout(() => this.#load(), RELOAD_MS);
+  }
+
+  /** Show the list of runs, again only when it has changed: the reader's focus may be in it. */
+  async #list(runs) {
+    const listed = JSON.stringify(runs);
+    if (listed === this.#listed) return;
+    this.#listed = listed;
+    const choose = (run, input) => this.#choose(run, input);
+    this.#history.replaceChildren(runs.length ? await table(runs, choose, this.#compared) : h("p", { class: "empty" }, t("runs.none")));
   }
 
   #watch(id) {
@@ -65,6 +78,14 @@ class TrainView {
     this.#shown = id;
     this.#empty.hidden = true;
     this.#run.watch(id);
+  }
+
+  /** Show or hide the curves of another run. */
+  async #choose(run, input) {
+    if (!input.checked) this.#compared.delete(run.id);
+    else if (this.#compared.size < MOST_CURVES - 1) this.#compared.set(run.id, await json(`train/${run.id}`));
+    else input.checked = false;
+    this.#run.compare([...this.#compared.values()]);
   }
 
   async #start(body) {
@@ -111,16 +132,21 @@ async function form(start) {
     }
   }
 
-  fill();
-  return h(
-    "form",
-    { class: "stack", onsubmit: submit },
-    labeled(t("recipe"), recipe, note),
-    fields.map(([name, bounds], i) => labeled(text(`field.${name}`, name), inputs[i][1], h("small", {}, meaning(name, bounds)))),
-    labeled(t("promote"), promote),
-    button,
-    notice,
+  const advanced = h(
+    "details",
+    { class: "advanced" },
+    h("summary", {}, t("advanced")),
+    h(
+      "div",
+      { class: "stack" },
+      fields.map(([name, bounds], i) => labeled(text(`field.${name}`, name), inputs[i][1], h("small", {}, meaning(name, bounds)))),
+      labeled(t("promote"), promote),
+    ),
   );
+  advanced.addEventListener("invalid", () => (advanced.open = true), true); // or the browser cannot show what is wrong
+
+  fill();
+  return h("form", { class: "stack", onsubmit: submit }, labeled(t("recipe"), recipe, note), button, notice, advanced);
 }
 
 function select(name, { options, chosen }, onchange = () => {}) {
@@ -141,8 +167,8 @@ function labeled(name, control, ...notes) {
   return h("label", { class: "field" }, h("span", {}, name), control, ...notes);
 }
 
-async function table(runs) {
-  const heads = ["run.id", "state", "recipe", "run.when", "run.outcome"];
+async function table(runs, choose, compared) {
+  const heads = ["run.id", "state", "recipe", "run.when", "run.outcome", "curves"];
   const rows = await Promise.all(runs.map(async (run) => {
     const changed = (await changes(run.recipe)).map(([name, value]) => `${text(`field.${name}`, name)} ${value}`);
     return h(
@@ -153,14 +179,22 @@ async function table(runs) {
       h("td", {}, text(`recipe.${run.recipe.name}`, run.recipe.name), changed.length > 0 && h("small", {}, changed.join(", "))),
       h("td", {}, moment(run.requested_at), took(run)),
       h("td", { class: "wide" }, run.version !== null && h("a", { href: `#versions/${run.version}` }, t("version", { version: run.version })), h("small", {}, run.error ?? run.decision ?? "")),
+      h("td", {}, curves(run, choose, compared.has(run.id))),
     );
   }));
   return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("runs") }, h("table", { class: "cards-if-narrow" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, rows)));
 }
 
+/** Return the box that shows the curves of a run beside those of others; null if it has none. */
+function curves(run, choose, checked) {
+  if (!run.step) return null;
+  const input = h("input", { type: "checkbox", checked, "aria-label": t("curves.of", { id: run.id }), onchange: () => choose(run, input) });
+  return h("label", { class: "check" }, input, h("span", { "aria-hidden": "true" }, t("curves.compare")));
+}
+
 function took(run) {
-  if (!run.started_at || !run.finished_at || isOpen(run)) return null;
-  return h("small", {}, duration((new Date(run.finished_at) - new Date(run.started_at)) / 1000));
+  const seconds = runLength(run);
+  return seconds === null ? null : h("small", {}, duration(seconds));
 }
 
 function text(key, otherwise) {

@@ -1,12 +1,15 @@
 // The view Versions: all versions with their scores and decisions, promotion and rollback, and two versions side by side.
 
+import { accuracyAxes, cost, isSameDataset } from "./accuracy.js";
 import { json, sendJson } from "./api.js";
 import { ask } from "./dialog.js";
-import { h, style } from "./dom.js";
-import { moment, number, percent, t } from "./language.js";
+import { h } from "./dom.js";
+import { number, percent, t } from "./language.js";
 import { matrix } from "./matrix.js";
 import { refusal } from "./notice.js";
 import { noteVersion } from "./served.js";
+import { timeline } from "./timeline.js";
+import { accuracyOf, foldTwins, versionList } from "./versionlist.js";
 
 const RELOAD_MS = 5000;
 
@@ -16,6 +19,7 @@ export function mount(root, pair) {
 }
 
 class VersionsView {
+  #axes = h("div", { class: "axes" });
   #list = h("div", {});
   #comparison = h("div", {});
   #notice = h("div", { "aria-live": "polite" });
@@ -31,6 +35,7 @@ class VersionsView {
       h("h1", {}, t("versions")),
       h("p", { class: "lead" }, t("versions.lead")),
       this.#notice,
+      this.#axes,
       this.#list,
       h("section", {}, h("h2", {}, t("compare")), this.#comparison),
     );
@@ -67,7 +72,9 @@ class VersionsView {
     const now = JSON.stringify([this.#state, this.#pair]);
     if (now === this.#shown) return;
     this.#shown = now;
-    this.#list.replaceChildren(table(this.#state, (version, state) => this.#promote(version, state)));
+    const { versions, promotions, served } = this.#state;
+    this.#axes.replaceChildren(...accuracyAxes(foldTwins(versions, served), served), h("div", {}, h("h2", {}, t("timeline")), timeline(promotions, served)));
+    this.#list.replaceChildren(versionList(this.#state, (version) => this.#promote(version, this.#state)));
     this.#comparison.replaceChildren(comparison(this.#state, this.#pair, (first, second) => this.#choose(first, second)));
   }
 
@@ -77,15 +84,17 @@ class VersionsView {
     location.hash = `#versions/${this.#pair}`;
   }
 
-  async #promote({ version, evaluation }, { served, versions, promotion }) {
-    const isRollback = version < served;
+  async #promote(candidate, { served, versions, promotion }) {
+    const { version } = candidate;
     const from = versions.find((item) => item.version === served);
-    const before = from ? accuracyOf(from.evaluation) : "–";
-    const values = { version, served, accuracy: accuracyOf(evaluation), before };
-    const [title, agree] = isRollback ? ["rollback.title", "rollback"] : ["promote.title", "serve"];
-    if (!(await ask(t(title, values), h("p", {}, t("promote.what", values)), t(agree)))) return;
+    const isOther = from !== undefined && !isSameDataset(candidate, from);
+    const values = { version, served, accuracy: accuracyOf(candidate.evaluation), before: from ? accuracyOf(from.evaluation) : "–" };
+    const [title, agree] = version < served ? ["rollback.title", "rollback"] : ["promote.title", "serve"];
+    const warnings = isOther ? [t("promote.other", { classes: candidate.classes.join(", ") })] : costInWords(cost(candidate, from), candidate);
+    const content = [h("p", {}, t(isOther ? "promote.replaces" : "promote.what", values)), ...warnings.map((text) => h("p", { class: "refusal" }, text))];
+    if (!(await ask(t(title, values), content, t(agree), { isDangerous: warnings.length > 0 }))) return;
     try {
-      await sendJson("PUT", "versions/current", { version, if_promotion: promotion });
+      await sendJson("PUT", "versions/current", { version, if_promotion: promotion, across_datasets: isOther });
       this.#notice.replaceChildren(h("p", { class: "outcome" }, t("promoted", values)));
     } catch (problem) {
       this.#notice.replaceChildren(refusal(problem));
@@ -94,48 +103,10 @@ class VersionsView {
   }
 }
 
-function table(state, promote) {
-  const { versions, promotions, served } = state;
-  const lowest = Math.min(...versions.map(({ evaluation }) => evaluation?.interval_95[0] ?? 1));
-  const heads = ["version.number", "test.accuracy", "calibration", "origin", "promoted.why", "actions"];
-  const rows = versions.map((version) => {
-    const { evaluation } = version;
-    const isServed = version.version === served;
-    const decision = promotions.find((item) => item.version === version.version && item.is_promoted) ?? promotions.find((item) => item.version === version.version);
-    const isOwn = version.classes.join() !== "0,1,2,3,4,5,6,7,8,9";
-    return h(
-      "tr",
-      { class: isServed ? "served" : null },
-      h("th", { scope: "row" }, h("a", { href: `#versions/${version.version}` }, version.version), isServed && h("span", { class: "chip served" }, t("served"))),
-      h("td", { "data-label": t("test.accuracy") }, h("b", {}, accuracyOf(evaluation)), evaluation && interval(evaluation, lowest)),
-      h("td", { "data-label": t("calibration") }, evaluation ? number(evaluation.calibration_error, 4) : "–"),
-      h("td", { "data-label": t("origin") }, version.run_id ? h("a", { href: `#train/${version.run_id}` }, t("run", { id: version.run_id })) : t(`origin.${version.origin}`), h("small", { class: "moment" }, moment(version.created_at)), isOwn && h("small", {}, version.dataset)),
-      h("td", { class: "wide" }, decision && h("small", {}, moment(decision.promoted_at), ": ", decision.reason)),
-      h(
-        "td",
-        { class: "actions" },
-        h(
-          "div",
-          { class: "row end fixed" },
-          !isServed && h("button", { type: "button", onclick: () => promote(version, state) }, t(version.version < served ? "rollback" : "serve")),
-          h("a", { class: "button", href: `versions/${version.version}/checkpoint`, download: true, "aria-label": t("download.version", { version: version.version }) }, t("download")),
-        ),
-      ),
-    );
-  });
-  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("versions") }, h("table", { class: "cards-if-narrow" }, h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, rows)));
-}
-
-/** Return the accuracy of an evaluation in words, also of one that nobody has measured: null. */
-function accuracyOf(evaluation) {
-  return evaluation ? percent(evaluation.accuracy) : t("unmeasured");
-}
-
-/** Return the 95 % interval, drawn on a scale from the lowest bound in the table to 100 %. */
-function interval({ accuracy, interval_95: [low, high] }, lowest) {
-  const position = (value) => `${(100 * (value - lowest)) / (1 - lowest)}%`;
-  const line = style(h("span", { class: "interval", "aria-hidden": "true" }), { "--low": position(low), "--high": position(high), "--at": position(accuracy) });
-  return [line, h("small", {}, t("interval", { low: percent(low), high: percent(high) }))];
+/** Return what a demotion costs: the points of accuracy, and the class that loses most. */
+function costInWords(costs, { classes }) {
+  if (costs === null) return [];
+  return [t("demotion", { ...costs, digit: classes[costs.digit], from: percent(costs.from, 1), to: percent(costs.to, 1) })];
 }
 
 function comparison({ versions, served }, pair, choose) {

@@ -18,7 +18,7 @@ router = APIRouter(route_class=ApiRoute, tags=["train"])
 _STREAM = {
     "schema": {
         "description": "server-sent events; `data` of `progress` is a RunProgress, of `end` a RunSummary, of "
-        "`preparing` an object of that field, all in JSON",
+        "`preparing` and `stages` an object of that field, all in JSON",
     },
     "example": event_stream_example(),
 }
@@ -42,7 +42,8 @@ async def watch_run(
 ) -> Response:
     """Send a `progress` event for each recorded step, with the step as its id, then one `end` event with the run.
 
-    Before the first step, a `preparing` event says what the trainer does, in words, whenever that changes.
+    Before the first step, a `preparing` event says what the trainer does, in words, whenever that changes. A `stages`
+    event lists the stages of the run so far, with the time at which each began, whenever one begins.
 
     When the server stops, the stream ends without `end`: connect again with Last-Event-ID, as browsers do.
     """

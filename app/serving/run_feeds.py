@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 from fastapi.sse import format_sse_event
 
 from app.errors import OverloadedError
-from app.schemas import RunProgress, RunSummary
+from app.schemas import RunProgress, RunStages, RunSummary
 from inkling.errors import UnknownRunError
-from inkling.registry.records import Progress, Run
+from inkling.registry.records import Progress, Run, Stage
 from inkling.registry.registry import Registry
 
 POLL_S = 0.3
@@ -34,6 +34,8 @@ class RunFeed:
         """No more events come, although the run goes on: the server stops, or the run has left the registry."""
         self.preparing: str | None = None
         """What the trainer does before the first step, in words."""
+        self.stages: tuple[Stage, ...] = ()
+        """What it did so far."""
         self.change: asyncio.Future[None] = asyncio.Future()
         """Done when there is more, or the feed is closed; the next change has a future of its own."""
         self._steps: list[int] = []
@@ -57,8 +59,8 @@ class RunFeed:
                 self._events.append(format_sse_event(event="progress", id=str(item.step), data_str=data))
         if run.state not in ("queued", "running"):
             self.end = format_sse_event(event="end", data_str=RunSummary.model_validate(run).model_dump_json())
-        is_news = run.preparing not in (None, self.preparing)
-        self.preparing = run.preparing
+        is_news = run.preparing not in (None, self.preparing) or run.stages != self.stages
+        self.preparing, self.stages = run.preparing, run.stages
         if progress or self.end or is_news:
             self._wake()
 
@@ -85,10 +87,14 @@ class FeedReader:
         """Whether no more events come."""
         self._step = step
         self._preparing: str | None = None
+        self._stages: tuple[Stage, ...] = ()
 
     def take(self) -> bytes:
         """Return the next events, encoded; empty if there are none now."""
         feed = self.feed
+        if feed.stages != self._stages and not feed.end:  # which holds them
+            self._stages = feed.stages
+            return format_sse_event(event="stages", data_str=RunStages.model_validate(feed).model_dump_json())
         if feed.preparing not in (None, self._preparing):
             self._preparing = feed.preparing
             return format_sse_event(event="preparing", data_str=json.dumps({"preparing": feed.preparing}))

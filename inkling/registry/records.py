@@ -40,6 +40,19 @@ ErrorType = Literal[
 """The kind of failure that ended a run."""
 
 
+StageName = Literal["reading images", "starting TensorFlow", "drawing digits", "compiling", "training", "measuring"]
+"""What a trainer does, in this order. It leaves out what it has kept from the run before."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run; it lasts until the next one begins, or the run ends."""
+
+    name: StageName
+    started_at: datetime
+    """By the clock of the registry."""
+
+
 @dataclass(frozen=True)
 class Run:
     """A training run."""
@@ -69,6 +82,8 @@ class Run:
     """What its trainer does before the first step, in words; None unless it does."""
     dataset: str | None
     """The folder of own data that it was asked for, without those above it; None: MNIST."""
+    stages: tuple[Stage, ...] = ()
+    """Of its last attempt, up to the one that lasts; none while it is queued, or if an earlier release trained it."""
     traceparent: str | None = None
     """The request that queued it, as W3C Trace Context names it; None if it belongs to no trace."""
 

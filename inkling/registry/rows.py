@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, DateTime, Row, Table, 
 from inkling.digit import DIGIT_NAMES
 from inkling.network.evaluation import Evaluation
 from inkling.network.recipe import Recipe
-from inkling.registry.records import Comparison, Correction, Progress, Promotion, Run, Version
+from inkling.registry.records import Comparison, Correction, Progress, Promotion, Run, Stage, Version
 from inkling.registry.tables import UtcDateTime, versions
 
 R = TypeVar("R", Run, Progress, Version, Promotion, Correction)
@@ -65,7 +65,8 @@ def newest_rows(
 
 def to_run(row: Row[Any]) -> Run:
     recipe = Recipe.model_validate(row.recipe, extra="ignore")  # recipes of other releases may have more fields
-    return _record(Run, row, recipe=recipe, traceparent=row.recipe.get(TRACEPARENT))
+    stages = tuple(Stage(name, datetime.fromisoformat(started_at)) for name, started_at in row.stages or ())
+    return _record(Run, row, recipe=recipe, stages=stages, traceparent=row.recipe.get(TRACEPARENT))
 
 
 def to_progress(row: Row[Any]) -> Progress:

@@ -10,7 +10,7 @@ from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError
 from inkling.network.recipe import Recipe
 from inkling.registry.database import CLAIMS, Database
 from inkling.registry.quota import VersionQuota
-from inkling.registry.records import ErrorType, HeldLease, Lease, Progress, PromotePolicy, Run, Snapshot, Workload
+from inkling.registry.records import ErrorType, HeldLease, Lease, Progress, PromotePolicy, Run, Snapshot, StageName, Workload
 from inkling.registry.rows import TRACEPARENT, database_time, newest_rows, to_progress, to_run
 from inkling.registry.run_changes import (
     GIVEN_UP,
@@ -184,6 +184,7 @@ class Runs:
                     state="running",
                     started_at=func.coalesce(runs.c.started_at, database_time(connection)),
                     attempt=runs.c.attempt + 1,
+                    stages=[],
                     lease_token=token,
                     lease_expires_at=database_time(connection, lease_s),
                 )
@@ -227,6 +228,20 @@ class Runs:
         """
         with self._database.write(lock=None) as connection:
             update_leased(connection, lease, {"preparing": preparing})
+
+    def enter_stage(self, lease: Lease, name: StageName) -> None:
+        """Record that a stage of the run begins. May be repeated, like `record_progress`.
+
+        Raises:
+            LeaseLostError: the lease was lost.
+        """
+        with self._database.write(lock=None) as connection:
+            update_leased(connection, lease, {})
+            stages = connection.scalar(select(runs.c.stages).where(runs.c.id == lease.run.id)) or []
+            if stages and stages[-1][0] == name:
+                return
+            started_at = connection.execute(select(database_time(connection))).scalar_one()
+            update_leased(connection, lease, {"stages": [*stages, [name, started_at.isoformat()]]})
 
     def renew_lease(self, lease: Lease, lease_s: float) -> None:
         """Extend a lease: its trainer is alive.

@@ -60,6 +60,7 @@ runs = Table(
     Column("trouble", Text),
     Column("preparing", Text),
     Column("dataset", String(64)),
+    Column("stages", JSON(none_as_null=True)),
     sqlite_autoincrement=True,
 )
 

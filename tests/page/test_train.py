@@ -1,12 +1,17 @@
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from app.settings import Settings
+from inkling.registry.records import Progress
 from tests.page.visitors import Visitor
+from tests.support.events import claim, record
 from tests.support.servers import Server, start_server
+from tests.support.services import open_registry
 
 pytestmark = [pytest.mark.train, pytest.mark.unmeasured]
 WAIT_MS = 120_000
@@ -19,6 +24,7 @@ def test_run_is_watched_from_start_to_promotion_through_a_killed_server(
     with start_server(tmp_path / "data", **data) as first:
         port = first.url.rpartition(":")[2]
         page = visitor.open(f"{first.url}/#train")
+        page.get_by_text("Advanced").click()
         page.get_by_label("Steps").fill("3000")
         page.get_by_label("Batch size").fill("64")
         page.get_by_label("Images held out").fill("200")
@@ -33,6 +39,8 @@ def test_run_is_watched_from_start_to_promotion_through_a_killed_server(
         expect(run).to_have_attribute("data-state", "succeeded", timeout=WAIT_MS)
         steps = page.evaluate("fetch('train/1').then(r => r.json()).then(run => run.progress.map(line => line.step))")
         assert steps == list(range(100, 3001, 100))
+        for stage in ("waiting", "reading images", "starting TensorFlow", "compiling", "training", "measuring"):
+            expect(page.locator(".stages")).to_contain_text(stage)
         drawn = page.locator(".chart").last.locator(".line.validation path").get_attribute("d")
         assert drawn
         assert drawn.count("L") + 1 == len(steps)
@@ -52,10 +60,35 @@ def test_run_is_cancelled_and_the_other_tab_sees_it(visitor: Visitor, server: Se
     expect(page.locator("table")).to_contain_text("stopped")
 
 
+def test_curves_of_several_runs_are_on_one_chart_and_time_left_leaves_out_the_start(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    with start_server(tmp_path / "data", "--trainer", "external") as server:
+        with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
+            first = claim(registry)
+            record(registry, first, 100, 200)
+            registry.runs.fail(first, "diverged", "for the test")
+            second = claim(registry)
+            registry.runs.enter_stage(second, "compiling")
+            # 20 s until the first line, then 1 s for each: 28 lines are left
+            for step, elapsed_s in ((100, 20.0), (200, 21.0)):
+                registry.runs.record_progress(second, Progress(step, 300.0, 0.5, None, elapsed_s))
+        page = visitor.open(f"{server.url}/#train")
+        expect(page.get_by_text("About 28 s left.")).to_be_visible()
+        page.get_by_label("Compare the curves of run 1").check()
+        expect(page.locator(".chart").last.locator(".legend li")).to_have_text([re.compile("Run 2"), re.compile("Run 1")])
+        expect(page.locator(".chart").last.locator(".line path")).to_have_count(2)
+        page.get_by_label("Compare the curves of run 1").uncheck()
+        expect(page.locator(".chart").last.locator(".line.published")).to_have_count(1)
+
+
 def test_value_out_of_bounds_never_reaches_the_server(visitor: Visitor, server: Server) -> None:
     page = visitor.open(f"{server.url}/#train")
+    page.get_by_text("Advanced").click()
     page.get_by_label("Learning rate").fill("2")
+    page.get_by_text("Advanced").click()
     page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_label("Learning rate")).to_be_visible()
     assert page.get_by_label("Learning rate").evaluate("input => input.validity.rangeOverflow")
     expect(page.get_by_text("No run yet.")).to_be_visible()
 

@@ -152,7 +152,14 @@ def test_runs_that_fail_or_are_cancelled_or_stopped_leave_nothing_to_the_next(
     # then: the same trainer trains the stopped run, too
     again = registry.runs.claim(LONG_S, OWNER)
     assert again is not None
-    assert digest_of(registry, worker.train(again)) == expected
+    warm = worker.train(again)
+    assert digest_of(registry, warm) == expected
+    # then: it left out what it had kept
+    first = registry.runs.get(1).stages
+    assert [stage.name for stage in first if stage.name != "starting TensorFlow"] == [
+        "reading images", "compiling", "training", "measuring",
+    ]  # fmt: skip
+    assert [stage.name for stage in warm.stages] == ["training", "measuring"]
 
 
 @pytest.mark.train

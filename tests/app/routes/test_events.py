@@ -6,13 +6,15 @@ from app.serving.run_feeds import FeedReader, RunFeed
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL
-from inkling.registry.records import Decision, Progress, Snapshot
+from inkling.registry.records import Decision, Progress, Snapshot, StageName
 from inkling.registry.registry import Registry
 from inkling.registry.runs import Runs
 from tests.support.events import claim, events_of, parse, record, steps_of
 from tests.support.services import connect
 
 pytestmark = pytest.mark.anyio
+
+STAGES: tuple[StageName, ...] = ("reading images", "compiling", "training", "measuring")
 
 
 async def test_run_that_has_ended_sends_each_step_and_then_its_end(
@@ -185,3 +187,23 @@ async def test_preparation_is_sent_whenever_it_changes_until_the_first_step(regi
         {"preparing": "drawing: 0 of 10"},
         {"preparing": "drawing: 10 of 10"},
     ]
+
+
+async def test_stages_are_sent_whenever_one_begins(registry: Registry) -> None:
+    # given
+    run, feed = claim(registry), RunFeed()
+    reader = FeedReader(feed, step=0)
+    # when
+    sent = b""
+    for stage in STAGES:
+        registry.runs.enter_stage(run, stage)
+        registry.runs.enter_stage(run, stage)  # as after a lost connection
+        feed.publish(registry.runs.get(1), [])
+        sent += reader.take()
+        assert reader.take() == b""
+    # then
+    events = list(parse(iter(sent.decode().splitlines())))
+    assert [event.name for event in events] == ["stages"] * len(STAGES)
+    assert [stage["name"] for stage in events[-1].data["stages"]] == list(STAGES)
+    started = [stage["started_at"] for stage in events[-1].data["stages"]]
+    assert started == sorted(started)

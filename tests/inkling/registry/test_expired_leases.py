@@ -137,8 +137,10 @@ def test_preparation_is_told_until_the_next_progress_or_the_end_of_the_lease(reg
     registry.runs.record_progress(leased, progress_at(100))
     assert registry.runs.get(leased.run.id).preparing is None
     registry.runs.report_preparation(leased, "drawing")
+    registry.runs.enter_stage(leased, "drawing digits")
     registry.runs.release(leased)
     assert registry.runs.get(leased.run.id).preparing is None
+    assert registry.runs.get(leased.run.id).stages == ()
     with pytest.raises(LeaseLostError):
         registry.runs.report_preparation(leased, "drawing")
 
