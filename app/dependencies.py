@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request
 
 from app.errors import UnavailableError
 from app.observability.exposition import Exposition
+from app.observability.metrics import Metrics
 from app.serving.current_version import CurrentVersion
 from app.serving.exports import Exports
 from app.serving.feedback import Feedback
@@ -60,6 +61,7 @@ RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
 TrainersDep = Annotated[Trainers, Depends(_from_state("trainers"))]
 FeedbackDep = Annotated[Feedback, Depends(_from_state("feedback"))]
 ExpositionDep = Annotated[Exposition, Depends(_from_state("exposition"))]
+MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
 InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]
 UploadingDep = Annotated[CapacityLimiter, Depends(_from_state("uploading"))]
 """Limits the uploads that are measured at the same time to one: each takes 100 MB."""

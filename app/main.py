@@ -23,6 +23,7 @@ from app.protocols.table import platform_routers, protocol_routers
 from app.routes import (
     docs,
     document,
+    errors,
     events,
     explain,
     exports,
@@ -126,6 +127,7 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
         feedback,
         metrics,
         health,
+        errors,
         problems,
         document,
         docs,

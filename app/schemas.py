@@ -350,6 +350,19 @@ class FeedbackScore(_Answer):
     interval_95: tuple[float, float] = Field(description="95 % Wilson score interval of the accuracy")
 
 
+class RecentError(_Answer):
+    at: datetime = Field(description="the time of the answer")
+    request_id: str = Field(description="the X-Request-ID of the answer, under which the log has it")
+    method: str = Field(description="of the request")
+    route: str = Field(description="the template of its path")
+    status: int = Field(description="of the answer")
+    problem: str = Field(description="the kind of error, as in GET /problems/{name}")
+
+
+class RecentErrors(_Answer):
+    items: list[RecentError] = Field(description="newest first")
+
+
 class ServedMetrics(_Answer):
     """The fields of an evaluation, each null if nobody has measured the version."""
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from multiprocessing.reduction import DupFd
 from typing import Any, Final, NamedTuple
 
+from app.observability.error_ring import RING_BYTES, ErrorRing
 from app.observability.families import Family
 
 SHEETS: Final = 256
@@ -24,6 +25,8 @@ SHEET_BYTES: Final = 1 << 20
 """Of address space; memory is taken by the pages that are written."""
 NAMES_AT: Final = 64
 VALUES_AT: Final = SHEET_BYTES // 2
+ERRORS_AT: Final = VALUES_AT - RING_BYTES
+"""Between the names and the values."""
 UNREAD_VALUES: Final = 64
 """Values at the end of a sheet for the series that it has no room for."""
 _PID, _NAMES_END, _VALUES_END = range(3)
@@ -50,6 +53,7 @@ class Sheet:
         self._memory = memory
         self._header = memory[:NAMES_AT].cast("q")
         self.values = memory[VALUES_AT:].cast("d")
+        self.errors = ErrorRing(memory[ERRORS_AT:VALUES_AT])
         self._places: dict[Key, Place] = {}
         self._read_to = NAMES_AT
 
@@ -84,7 +88,7 @@ class Sheet:
         first, begin = max(1, self._header[_VALUES_END]), max(NAMES_AT, self._header[_NAMES_END])
         line = json.dumps([first, family.width, *key]).encode() + b"\n"
         unread = len(self.values) - UNREAD_VALUES
-        if first + family.width > unread or begin + len(line) > VALUES_AT:
+        if first + family.width > unread or begin + len(line) > ERRORS_AT:
             return unread
         # In this order: a process that is killed between two of these lines leaves the sheet consistent.
         self._header[_VALUES_END] = first + family.width

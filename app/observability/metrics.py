@@ -11,6 +11,7 @@ import numpy as np
 
 from app.observability import families
 from app.observability.counter_file import CounterFile
+from app.observability.error_ring import RecentError
 from app.observability.families import Family
 from app.protocol_paths import protocol_of
 from inkling.digit import NUM_CLASSES, Floats
@@ -66,6 +67,15 @@ class Metrics:
     def count_problem(self, kind: str) -> None:
         """Count a request that was answered with an error; `kind` is the slug of the problem's type."""
         self._add(families.PROBLEMS, kind)
+
+    def record_error(self, error: RecentError) -> None:
+        """Keep an error among the newest ones; of the event loop."""
+        self._sheet.errors.write(error)
+
+    def recent_errors(self) -> list[RecentError]:
+        """Return the newest errors of all processes, newest first."""
+        errors = (error for sheet in self.file.sheets() for error in sheet.errors.read())
+        return sorted(errors, reverse=True)
 
     def count_images(self, count: int) -> None:
         """Count images that were read, whatever they show."""

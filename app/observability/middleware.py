@@ -11,6 +11,7 @@ from app.admission.admission import Admission
 from app.error_answers import answer_error
 from app.observability.answered_request import UNMATCHED, AnsweredRequest, log_access
 from app.observability.content_encoding import DecodedBody
+from app.observability.error_ring import RecentError
 from app.observability.exchange import Exchange
 from app.observability.head_requests import as_get
 from app.observability.metrics import Metrics
@@ -116,13 +117,17 @@ class RequestMiddleware:
         else:
             at_write(self._metrics.observe, (_method(scope), route, status, seconds))
         if self._access_log or status >= 400:
-            self._log(AnsweredRequest.of(inner, scope["method"], status, seconds))
+            self._log(AnsweredRequest.of(inner, scope["method"], status, seconds), _method(scope))
 
-    def _log(self, request: AnsweredRequest) -> None:
+    def _log(self, request: AnsweredRequest, method: str) -> None:
         if self._access_log:
             log_access(request)
         if request.status >= 400 and request.problem_type:
-            self._metrics.count_problem(request.problem_type)
+            kind = request.problem_type
+            self._metrics.count_problem(kind)
+            self._metrics.record_error(
+                RecentError(time.time(), request.request_id, method, request.route, request.status, kind)
+            )
             self._problem_log.write(request)
 
 

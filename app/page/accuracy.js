@@ -4,7 +4,7 @@ import { h, style } from "./dom.js";
 import { number, percent, t } from "./language.js";
 
 const WIDEST = 0.1; // of the axis, below the best version: worse ones stand at its left end
-const STEPS = [0.05, 0.02, 0.01, 0.005, 0.002, 0.001]; // between marks, the first that leaves at least MARKS of them
+const STEPS = [0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001]; // between marks, the first that leaves at least MARKS of them
 const MARKS = 3;
 
 /** Return the axes of versions: [{version, evaluation, dataset, classes}, ...]. */

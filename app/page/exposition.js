@@ -18,14 +18,24 @@ export function sum(samples, name, matches = () => true) {
   return samples.filter((sample) => sample.name === name && matches(sample.labels)).reduce((total, { value }) => total + value, 0);
 }
 
-/** Return the quantile `share` (0 to 1) of a histogram, interpolated within its bucket; null if there are no observations. */
-export function quantile(samples, name, share, matches) {
-  const buckets = new Map(); // upper bound -> number of observations up to it
+/** Return the buckets of a histogram, over all samples whose labels match: upper bound -> observations up to it. */
+export function bucketsOf(samples, name, matches) {
+  const buckets = new Map();
   for (const sample of samples) {
     if (sample.name !== `${name}_bucket` || !matches(sample.labels)) continue;
     const bound = Number(sample.labels.le.replace("+Inf", "Infinity"));
     buckets.set(bound, (buckets.get(bound) ?? 0) + sample.value);
   }
+  return buckets;
+}
+
+/** Return the quantile `share` (0 to 1) of a histogram, interpolated within its bucket; null if there are no observations. */
+export function quantile(samples, name, share, matches) {
+  return quantileOf(bucketsOf(samples, name, matches), share);
+}
+
+/** Return the quantile of buckets, as `quantile` does. */
+export function quantileOf(buckets, share) {
   const bounds = [...buckets.keys()].sort((a, b) => a - b);
   const wanted = share * (buckets.get(Infinity) ?? 0);
   if (!wanted) return null;

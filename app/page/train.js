@@ -160,7 +160,7 @@ function input(name, { min, max, isWhole, isAbove }) {
 /** Return the meaning of a field and its bounds: translated if there is a translation, else the service's description. */
 function meaning(name, { min, max, isAbove, description }) {
   const words = current() !== "en" && has(`field.${name}.note`) ? t(`field.${name}.note`) : description;
-  return `${words}; ${t(isAbove ? "bounds.above" : "bounds", { min: number(min), max: number(max) })}`;
+  return t("bounds.of", { meaning: words, bounds: t(isAbove ? "bounds.above" : "bounds", { min: number(min), max: number(max) }) });
 }
 
 function labeled(name, control, ...notes) {

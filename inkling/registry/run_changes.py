@@ -84,7 +84,7 @@ def requeue(connection: Connection, run_id: int, attempt: int, token: str | None
     if connection.execute(select(runs.c.id).where(leased).with_for_update()).first() is None:
         return
     step = connection.scalar(select(run_snapshots.c.step).where(run_snapshots.c.run_id == run_id)) or 0
-    values = {"state": "queued", "step": step, "attempt": attempt, "stages": [], **NO_LEASE}
+    values: dict[str, Any] = {"state": "queued", "step": step, "attempt": attempt, "stages": [], **NO_LEASE}
     connection.execute(update(runs).where(leased).values(values))
     later = (run_progress.c.run_id == run_id) & (run_progress.c.step > step)
     connection.execute(delete(run_progress).where(later))

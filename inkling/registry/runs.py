@@ -10,7 +10,17 @@ from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError
 from inkling.network.recipe import Recipe
 from inkling.registry.database import CLAIMS, Database
 from inkling.registry.quota import VersionQuota
-from inkling.registry.records import ErrorType, HeldLease, Lease, Progress, PromotePolicy, Run, Snapshot, StageName, Workload
+from inkling.registry.records import (
+    ErrorType,
+    HeldLease,
+    Lease,
+    Progress,
+    PromotePolicy,
+    Run,
+    Snapshot,
+    StageName,
+    Workload,
+)
 from inkling.registry.rows import TRACEPARENT, database_time, newest_rows, to_progress, to_run
 from inkling.registry.run_changes import (
     GIVEN_UP,

@@ -13,7 +13,7 @@ from tests.support.services import connect
 pytestmark = pytest.mark.unmeasured
 
 KEY = "a-key-for-tests"
-UNSAFE_CALLS = [("POST", "/train"), ("DELETE", "/train/1"), ("PUT", "/versions/current")]
+UNSAFE_CALLS = [("POST", "/train"), ("DELETE", "/train/1"), ("PUT", "/versions/current"), ("GET", "/errors")]
 READS = ["/train", "/versions", "/versions/1", "/promotions", "/metrics", "/livez", "/readyz", "/docs", "/openapi.json"]
 
 

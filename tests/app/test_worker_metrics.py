@@ -125,3 +125,19 @@ def test_promtool_finds_nothing_wrong_with_the_metrics(server: Server) -> None:
     types = dict(re.findall(r"^# TYPE (\S+) (.*)$", exposition.text, re.MULTILINE))
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| .* \| (.*) \|$", METRICS_DOCUMENT.read_text(), re.MULTILINE)
     assert sorted(rows) == sorted((name, types[name], helps[name]) for name in helps)
+
+
+def test_errors_of_all_workers_are_listed_under_their_request_ids(server: Server) -> None:
+    answered = set()
+    for _ in range(20):  # each on a connection of its own: some worker takes it
+        with server.client() as client:
+            answered.add(client.get("/versions/999?secret=1").headers["x-request-id"])
+    with server.client() as client:
+        answer = client.get("/errors")
+    errors = [error for error in answer.json()["items"] if error["request_id"] in answered]
+    assert len(errors) == 20
+    assert {(error["method"], error["route"], error["status"], error["problem"]) for error in errors} == {
+        ("GET", "/versions/{version}", 422, "invalid-field")
+    }
+    assert [error["at"] for error in errors] == sorted((error["at"] for error in errors), reverse=True)
+    assert "secret" not in answer.text

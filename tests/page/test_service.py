@@ -1,6 +1,8 @@
+import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -11,6 +13,10 @@ from tests.support.servers import Server, start_server
 pytestmark = pytest.mark.unmeasured
 
 KEY = "a-key-for-tests"
+CHI_SQUARE = """async ([answers, tested]) => {
+  const folder = document.querySelector("script[src]").src.replace(/main\\.js$/, "");
+  return (await import(`${folder}drift.js`)).chiSquare(answers, tested);
+}"""
 
 
 def test_service_view_shows_version_latency_and_memory(visitor: Visitor, site: Server) -> None:
@@ -23,6 +29,37 @@ def test_service_view_shows_version_latency_and_memory(visitor: Visitor, site: S
     expect(cards).to_contain_text("95 % within")
     expect(cards).to_contain_text(" MB")
     expect(page.locator(".numbers")).to_contain_text("/predict")
+    expect(page.locator(".sparkline path")).not_to_have_count(0)
+    expect(page.locator(".answers .histogram").first.locator("li")).to_have_count(10)
+    expect(page.get_by_text("Drift is not tested yet")).to_be_visible()
+    for own in ("/metrics", "/readyz", "/page/"):
+        expect(page.locator(".numbers")).not_to_contain_text(own)
+
+
+def test_recent_errors_are_shown_with_their_request_ids(visitor: Visitor, site: Server) -> None:
+    visitor.expected_refusals = {404}
+    page = visitor.open(f"{site.url}/#service")
+    request_id = page.evaluate("fetch('train/99').then(response => response.headers.get('x-request-id'))")
+    page.get_by_role("button", name="Show recent errors").click()
+    row = page.get_by_role("row").filter(has_text=request_id)
+    expect(row).to_contain_text("GET /train/{run_id}")
+    expect(row).to_contain_text("no-such-run")
+
+
+def test_drift_is_pearsons_chi_square_of_two_samples(visitor: Visitor, site: Server) -> None:
+    answers, tested = np.array([12, 9, 10, 7, 11, 4, 10, 13, 20, 4]), np.array([100] * 10)
+    table = np.array([answers, tested])
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    statistic = float(((table - expected) ** 2 / expected).sum())
+    half = statistic / 2  # the closed form of the upper tail for 9 degrees of freedom
+    series = sum((2 * half) ** k / math.prod(range(1, 2 * k + 2, 2)) for k in range(4))
+    tail = math.erfc(math.sqrt(half)) + math.sqrt(4 * half / math.pi) * math.exp(-half) * series
+    page = visitor.open(site.url)
+    found = page.evaluate(CHI_SQUARE, [answers.tolist(), tested.tolist()])
+    assert (found["freedom"], found["n"]) == (9, 100)
+    assert found["statistic"] == pytest.approx(statistic)
+    assert found["p"] == pytest.approx(tail)
+    assert page.evaluate(CHI_SQUARE, [[4] * 10, tested.tolist()]) is None  # too few
 
 
 def test_key_is_asked_for_once_and_kept_for_the_tab(visitor: Visitor, tmp_path: Path, small_mnist_dir: Path) -> None:

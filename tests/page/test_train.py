@@ -76,7 +76,9 @@ def test_curves_of_several_runs_are_on_one_chart_and_time_left_leaves_out_the_st
         page = visitor.open(f"{server.url}/#train")
         expect(page.get_by_text("About 28 s left.")).to_be_visible()
         page.get_by_label("Compare the curves of run 1").check()
-        expect(page.locator(".chart").last.locator(".legend li")).to_have_text([re.compile("Run 2"), re.compile("Run 1")])
+        expect(page.locator(".chart").last.locator(".legend li")).to_have_text(
+            [re.compile("Run 2"), re.compile("Run 1")]
+        )
         expect(page.locator(".chart").last.locator(".line path")).to_have_count(2)
         page.get_by_label("Compare the curves of run 1").uncheck()
         expect(page.locator(".chart").last.locator(".line.published")).to_have_count(1)

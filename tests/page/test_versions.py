@@ -1,18 +1,25 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.settings import Settings
-from inkling.network.checkpoint import Checkpoint
+from inkling.network.checkpoint import Checkpoint, save
+from inkling.network.evaluation import evaluate
 from tests.page.visitors import Visitor, await_state
-from tests.support.networks import make_checkpoint_of, make_evaluation
+from tests.support.networks import make_card, make_checkpoint_of, make_evaluation, random_parameters
 from tests.support.own_data import ANIMALS
 from tests.support.servers import Server, start_server
 from tests.support.services import open_registry, publish, retrained
 
 pytestmark = pytest.mark.unmeasured
+
+LABELS = np.arange(100, dtype=np.uint8) % 10
+FIVES_UNREAD = evaluate(np.eye(10, dtype=np.float32)[np.where(LABELS == 5, 6, LABELS)], LABELS)
+"""The evaluation of a reader that takes each 5 for a 6, and is right otherwise."""
 
 
 @pytest.fixture
@@ -43,6 +50,30 @@ def test_rollback_serves_the_older_version_and_promotion_the_newer_one(visitor: 
     page.get_by_role("button", name="Serve").click()
     page.get_by_role("dialog").get_by_role("button", name="Serve").click()
     expect(served).to_contain_text("2")
+
+
+def test_demotion_names_what_it_costs_and_leaves_the_verdict(
+    visitor: Visitor, tmp_path: Path, shipped: Checkpoint
+) -> None:
+    # given: two runs that made the same file, which is worse than the served one
+    worse = save(random_parameters(), make_card().model_copy(update={"dataset": "mnist", "evaluation": FIVES_UNREAD}))
+    with start_server(tmp_path / "data", "--trainer", "external", "--registry-poll-s", "0.05") as server:
+        with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
+            assert [publish(registry, worse, promoted=False) for _ in range(2)] == [2, 3]
+        page = visitor.open(f"{server.url}/#versions")
+        expect(page.locator(".axis li")).to_have_text([re.compile("v3.*90.00 %"), re.compile("v1")])
+        expect(page.locator("tbody tr").first).to_contain_text("the same file as 2")
+        # when
+        page.get_by_role("button", name="Serve").click()
+        dialog = page.get_by_role("dialog")
+        # then
+        points = 100 * (shipped.card.evaluation.accuracy - 0.9)
+        expect(dialog).to_contain_text(f"This costs {points:.2f} points of test accuracy, most at 5: 0.0 %")
+        expect(dialog.locator(".danger")).to_have_text("Serve")
+        dialog.get_by_role("button", name="Serve").click()
+        expect(page.locator("tr.served")).to_contain_text("as the test wants it")
+        expect(page.locator("tr.served")).to_contain_text("Served by hand")
+        expect(page.locator(".timeline li").first).to_contain_text("v3 served by hand")
 
 
 def test_tab_with_an_outdated_version_is_refused(visitor: Visitor, two_versions: Server) -> None:

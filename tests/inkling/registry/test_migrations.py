@@ -117,7 +117,8 @@ WHEN = datetime(2024, 7, 1, 12, 0, tzinfo=UTC)
 
 def rows_of_a_former_revision(checkpoint: Checkpoint) -> dict[str, list[dict[str, object]]]:
     """Return rows of every table, with the columns of all revisions: a deleted version, a run that succeeded, ..."""
-    file = {"digest": checkpoint.digest, "checkpoint": checkpoint.content, "created_at": WHEN}
+    size_bytes = len(checkpoint.content)
+    file = {"digest": checkpoint.digest, "checkpoint": checkpoint.content, "size_bytes": size_bytes, "created_at": WHEN}
     measured = {"evaluation": checkpoint.card.evaluation.model_dump(), "measured_by": "trainer"}
     requested = {"recipe": TUTORIAL.model_dump(), "promote": "always", "requested_at": WHEN, "total_steps": 3000}
     ended = {"started_at": WHEN, "finished_at": WHEN, "step": 3000, "attempt": 1}
@@ -126,6 +127,7 @@ def rows_of_a_former_revision(checkpoint: Checkpoint) -> dict[str, list[dict[str
             {"version": 1, "run_id": 1, "origin": "run", "deleted_at": None, **file, **measured},
             {"version": 2, "origin": "upload", "deleted_at": WHEN, **file, **measured, "checkpoint": b""},
         ],
+        "checkpoints": [{"version": 1, "content": checkpoint.content}],
         "runs": [
             {"id": 1, "state": "succeeded", "decision": "because", "version": 1, **requested, **ended},
             {"id": 2, "state": "queued", "step": 100, "attempt": 1, "idempotency_key": "k", **requested},
