@@ -13,6 +13,7 @@ from app.serving.current_version import CurrentVersion
 from app.serving.exports import Exports
 from app.serving.feedback import Feedback
 from app.serving.inference import Inference
+from app.serving.misread import MisreadFinder
 from app.serving.run_feeds import RunFeeds
 from app.serving.trainers import Trainers
 from app.settings import Settings
@@ -61,6 +62,7 @@ RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
 TrainersDep = Annotated[Trainers, Depends(_from_state("trainers"))]
 FeedbackDep = Annotated[Feedback, Depends(_from_state("feedback"))]
 ExpositionDep = Annotated[Exposition, Depends(_from_state("exposition"))]
+MisreadDep = Annotated[MisreadFinder, Depends(_from_state("misread"))]
 MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
 InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]
 UploadingDep = Annotated[CapacityLimiter, Depends(_from_state("uploading"))]

@@ -28,6 +28,7 @@ from app.serving.current_version import CurrentVersion
 from app.serving.exports import Exports
 from app.serving.feedback import Feedback
 from app.serving.inference import Inference
+from app.serving.misread import MisreadFinder
 from app.serving.numbered_versions import NumberedVersions
 from app.serving.run_feeds import RunFeeds
 from app.serving.scoring import Scoring
@@ -78,6 +79,7 @@ async def run(
     state.feedback = Feedback.from_settings(settings, state.registry, state.inference)
     versions = NumberedVersions(state.registry, state.current_version, settings.registry_poll_s)
     state.scoring = Scoring(state.inference, versions)
+    state.misread = MisreadFinder(settings, versions, state.uploading)
     decoders.start()
     connection_limits = ConnectionLimits.from_settings(settings)
     connections = OpenConnections(connection_limits, metrics, access_log=settings.access_log)

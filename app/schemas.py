@@ -244,6 +244,22 @@ class VersionDetail(_FromRecord):
     classes: list[str] = Field(description="the names of its ten classes, in the order of the probabilities")
 
 
+class MisreadImage(_Answer):
+    index: int = Field(description="its place among the test images, from 0")
+    image: str = Field(description="the 28x28 pixels, as a PNG file in a data: URI")
+    confidence: float = Field(description="of the digit that was read, 0 to 1")
+    contributions: list[list[float]] = Field(
+        description="of each pixel to the logit of the digit that was read minus that of the true one, 28 rows of 28, "
+        "in nats"
+    )
+
+
+class MisreadImages(_Answer):
+    images: int = Field(description="test images of the true digit")
+    count: int = Field(description="those of them that were read so")
+    items: list[MisreadImage] = Field(description="the surest of these, at most 20")
+
+
 class ServedVersionDetail(VersionDetail):
     promotion: int = Field(description="the number of the decision to serve it, for `if_promotion` and If-Match")
 

@@ -3,7 +3,7 @@
 import { h, s } from "./dom.js";
 import { number } from "./language.js";
 
-/** Lines of as many runs can be told apart. */
+/** The number of runs whose lines a reader can distinguish. */
 export const MOST_CURVES = 4;
 
 const HEIGHT = 220;

@@ -1,4 +1,4 @@
-// Whether the answers differ from those on the test set: Pearson's chi-square test of homogeneity of two samples.
+// The drift of the answers from those on the test set: Pearson's chi-square test of homogeneity of two samples.
 
 /** Fewer answers than this are not tested: below, the classes would be expected fewer than five times. */
 export const LEAST_ANSWERS = 50;

@@ -6,6 +6,7 @@ import { h } from "./dom.js";
 import { moment, number, t } from "./language.js";
 import { refusal } from "./notice.js";
 
+const SHOWN = 20;
 const HEADS = ["errors.when", "route", "errors.status", "errors.problem", "errors.id"];
 
 export class RecentErrors {
@@ -26,7 +27,7 @@ export class RecentErrors {
 }
 
 function table(errors) {
-  const rows = errors.map(({ at, method, route, status, problem, request_id }) =>
+  const rows = errors.slice(0, SHOWN).map(({ at, method, route, status, problem, request_id }) =>
     h("tr", {}, h("th", { scope: "row" }, moment(at)), h("td", {}, h("code", {}, method, " ", route)), h("td", {}, number(status)), h("td", {}, problem ?? "–"), h("td", {}, h("code", {}, request_id))));
   return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("errors") }, h("table", { class: "cards-if-narrow" }, h("thead", {}, h("tr", {}, HEADS.map((key) => h("th", { scope: "col" }, t(key))))), h("tbody", {}, rows)));
 }

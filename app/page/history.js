@@ -1,4 +1,4 @@
-// What the service did while this page was open: the differences between its polls of the metrics.
+// The past of the service while this page was open: the differences between polls of its metrics.
 
 import { bucketsOf, quantileOf, sum } from "./exposition.js";
 
@@ -8,14 +8,15 @@ const CONFIDENCES = "inkling_confidence_ratio";
 
 /** The routes that this page, and those who watch the service, call by themselves. */
 const WATCHED = new Set([
-  "/", "/docs", "/errors", "/healthz", "/metrics", "/openapi.json", "/page/{digest}/{name}", "/promotions", "/readyz",
-  "/train/{run_id}/events", "/versions/current", "unmatched",
+  "/", "/app.webmanifest", "/docs", "/errors", "/livez", "/metrics", "/openapi.json", "/page/{digest}/{name}",
+  "/promotions", "/readyz", "/service-worker.js", "/train/{run_id}/events", "/versions/current",
+  "/versions/{version}/misread",
 ]);
-const LISTS = new Set(["/train", "/train/{run_id}", "/versions", "/versions/{version}"]); // of which the page calls GET
+const READ = new Set(["/feedback", "/train", "/train/{run_id}", "/versions", "/versions/{version}", "/versions/{version}/checkpoint"]); // of which the page calls GET
 
 /** Return whether the labels of a sample are of calls that the page makes by itself. */
 export function isOwnCall({ route, method }) {
-  return WATCHED.has(route) || (LISTS.has(route) && method === "GET");
+  return WATCHED.has(route) || (READ.has(route) && method === "GET");
 }
 
 export class History {
@@ -43,7 +44,7 @@ export class History {
     this.points.splice(0, this.points.length - KEPT);
   }
 
-  /** Forget the last poll: the next one begins anew. */
+  /** Forget the past: the next poll begins another one. */
   pause() {
     this.#last = null;
   }

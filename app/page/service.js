@@ -115,8 +115,8 @@ function drift(answers, tested) {
   const found = chiSquare(answers, tested);
   if (found === null) return t("drift.few", { n: number(n), least: LEAST_ANSWERS });
   const p = found.p < 0.001 ? `< ${number(0.001, 3)}` : `= ${number(found.p, 3)}`;
-  const verdict = t(found.p < SIGNIFICANCE ? "drift.seen" : "drift.none");
-  return `${verdict} ${t("drift.test", { statistic: number(found.statistic, 1), freedom: found.freedom, p, n: number(n) })}`;
+  const values = { statistic: number(found.statistic, 1), freedom: found.freedom, p, n: number(n) };
+  return t(found.p < SIGNIFICANCE ? "drift.seen" : "drift.none", { test: t("drift.test", values) });
 }
 
 /** Return the section of links and command lines. */

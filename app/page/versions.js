@@ -6,6 +6,7 @@ import { ask } from "./dialog.js";
 import { h } from "./dom.js";
 import { number, percent, t } from "./language.js";
 import { matrix } from "./matrix.js";
+import { showMisread } from "./misread.js";
 import { refusal } from "./notice.js";
 import { noteVersion } from "./served.js";
 import { timeline } from "./timeline.js";
@@ -141,13 +142,15 @@ function column(version, select, other) {
     [t("dataset"), version.dataset ?? "mnist", null],
     [t("size"), t("kilobytes", { n: number(version.size_bytes / 1000) }), null],
   ];
+  const misread = h("div", { class: "stack tight", hidden: true, "aria-live": "polite" });
   const worst = evaluation.digits.reduce((low, score) => (score.recall < low.recall ? score : low));
   return h(
     "div",
     { class: "stack" },
     select,
     h("dl", { class: "facts" }, facts.map(([name, value, change]) => h("div", {}, h("dt", {}, name), h("dd", {}, value, change)))),
-    matrix(evaluation.confusion_matrix, version.classes, t("matrix", { version: version.version })),
+    matrix(evaluation.confusion_matrix, version.classes, t("matrix", { version: version.version }), (actual, read) => showMisread(misread, version, actual, read)),
+    misread,
     h("p", { class: "note" }, t("worst", { digit: version.classes[worst.digit], recall: percent(worst.recall, 1) })),
   );
 }

@@ -53,11 +53,12 @@ def test_rollback_serves_the_older_version_and_promotion_the_newer_one(visitor: 
 
 
 def test_demotion_names_what_it_costs_and_leaves_the_verdict(
-    visitor: Visitor, tmp_path: Path, shipped: Checkpoint
+    visitor: Visitor, tmp_path: Path, small_mnist_dir: Path, shipped: Checkpoint
 ) -> None:
     # given: two runs that made the same file, which is worse than the served one
     worse = save(random_parameters(), make_card().model_copy(update={"dataset": "mnist", "evaluation": FIVES_UNREAD}))
-    with start_server(tmp_path / "data", "--trainer", "external", "--registry-poll-s", "0.05") as server:
+    options = ("--trainer", "external", "--registry-poll-s", "0.05")
+    with start_server(tmp_path / "data", *options, INKLING_MNIST_DIR=str(small_mnist_dir)) as server:
         with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
             assert [publish(registry, worse, promoted=False) for _ in range(2)] == [2, 3]
         page = visitor.open(f"{server.url}/#versions")
@@ -74,6 +75,10 @@ def test_demotion_names_what_it_costs_and_leaves_the_verdict(
         expect(page.locator("tr.served")).to_contain_text("as the test wants it")
         expect(page.locator("tr.served")).to_contain_text("Served by hand")
         expect(page.locator(".timeline li").first).to_contain_text("v3 served by hand")
+        # when: the cell of the fives that it took for sixes is chosen
+        page.get_by_role("cell", name="5 read as 6").first.click()
+        # then: the test images that this server has are shown
+        expect(page.get_by_role("heading", name="5 read as 6")).to_contain_text("test images")
 
 
 def test_tab_with_an_outdated_version_is_refused(visitor: Visitor, two_versions: Server) -> None:
@@ -90,6 +95,7 @@ def test_tab_with_an_outdated_version_is_refused(visitor: Visitor, two_versions:
 
 
 def test_arrow_keys_describe_each_cell_of_the_confusion_matrix(visitor: Visitor, two_versions: Server) -> None:
+    visitor.expected_refusals = {503}  # this server has no test images
     page = visitor.open(f"{two_versions.url}/#versions/1-2")
     matrix = page.get_by_role("table", name="Confusion matrix of version 1")
     confusion = page.evaluate("fetch('versions/1').then(r => r.json()).then(v => v.evaluation.confusion_matrix)")
@@ -100,6 +106,8 @@ def test_arrow_keys_describe_each_cell_of_the_confusion_matrix(visitor: Visitor,
     for _ in range(9):
         page.keyboard.press("ArrowRight")
     expect(page.locator(".pair .note").first).to_contain_text(f"4 read as 9: {confusion[4][9]} of {sum(confusion[4])}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("this server has no test images")
 
 
 def test_checkpoint_is_downloaded(visitor: Visitor, two_versions: Server) -> None:
