@@ -1,9 +1,11 @@
 // fit=mnist for a drawing of the pad, black on white: byte for byte as inkling/vision/ makes it, in the cases that a pen
 // on an empty pad can cause. Pictures from elsewhere are for the server.
 
+import { findCaptions, roundHalfEven } from "./captions.js";
 import { dilated, emptyBox, extend, labeled } from "./components.js";
 import { resized } from "./resampling.js";
 
+const CAPTIONS_LEFT_OUT = "small text or icons beside the digit were left out"; // as in inkling/vision/captions.py
 const SIDE = 28;
 const DIGIT_SIDE = 20; // as in inkling/digit.py
 const CENTER = 14.5; // as in inkling/vision/placement.py
@@ -15,11 +17,24 @@ const PAIR_WIDTH = 0.75;
 const MAX_ASPECT_RATIO = 2.5; // as in inkling/vision/placed_digit.py, with the next ones
 const SOLID_BLOCKS = [[12, 12], [8, 18]];
 
-/** Return the image (784 bytes, 0 background to 255 foreground) of gray levels (side x side).
+/** Return the readings of gray levels (side x side): [{image, warnings}], the first of them three times as likely.
  *
- * If they show no single digit, return the key of the text that says why. */
+ * An image is 784 bytes, 0 background to 255 foreground. If the picture shows no single digit, return the key of the text
+ * that says why. */
 export function normalize(gray, side) {
   const levels = gray.map((level) => 255 - level);
+  const strokes = labeled(levels, side);
+  const captions = findCaptions(strokes);
+  const whole = { image: imageOf(levels, side), warnings: [] };
+  if (!captions) return typeof whole.image === "string" ? whole.image : [whole];
+  const kept = levels.map((level, i) => (captions[strokes.of[i] - 1] ? 0 : level));
+  const readings = [{ image: imageOf(kept, side), warnings: [CAPTIONS_LEFT_OUT] }, whole];
+  const found = readings.filter(({ image }) => typeof image !== "string");
+  return found.length ? found : readings[0].image;
+}
+
+/** Return the image of strokes, or the key of the text that says why there is none. */
+function imageOf(levels, side) {
   const strokes = labeled(levels, side);
   if (strokes.count === 0) return "here.none";
   if (showsSeveral(levels.map((level) => (level > FAINT ? level : 0)), side)) return "here.several";
@@ -170,10 +185,4 @@ function hasBlock(image, rows, columns) {
 
 function indexOfLargest(values) {
   return values.indexOf(Math.max(...values));
-}
-
-/** Round as NumPy and Python do: halves to the even number. */
-function roundHalfEven(value) {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }

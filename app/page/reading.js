@@ -9,6 +9,8 @@ import { isServerAway } from "./server.js";
 import { drawnLevels } from "./strokes.js";
 
 const SIDE = 28;
+const FIRST = 3; // as in inkling/vision/normalization.py
+const MAX_CONFIDENCE = 1 - 1e-6; // as in inkling/readings.py
 const DIGIT_THRESHOLD = 0.5; // as in inkling/network/digit_probe.py
 
 /** Return the prediction of a picture, a Blob, as POST /predict?fit=mnist does, with `version` and `reader`.
@@ -29,23 +31,44 @@ async function readHere(picture) {
   const drawn = drawnLevels(picture);
   const network = drawn && (await keptNetwork());
   if (!network || (network.card.fit ?? "mnist") !== "mnist") throw new Problem({});
-  const image = normalize(drawn.levels, drawn.side);
-  if (typeof image === "string") throw new Problem({ status: 422, title: t("here.title"), detail: t(image) });
-  return { ...predictionOf(network, image), version: network.version, reader: "browser" };
+  const readings = normalize(drawn.levels, drawn.side);
+  if (typeof readings === "string") throw new Problem({ status: 422, title: t("here.title"), detail: t(readings) });
+  return { ...predictionOf(network, readings), version: network.version, reader: "browser" };
 }
 
-/** Return the prediction of an image (784 bytes), without `version`. */
-function predictionOf(network, image) {
-  const { probabilities, digitScore } = forward(network, image);
-  const [confidence, digit] = [Math.max(...probabilities), probabilities.indexOf(Math.max(...probabilities))];
+/** Return the prediction of the readings of a picture, without `version`. */
+function predictionOf(network, readings) {
+  const { image, warnings, probabilities, digitScore } = chooseReading(network, readings);
+  const [confidence, digit] = [Math.max(...probabilities), indexOfLargest(probabilities)];
   return {
     digit,
     confidence,
     probabilities: [...probabilities],
     ...(network.card.classes && { label: network.classes[digit] }),
     ...(digitScore !== null && { is_digit: digitScore >= DIGIT_THRESHOLD, digit_score: digitScore }),
-    normalized: { is_untouched: false, inverted: true, box: null, background_removed: false, warnings: [], image: toDataUri(image) },
+    normalized: { is_untouched: false, inverted: true, box: null, background_removed: false, warnings, image: toDataUri(image) },
   };
+}
+
+/** Read every reading, and return the one that answers, with the probabilities of all: as inkling/readings.py does. */
+export function chooseReading(network, readings) {
+  const outputs = readings.map((reading) => ({ ...reading, ...forward(network, reading.image) }));
+  if (outputs.length === 1) return outputs[0];
+  const odds = outputs.map(({ probabilities }, i) => {
+    const confidence = Math.min(Math.max(...probabilities), MAX_CONFIDENCE);
+    return ((i === 0 ? FIRST : 1) * confidence) / (1 - confidence);
+  });
+  const total = odds.reduce((sum, each) => sum + each, 0);
+  const probabilities = outputs[0].probabilities.map((_, k) => outputs.reduce((sum, output, i) => sum + odds[i] * output.probabilities[k], 0) / total);
+  const digit = indexOfLargest(probabilities);
+  const agreeing = outputs.map((output, i) => (indexOfLargest(output.probabilities) === digit ? odds[i] : -1));
+  const isAny = agreeing.some((each) => each >= 0);
+  const best = indexOfLargest(isAny ? agreeing : outputs.map((output) => output.probabilities[digit]));
+  return { ...outputs[best], probabilities };
+}
+
+function indexOfLargest(values) {
+  return values.indexOf(Math.max(...values));
 }
 
 function toDataUri(image) {

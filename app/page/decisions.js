@@ -1,0 +1,36 @@
+// The reasons of decisions in the page's language: of promotions, as training/promotion.py and the registry word them.
+
+import { current } from "./language.js";
+
+const CHINESE = [
+  [/^the promote policy is (\w+)$/, "启用策略为 $1"],
+  [/^no version was served$/, "此前没有服务中的版本"],
+  [/^cannot compare: the recipe holds out no images \(validation_size is 0\)$/, "无法比较：配方没有留出图片（validation_size 为 0）"],
+  [/^the version that Inkling ships with$/, "Inkling 自带的版本"],
+  [/^asked for by (PUT \/versions\/current)$/, "由 $1 请求"],
+  [/^requested by (inkling promote)$/, "由 $1 请求"],
+  [/^promoted by (inkling verify --repair): the served version was damaged$/, "由 $1 启用：服务中的版本已损坏"],
+  [
+    /^it learned (.+), the served version (.+): their scores cannot be compared, .+$/,
+    "它学的是 $1，服务中的版本学的是 $2：两者的分数不可比，客户端会得到不同的回答；若确实需要，请按版本号启用",
+  ],
+  [/^not significantly better on people's pictures: /, "在用户的图片上没有显著更好："],
+  [/^significantly better on people's pictures: /, "在用户的图片上显著更好："],
+  [/^not significantly better: /, "没有显著更好："],
+  [/^significantly better: /, "显著更好："],
+  [/^better overall, but worse on digit (\d): /, "总体更好，但数字 $1 变差："],
+  [/^worse on the dataset: /, "在数据集上变差："],
+  [/^worse on digit (\d) of the dataset: /, "数据集中的数字 $1 变差："],
+  [/(\d+) of (\d+) held-out images correct, (\d+) by the served version/g, "留出的 $2 张图片中读对 $1 张，服务中的版本读对 $3 张"],
+  [/; of people's /, "；用户的图片："],
+  [/, but recall of (\d) falls by ([\d.]+), the limit is ([\d.]+)/, "，但数字 $1 的召回率下降 $2，上限为 $3"],
+  [/ \(McNemar's p ([^,)]+), must be below ([^)]+)\)/, "（McNemar 检验 p 值 $1，须低于 $2）"],
+  [/ \(McNemar's p ([^)]+)\)/, "（McNemar 检验 p 值 $1）"],
+  [/ \(the accuracy may fall by ([^)]+)\)/, "（准确率最多可下降 $1）"],
+];
+
+/** Return a reason in the language of the page; in the server's words where they are not known. */
+export function decisionText(reason) {
+  if (current() !== "zh") return reason;
+  return CHINESE.reduce((text, [words, chinese]) => text.replace(words, chinese), reason);
+}
