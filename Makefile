@@ -10,7 +10,7 @@ DEV := .venv/.installed-dev
 CLIENTS := .venv-clients/.installed
 PROTOCOL_CLIENTS := .venv-protocol-clients/.installed
 
-.PHONY: help install serve test check openapi clients train bench bench-peers reliability scoreboard audit pictures image lock clean
+.PHONY: help install serve test check openapi clients train bench lighthouse bench-peers reliability scoreboard audit pictures image lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +51,10 @@ bench: $(DEV)  ## measure the ratios of benchmarks/RESULTS.md (about 20 minutes;
 	$(BIN)/python -m benchmarks.hot_swap
 	$(BIN)/python -m benchmarks.page
 
+LIGHTHOUSE := .venv-lighthouse/.installed
+lighthouse: $(DEV) $(LIGHTHOUSE)  ## rate the page with Lighthouse, and measure its first visit (needs npm, Chromium; 180 MB)
+	$(BIN)/python -m benchmarks.lighthouse
+
 PEERS := .venv-peers/.installed
 bench-peers: $(PEERS)  ## install the other model servers, which make bench then measures, too (600 MB)
 
@@ -90,7 +94,7 @@ lock:  ## resolve pyproject.toml into the six locks; UPGRADE=--upgrade takes the
 	$(COMPILE) $(UPGRADE) --group pyproject.toml:protocol-clients -o requirements-protocol-clients.lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-audit .venv-clients .venv-peers .venv-protocol-clients dist .coverage* .*_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-audit .venv-clients .venv-lighthouse .venv-peers .venv-protocol-clients dist .coverage* .*_cache .hypothesis .schemathesis
 
 
 # How .venv is made
@@ -143,6 +147,12 @@ $(CLIENTS): tests/clients/package-lock.json requirements-clients.lock | node-ver
 	.venv-clients/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-clients.lock
 	cp tests/clients/package.json tests/clients/package-lock.json .venv-clients
 	npm ci --prefix .venv-clients --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
+$(LIGHTHOUSE): tests/page/lighthouse/package-lock.json | node-version
+	mkdir -p .venv-lighthouse
+	cp tests/page/lighthouse/package.json tests/page/lighthouse/package-lock.json .venv-lighthouse
+	npm ci --prefix .venv-lighthouse --ignore-scripts --no-audit --no-fund --loglevel error
 	touch $@
 
 $(PROTOCOL_CLIENTS): requirements-protocol-clients.lock
