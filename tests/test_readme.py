@@ -16,8 +16,9 @@ pytestmark = pytest.mark.unmeasured
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+CHINESE = (ROOT / "README.zh.md").read_text()
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(ROOT / name for name in ("README.md", "README.zh.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
 ]
 PACKAGES = ("inkling", "app", "training")
@@ -93,6 +94,20 @@ def test_python_example_runs_beside_a_server(server: Server, tmp_path: Path) -> 
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("[7] ")
     assert result.stdout.endswith("\n1 0.9953\n")
+
+
+def test_chinese_readme_has_the_commands_that_the_tests_above_run() -> None:
+    assert _commands(CHINESE, "sh") == _commands(README, "sh")
+    assert _commands(CHINESE, "python") == _commands(README, "python")
+    indented = r"^    (?:make|curl|pip|docker) .*$"
+    assert set(re.findall(indented, CHINESE, re.MULTILINE)) <= set(re.findall(indented, README, re.MULTILINE))
+
+
+def _commands(document: str, language: str) -> list[str]:
+    """Return the lines of the document's only block of a language, without comments."""
+    (block,) = re.findall(rf"```{language}\n(.*?)```", document, re.DOTALL)
+    lines = (re.sub(r"(^|  )# .*", "", line) for line in block.splitlines())
+    return [line for line in lines if line]
 
 
 def test_settings_table_is_the_settings() -> None:
