@@ -44,6 +44,7 @@ def answer_examples() -> dict[str, dict[str, Any]]:
         digest=_DIGEST,
         dataset="mnist",
         classes=[*DIGIT_NAMES],
+        fit="mnist",
         measured_by="trainer",
         refused=None,
     )

@@ -402,6 +402,9 @@ class ServedMetrics(_Answer):
         description='the images of its training: "mnist"; "custom", other digits in its place; or the name of own data'
     )
     classes: list[str] = Field(description="the names of its ten classes, in the order of the probabilities")
+    fit: Literal["mnist", "plain"] = Field(
+        description="how its pictures became 28x28: `mnist`, as by fit=mnist; `plain`, scaled as a whole"
+    )
     measured_by: MeasuredBy | None = Field(description=MEASURED_BY)
     refused: str | None = Field(description="the reason why the newest promotion is not served; null if it is")
     feedback: list[FeedbackScore] | None = Field(

@@ -6,9 +6,13 @@ import { probability, t } from "./language.js";
 export class Bars {
   #rows;
 
-  /** `onChoose(digit)` is called when the reader chooses a digit. */
-  constructor(onChoose) {
+  /** `onChoose(digit)` is called when the reader chooses a digit, `onPoint(digit)` when they point at one, or at none: null. */
+  constructor(onChoose, onPoint) {
     this.#rows = Array.from({ length: 10 }, (_, digit) => row(digit, onChoose));
+    this.#rows.forEach(({ label }, digit) => {
+      label.addEventListener("pointerenter", () => onPoint(digit));
+      label.addEventListener("pointerleave", () => onPoint(null));
+    });
     this.element = h(
       "fieldset",
       { class: "bars" },

@@ -1,185 +1,240 @@
 // The view Draw: a pad, the digit that the network reads on it, the ten probabilities, and an explanation.
 
-import { Bars } from "./bars.js";
-import { copyable } from "./copyable.js";
+import { Answer } from "./answer.js";
 import { Corrections } from "./corrections.js";
-import { h, icon } from "./dom.js";
+import { CropBox } from "./crop.js";
+import { h } from "./dom.js";
+import { Gallery } from "./gallery.js";
+import { InsideView, OUTPUTS } from "./inside_view.js";
 import { Insight } from "./insight.js";
-import { probability, t } from "./language.js";
-import { refusal } from "./notice.js";
+import { t } from "./language.js";
+import { areSeveral, readNumber, toWidePng } from "./number.js";
+import { watchArrivals } from "./outbox.js";
 import { OwnTraining } from "./own_training.js";
 import { Pad } from "./pad.js";
+import { commandLine, padTools, sampleRow } from "./pad_tools.js";
 import { openPicture, watchPictures } from "./picture.js";
+import { poster } from "./poster.js";
 import { Reader } from "./reader.js";
-import { glyph, strokesOf } from "./samples.js";
+import { Rest } from "./rest.js";
+import { strokesOf } from "./samples.js";
 import { noteVersion, watchServed } from "./served.js";
+import { imageLink, openLink, shareButtons, strokesLink } from "./share.js";
 import { SIDE, decodeDataUri, mayBeDigit, toPng } from "./strokes.js";
 import { Tray } from "./tray.js";
-import { verdictOn } from "./verdict.js";
+import { isPair } from "./verdict.js";
 
-const UNDO = "M8 5L4 9L8 13M4 9H12.5A3.5 3.5 0 0 1 12.5 16H9";
-const CLEAR = "M5 5L15 15M15 5L5 15";
-const PICTURE = "M3 4H17V16H3ZM3 13L7.5 9L11 12.5L13 10.5L17 14M13 7.5V7.6";
 const TYPED_INTO = "input:not([type=radio]), textarea, select";
-
 const REST_MS = 150; // explain a growing stroke once the pen rests this long
+const REDUCED = "(prefers-reduced-motion: reduce)";
 
 let kept = []; // the strokes, kept while another view is shown or the language changes
 
-/** Fill the view; return {hide}: called when the reader leaves it. */
-export function mount(root) {
-  return new DrawView(root);
+/** Fill the view; return {go, hide}: called with the rest of the address when it changes, and when the reader leaves. */
+export function mount(root, rest) {
+  return new DrawView(root, rest);
 }
 
 class DrawView {
   #root;
-  #digit = h("output", { class: "answer", "aria-hidden": "true" });
-  #sure = h("p", { class: "sure" });
-  #spoken = h("p", { class: "unseen", "aria-live": "polite" });
-  #problem = h("div", {});
   #hint = h("p", { class: "hint", "aria-hidden": "true" }, t("pad.hint"));
   #insight = new Insight();
-  #bars = new Bars((digit) => this.#choose(digit));
+  #inside = new InsideView();
+  #answer;
   #reader = new Reader(
     (prediction, isFinal) => this.#show(prediction, isFinal),
     (problem) => this.#refuse(problem),
   );
+  #crop = new CropBox((blob) => this.#readPart(blob));
+  #gallery = new Gallery((file) => this.#open(file), () => this.#answer.classes);
   #training = new OwnTraining();
-  #tray = new Tray((image) => this.#open(decodeDataUri(image)), (corrections) => this.#training.count(corrections));
+  #tray = new Tray((image) => this.#openImage(image), (corrections) => this.#training.count(corrections));
   #corrections = new Corrections((correction) => this.#keep(correction));
   #pad;
   #stopWatching = [];
-  #press = (event) => this.#onKey(event);
 
   #served = null; // the version that answers, as served.js says
-  #classes = Array.from({ length: 10 }, (_, digit) => String(digit)); // the names of the classes that it learned
-  #blob = null; // the picture shown, as it is sent; null while the pad holds strokes
-  #prediction = null;
+  #picture = null; // {bitmap, blob, scale} of the picture shown; null while the pad holds strokes
   #chosen = null; // the digit to explain; null: the digit read
+  #change = 0; // number of the newest change of the pad
+  #rest; // the sample that the pad writes by itself
   #restTimer = 0;
 
-  constructor(root) {
+  constructor(root, rest) {
     this.#root = root;
+    this.#answer = new Answer(root, (digit) => this.#choose(digit), (digit) => this.#inside.point(OUTPUTS, digit));
     const canvas = h("canvas", { class: "pad", tabindex: 0, role: "img", "aria-label": t("pad"), "aria-describedby": "pad-keys" });
-    const frame = h("div", { class: "frame" }, canvas, this.#hint);
+    const frame = h("div", { class: "frame" }, canvas, this.#hint, this.#crop.element);
     this.#pad = new Pad(canvas, (isFinal) => this.#onPadChange(isFinal));
     const keys = h("p", { class: "note", id: "pad-keys" }, t("pad.keys"));
-    const verdict = h("div", { class: "verdict" }, this.#digit, h("div", {}, this.#sure, this.#spoken));
+    const share = shareButtons(() => this.#link(), () => this.#poster());
     root.replaceChildren(
       h("h1", { class: "unseen" }, t("draw")),
       h(
         "div",
         { class: "draw" },
-        h("div", { class: "stack" }, frame, this.#tools(), this.#samples(), keys),
-        h("div", { class: "stack read" }, verdict, this.#problem, this.#bars.element, this.#corrections.element),
+        h("div", { class: "stack" }, frame, padTools(this.#pad, (files) => this.#openAll(files)), sampleRow((digit) => this.#writeSample(digit)), keys),
+        this.#inside.element,
+        h("div", { class: "stack read" }, this.#answer.elements, this.#corrections.element, share),
         this.#insight.element,
       ),
+      this.#gallery.element,
       this.#tray.element,
-      this.#commandLine(),
+      commandLine(() => this.#file()),
     );
     this.#tray.element.append(this.#training.element);
-    this.#stopWatching = [watchPictures(frame, (file) => this.#open(file)), watchServed((served) => this.#follow(served))];
-    document.addEventListener("keydown", this.#press);
-    this.#pad.strokes = kept;
-    this.#onPadChange(true);
+    this.#rest = new Rest(this.#pad, (digit) => this.#writeSample(digit));
+    this.#watch(frame);
+    if (!this.go(rest)) {
+      this.#pad.strokes = kept;
+      this.#onPadChange(true);
+    }
+  }
+
+  #watch(frame) {
+    const stop = new AbortController();
+    const { signal } = stop;
+    document.addEventListener("keydown", (event) => this.#onKey(event), { signal });
+    for (const name of ["pointerdown", "keydown"]) {
+      document.addEventListener(name, () => this.#rest.end(), { signal, capture: true });
+      frame.addEventListener(name, () => this.#rest.makeWay(), { capture: true });
+    }
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#explain(), { signal });
+    this.#stopWatching = [() => stop.abort(), watchPictures(frame, (files) => this.#openAll(files)), watchServed((served) => this.#follow(served)), watchArrivals((correction) => this.#tray.add(correction, null))];
+  }
+
+  /** Open what the rest of an address holds; return whether it holds something. */
+  go(rest) {
+    const link = openLink(rest ?? "");
+    if (!link) return false;
+    history.replaceState(null, "", "#draw"); // so that a change of language does not open it again
+    this.#rest.end();
+    if (link.picture) this.#open(link.picture);
+    else {
+      this.#pad.clear();
+      this.#pad.strokes = link.strokes;
+      this.#pad.redraw();
+      this.#onPadChange(true);
+    }
+    return true;
   }
 
   hide() {
     kept = this.#pad.strokes;
-    for (const stop of this.#stopWatching) stop();
+    this.#rest.end();
+    this.#reader.stop();
     this.#training.stop();
-    document.removeEventListener("keydown", this.#press);
+    for (const stop of this.#stopWatching) stop();
   }
 
   #onPadChange(isFinal) {
-    const pad = this.#pad;
-    if (pad.strokes.length) this.#blob = null;
+    const { strokes, picture, isEmpty } = this.#pad;
+    const change = ++this.#change;
+    if (!picture) {
+      this.#picture = null;
+      this.#crop.hide();
+    }
+    if (isEmpty) this.#rest.forget();
     this.#corrections.offer(null);
-    this.#hint.hidden = !pad.isEmpty;
-    if (pad.isEmpty) return this.#showBlank();
+    this.#hint.hidden = !isEmpty;
+    if (isEmpty) return this.#showBlank();
     this.#root.dataset.state = "asking";
-    this.#reader.read(() => this.#blob ?? (isFinal || mayBeDigit(pad.strokes) ? toPng(pad.strokes) : null), isFinal);
+    if (!this.#picture && areSeveral(strokes)) return isFinal && this.#readNumber(toWidePng(strokes), change);
+    this.#reader.read(() => this.#picture?.blob ?? (isFinal || mayBeDigit(strokes) ? toPng(strokes) : null), isFinal);
   }
 
   #showBlank() {
     this.#reader.stop();
-    this.#showNoDigit("blank", "–", t("blank"));
-    this.#spoken.textContent = "";
-    this.#problem.replaceChildren();
+    this.#answer.blank();
+    this.#clear();
   }
 
-  #refuse(problem) {
-    this.#showNoDigit("refused", "?", "");
-    this.#problem.replaceChildren(refusal(problem));
+  async #refuse(problem) {
+    const { blob } = this.#picture ?? {};
+    const change = this.#change;
+    const isNumber = blob && problem.status === 422 && (await this.#showNumber(blob, change));
+    if (change !== this.#change) return;
+    if (!isNumber) {
+      this.#answer.refuse(problem);
+      this.#clear();
+    }
+    if (blob && !this.#picture.isPart) this.#crop.offer(this.#picture.bitmap); // for one of its digits
   }
 
-  #showNoDigit(state, mark, note) {
+  #clear() {
     clearTimeout(this.#restTimer);
-    this.#prediction = null;
     this.#chosen = null;
-    this.#digit.textContent = mark;
-    this.#sure.textContent = note;
-    this.#bars.show(null);
     this.#insight.clear();
+    this.#inside.clear();
     this.#corrections.offer(null);
-    this.#root.dataset.state = state;
-    delete this.#root.dataset.verdict;
   }
 
   #show(prediction, isFinal) {
     noteVersion(prediction.version);
-    const isNew = prediction.digit !== this.#prediction?.digit;
-    this.#prediction = prediction;
-    if (isNew) {
-      this.#chosen = null;
-      this.#bars.choose(prediction.digit);
-    }
-    this.#problem.replaceChildren();
-    this.#digit.textContent = prediction.label ?? prediction.digit;
-    this.#digit.classList.toggle("named", prediction.label?.length > 1);
-    const { kind, text } = verdictOn(prediction, this.#classes, isFinal);
-    this.#sure.textContent = text;
-    this.#root.dataset.verdict = kind;
-    this.#bars.show(prediction.probabilities);
+    if (this.#answer.show(prediction, isFinal)) this.#chosen = null;
     this.#insight.showSeen(prediction);
-    this.#root.dataset.state = isFinal ? "read" : "reading";
     clearTimeout(this.#restTimer);
-    if (isFinal) {
-      this.#announce(prediction);
-      this.#explain();
-      this.#corrections.offer(() => this.#picture());
-    } else this.#restTimer = setTimeout(() => this.#explain(), REST_MS);
+    if (!isFinal) {
+      this.#restTimer = setTimeout(() => this.#explain(), REST_MS);
+      return;
+    }
+    this.#explain();
+    this.#corrections.offer(() => (this.#served?.fit === "plain" ? decodeDataUri(prediction.normalized.image) : this.#file()));
+    const { box, warnings } = prediction.normalized;
+    if (this.#picture && box && !this.#picture.isPart) this.#crop.show(this.#picture.bitmap, box, this.#picture.scale);
+    if (this.#picture && warnings.some(isPair)) this.#showNumber(this.#picture.blob, this.#change);
   }
 
-  /** Announce the three most probable digits to screen readers. */
-  #announce({ probabilities }) {
-    const order = probabilities.map((p, k) => [p, k]).sort(([a], [b]) => b - a);
-    const [best, second, third] = order.map(([p, k]) => `${this.#classes[k]}, ${probability(p)}`);
-    this.#spoken.textContent = t("spoken", { best, second, third });
+  /** Read strokes side by side as a number; as one digit after all if no number is found. */
+  async #readNumber(picture, change) {
+    this.#reader.stop();
+    if ((await this.#showNumber(picture, change)) || change !== this.#change) return;
+    this.#reader.read(() => toPng(this.#pad.strokes), true);
+  }
+
+  /** Show the number on a picture, and return whether there is one: of two digits at least. */
+  async #showNumber(picture, change) {
+    const number = await readNumber(picture).catch(() => null);
+    if (change !== this.#change || !number || number.digits.length < 2) return false;
+    noteVersion(number.version);
+    this.#clear();
+    this.#answer.showNumber(number, (image) => this.#openImage(image));
+    return true;
   }
 
   /** Name the classes of the version that answers, and take corrections where the server does. */
   #follow(served) {
     const isFirst = this.#served === null;
+    const isOther = !isFirst && served.version !== (this.#answer.prediction?.version ?? served.version);
     this.#served = served;
-    this.#classes = this.#insight.classes = this.#tray.classes = served.classes;
-    this.#bars.name(served.classes);
+    this.#answer.classes = this.#insight.classes = this.#tray.classes = served.classes;
     this.#corrections.show(served);
     if (isFirst && served.takesFeedback) this.#tray.load();
+    if (isOther) this.#onPadChange(true); // it may read the same picture differently
   }
 
   /** Lay a correction that the server keeps into the tray, and make room for the next drawing. */
   #keep(correction) {
     this.#tray.add(correction, this.#insight.seen);
     this.#pad.clear();
-    this.#sure.textContent = t("wrong.kept", { n: this.#tray.count });
-    this.#spoken.textContent = this.#sure.textContent;
+    this.#answer.say(t("wrong.kept", { n: this.#tray.count }));
     this.#pad.canvas.focus({ preventScroll: true });
   }
 
-  /** Return what the pad shows as a file. */
-  #picture() {
-    return this.#blob ?? toPng(this.#pad.strokes);
+  /** Return what the pad shows as a file; null if it is empty. */
+  #file() {
+    if (this.#pad.isEmpty) return null;
+    return this.#picture?.blob ?? toPng(this.#pad.strokes);
+  }
+
+  #link() {
+    if (this.#pad.strokes.length) return strokesLink(this.#pad.strokes);
+    return this.#answer.prediction && imageLink(this.#answer.prediction.normalized.image);
+  }
+
+  #poster() {
+    const { prediction, classes, words } = this.#answer;
+    return prediction && poster({ pad: this.#pad.canvas, ...this.#insight.pictures, ...words, classes, prediction });
   }
 
   #choose(digit) {
@@ -188,24 +243,45 @@ class DrawView {
   }
 
   async #explain() {
-    if (!this.#prediction) return;
-    const digits = await this.#insight.explain(this.#prediction, this.#chosen ?? this.#prediction.digit);
+    const { prediction } = this.#answer;
+    if (!prediction) return;
+    this.#inside.show(prediction.normalized.image, prediction.version).catch(() => {}); // the answer stands without it
+    const digits = await this.#insight.explain(prediction, this.#chosen ?? prediction.digit);
     if (digits) this.#root.dataset.explained = digits.join("-");
+  }
+
+  #openAll(files) {
+    if (files.length === 1) this.#open(files[0]);
+    else this.#gallery.read(files);
   }
 
   async #open(file) {
     try {
-      const picture = await openPicture(file);
-      this.#blob = picture.blob;
-      this.#pad.show(picture.bitmap);
+      this.#picture = await openPicture(file);
+      this.#crop.hide();
+      this.#pad.show(this.#picture.bitmap);
     } catch {
-      this.#refuse({ title: t("picture.unread"), detail: t("picture.unread.detail", { name: file.name }) });
+      this.#picture = null;
+      this.#answer.refuse({ title: t("picture.unread"), detail: t("picture.unread.detail", { name: file.name ?? "" }) });
+      this.#clear();
     }
+  }
+
+  /** Show the image of a digit, a data URI, on the pad. */
+  #openImage(image) {
+    this.#open(decodeDataUri(image));
+    this.#pad.canvas.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Read the part of the picture that the reader chose. */
+  #readPart(blob) {
+    this.#picture = { ...this.#picture, blob, isPart: true };
+    this.#onPadChange(true);
   }
 
   async #writeSample(digit) {
     this.#pad.clear();
-    const isAtOnce = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const isAtOnce = matchMedia(REDUCED).matches;
     for (const stroke of strokesOf(digit, SIDE)) if (!(await this.#pad.write(stroke, isAtOnce))) return;
     this.#onPadChange(true);
   }
@@ -215,46 +291,5 @@ class DrawView {
     if (this.#root.hidden || document.querySelector("dialog[open]")) return;
     if (event.key === "z" || event.key === "Backspace") this.#pad.undo();
     if (event.key === "c" || event.key === "Delete") this.#pad.clear();
-  }
-
-  #tools() {
-    const choose = h("input", { type: "file", accept: "image/*", class: "unseen", id: "file", onchange: () => {
-      if (choose.files[0]) this.#open(choose.files[0]);
-      choose.value = "";
-    } });
-    return h(
-      "div",
-      { class: "row" },
-      h("button", { type: "button", title: "Z", onclick: () => this.#pad.undo() }, icon(UNDO), t("undo")),
-      h("button", { type: "button", title: "C", onclick: () => this.#pad.clear() }, icon(CLEAR), t("clear")),
-      h("span", { class: "push" }, choose, h("label", { class: "button", for: "file" }, icon(PICTURE), t("picture"))),
-    );
-  }
-
-  #samples() {
-    return h(
-      "div",
-      { class: "samples", role: "group", "aria-label": t("samples") },
-      Array.from({ length: 10 }, (_, digit) =>
-        h("button", { type: "button", "aria-label": t("sample", { digit }), onclick: () => this.#writeSample(digit) }, glyph(digit)),
-      ),
-    );
-  }
-
-  #commandLine() {
-    const save = h("a", { class: "button", download: "digit.png" }, t("save"));
-    save.addEventListener("click", (event) => {
-      if (this.#pad.isEmpty) return event.preventDefault();
-      save.href = URL.createObjectURL(this.#picture());
-      setTimeout(() => URL.revokeObjectURL(save.href), 10_000);
-    });
-    const address = new URL("predict?fit=mnist", document.baseURI);
-    return h(
-      "section",
-      { class: "aside" },
-      h("h2", {}, t("curl")),
-      h("p", { class: "note" }, t("curl.note")),
-      copyable(`curl -F file=@digit.png '${address}'`, save),
-    );
   }
 }

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { paintHeat, subtract } from "./heat.js";
-import { t } from "./language.js";
+import { sentences, t } from "./language.js";
 import { explain } from "./reader.js";
 import { warningText } from "./verdict.js";
 
@@ -23,6 +23,11 @@ export class Insight {
       h("figure", {}, h("h3", {}, t("seen")), h("div", { class: "tile dark" }, this.seen), h("figcaption", {}, this.#warnings, this.#seenNote)),
       h("figure", {}, this.#heatTitle, h("div", { class: "tile" }, this.#heat), h("figcaption", {}, this.#heatNote)),
     );
+  }
+
+  /** The two pictures and their titles, for a picture of the page. */
+  get pictures() {
+    return { seen: this.seen, heat: this.#heat, titles: [t("seen"), this.#heatTitle.textContent] };
   }
 
   /** Show no picture. */
@@ -71,8 +76,8 @@ export class Insight {
 }
 
 /** Return how a picture was normalized, in words. */
-function describe({ is_untouched, inverted, background_removed }) {
+function describe({ is_scaled, is_untouched, inverted, background_removed }) {
+  if (is_scaled) return t("seen.scaled");
   if (is_untouched) return t("seen.untouched");
-  const steps = [inverted && t("seen.inverted"), background_removed && t("seen.background")].filter(Boolean);
-  return [t("seen.fitted"), ...steps].join(" ");
+  return sentences(t("seen.fitted"), inverted && t("seen.inverted"), background_removed && t("seen.background"));
 }

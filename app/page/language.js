@@ -24,6 +24,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+/** Return sentences one after the other. */
+export function sentences(...each) {
+  return each.filter(Boolean).join(language === "zh" ? "" : " ");
+}
+
 /** Return whether there is a text of this key. */
 export function has(key) {
   return key in TEXTS[language];

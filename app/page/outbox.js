@@ -2,6 +2,7 @@
 // answer, a reload, or from two tabs.
 
 import { Problem, json } from "./api.js";
+import { servedFit } from "./served.js";
 import { OUTBOX, all, put, remove } from "./store.js";
 
 const AWAY = [0, 503]; // 0 is no number of HTTP: no answer
@@ -73,7 +74,8 @@ async function correct(entry) {
 
 async function remember(entry) {
   const body = new Blob([entry.picture], { type: entry.type });
-  const { predictions } = await json("predict?fit=mnist&remember=true", { method: "POST", body });
+  const fit = servedFit() === "plain" ? "strict" : "mnist";
+  const { predictions } = await json(`predict?fit=${fit}&remember=true`, { method: "POST", body });
   entry.predictionId = predictions[0].prediction_id;
   await put(OUTBOX, entry.id, entry);
 }

@@ -4,30 +4,35 @@ const ACCEPTED = ["image/png", "image/jpeg", "image/webp", "image/bmp", "image/g
 const LARGEST_BYTES = 4 << 20; // larger files and other formats are scaled and converted here
 const LARGEST_SIDE = 1600;
 
-/** Return {bitmap, blob}: the picture to show and the bytes to send. Throws if the browser cannot decode the file. */
+/** Return {bitmap, blob, scale}: the picture to show, the file to send, and its size divided by the bitmap's.
+ *
+ * Throws if the browser cannot decode the file. */
 export async function openPicture(file) {
   const bitmap = await createImageBitmap(file);
   const isAccepted = ACCEPTED.includes(file.type) && file.size <= LARGEST_BYTES;
-  return { bitmap, blob: isAccepted ? file : await scaledPng(bitmap) };
+  if (isAccepted) return { bitmap, blob: file, scale: 1 };
+  const scale = Math.min(1, LARGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  return { bitmap, blob: await scaledPng(bitmap, scale), scale };
 }
 
-/** Call `onFile(file)` for each picture dropped on the target or pasted into the page; return a function that stops this. */
-export function watchPictures(target, onFile) {
+/** Call `onFiles(files)` with the pictures dropped on the target or pasted into the page; return a function that stops this. */
+export function watchPictures(target, onFiles) {
   const stop = new AbortController();
-  const first = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/"));
+  const take = (transfer) => {
+    const files = [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/"));
+    if (files.length) onFiles(files);
+  };
   const drop = (event) => {
     event.preventDefault();
     target.classList.toggle("target", event.type === "dragover");
-    if (event.type === "drop" && first(event.dataTransfer)) onFile(first(event.dataTransfer));
+    if (event.type === "drop") take(event.dataTransfer);
   };
   for (const name of ["dragover", "dragleave", "drop"]) target.addEventListener(name, drop, { signal: stop.signal });
-  const paste = (event) => first(event.clipboardData) && onFile(first(event.clipboardData));
-  document.addEventListener("paste", paste, { signal: stop.signal });
+  document.addEventListener("paste", (event) => take(event.clipboardData), { signal: stop.signal });
   return () => stop.abort();
 }
 
-function scaledPng(bitmap) {
-  const scale = Math.min(1, LARGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+function scaledPng(bitmap, scale) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(bitmap.width * scale);
   canvas.height = Math.round(bitmap.height * scale);

@@ -5,8 +5,9 @@ import { keptNetwork } from "./kept_network.js";
 import { t } from "./language.js";
 import { forward } from "./network.js";
 import { normalize } from "./normalize.js";
+import { loadServed, servedFit } from "./served.js";
 import { isServerAway } from "./server.js";
-import { drawnLevels } from "./strokes.js";
+import { decodeDataUri, drawnLevels } from "./strokes.js";
 
 const SIDE = 28;
 const FIRST = 3; // as in inkling/vision/normalization.py
@@ -19,12 +20,33 @@ const DIGIT_THRESHOLD = 0.5; // as in inkling/network/digit_probe.py
 export async function readPicture(picture) {
   if (isServerAway()) return readHere(picture);
   try {
+    if (servedFit() === "plain") return await readScaled(picture);
     const { version, predictions } = await json("predict?fit=mnist&return_image=true", { method: "POST", body: picture });
     return { version, ...predictions[0], reader: "server" };
   } catch (problem) {
-    if (problem.status !== 0) throw problem;
-    return readHere(picture);
+    if (problem.status === 0) return readHere(picture);
+    if (problem.slug === "invalid-field") await loadServed(); // another version may be served since
+    if (servedFit() === "plain") return readScaled(picture);
+    throw problem;
   }
+}
+
+/** Read a picture by a version that learned pictures scaled as a whole. Drawings become light on dark. */
+async function readScaled(picture) {
+  const whole = await createImageBitmap(picture);
+  const scale = SIDE / Math.max(whole.width, whole.height);
+  const [width, height] = [whole.width, whole.height].map((side) => Math.max(1, Math.round(scale * side)));
+  const bitmap = await createImageBitmap(whole, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = SIDE;
+  const context = canvas.getContext("2d");
+  if (drawnLevels(picture)) context.filter = "invert(1)";
+  context.drawImage(bitmap, Math.floor((SIDE - width) / 2), Math.floor((SIDE - height) / 2));
+  const image = canvas.toDataURL("image/png");
+  const { version, predictions } = await json("predict", { method: "POST", body: decodeDataUri(image) });
+  const { warnings = [] } = predictions[0];
+  const normalized = { is_scaled: true, box: null, warnings, image };
+  return { version, ...predictions[0], normalized, reader: "server" };
 }
 
 async function readHere(picture) {

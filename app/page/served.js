@@ -14,14 +14,20 @@ const listeners = new Set();
 
 watchServer((isAway) => isAway || loadServed());
 
-/** Call `listener({version, accuracy, classes, areDigits, takesFeedback})` now and at every change; return a function that stops this.
+/** Call `listener({version, accuracy, classes, areDigits, fit, takesFeedback})` now and at every change; return a function that stops this.
  *
- * `accuracy` is null if nobody has measured it. */
+ * `accuracy` is null if nobody has measured it. `fit`: "mnist", or "plain" if it learned pictures
+ * that were scaled as a whole. */
 export function watchServed(listener) {
   listeners.add(listener);
   if (served) listener(served);
   if (!isAsked) loadServed();
   return () => listeners.delete(listener);
+}
+
+/** Return how the version that answers takes pictures, "mnist" or "plain". */
+export function servedFit() {
+  return served?.fit ?? "mnist";
 }
 
 /** Ask the server again if it answers with another version than the one known. */
@@ -37,8 +43,8 @@ export function loadServed() {
 }
 
 async function load() {
-  const { version, accuracy, classes, feedback } = await json("metrics?format=json");
-  served = { version, accuracy, classes, areDigits: classes.join() === DIGITS, takesFeedback: feedback !== null };
+  const { version, accuracy, classes, fit, feedback } = await json("metrics?format=json");
+  served = { version, accuracy, classes, areDigits: classes.join() === DIGITS, fit, takesFeedback: feedback !== null };
   localStorage.setItem(KEY, JSON.stringify(served));
   for (const listener of listeners) listener(served);
 }

@@ -2,6 +2,7 @@
 
 import { probability, t } from "./language.js";
 
+const PAIR = /^the strokes may be two digits side by side/;
 const SURE = 0.9; // the probabilities are calibrated: of the answers below it, more than one in ten is wrong
 
 /** Return {kind, text} of a prediction: kind is "sure", "unsure" or "none".
@@ -20,11 +21,16 @@ export const WARNINGS = [
   [/^a border around the picture was removed$/, "warning.border"],
   [/^a printed box was removed$/, "warning.box"],
   [/^small text or icons beside the digit were left out$/, "warning.captions"],
-  [/^the strokes may be two digits side by side/, "warning.pair"],
+  [PAIR, "warning.pair"],
   [/^the digit is only (?<size>\d+x\d+) pixels/, "warning.small"],
   [/^the contrast is (?<levels>\d+) of 255/, "warning.contrast"],
   [/^stripes were removed$/, "warning.stripes"],
 ];
+
+/** Return whether a warning says that there may be two digits. */
+export function isPair(warning) {
+  return PAIR.test(warning);
+}
 
 /** Return a warning in the language of the page; in the server's words if it is not known. */
 export function warningText(warning) {

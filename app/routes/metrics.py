@@ -57,6 +57,7 @@ async def get_metrics(
         digest=version.digest,
         dataset=learned.name or "",
         classes=list(learned.classes),
+        fit="plain" if served.predictor.fit_problem else "mnist",
         measured_by=version.measured_by,
         refused=refused,
         feedback=None if scores is None else [_feedback_score(score) for score in scores],

@@ -14,5 +14,7 @@ def find_chromium() -> str | None:
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Start a headless Chromium. As root without a sandbox: Chromium does not start with one."""
-    return playwright.chromium.launch(executable_path=find_chromium(), chromium_sandbox=os.geteuid() != 0)
+    """Start a headless Chromium with a false camera. As root without a sandbox: it does not start with one."""
+    return playwright.chromium.launch(
+        executable_path=find_chromium(), chromium_sandbox=os.geteuid() != 0, args=["--use-fake-device-for-media-stream"]
+    )

@@ -19,6 +19,7 @@ async def test_report_is_the_served_versions_evaluation(client: httpx.AsyncClien
         "digest": shipped.digest,
         "dataset": shipped.card.dataset,
         "classes": [*"0123456789"],
+        "fit": "mnist",
         "measured_by": "release",
         "refused": None,
         "feedback": None,
