@@ -9,8 +9,9 @@ SERVE := .venv/.installed-serve
 DEV := .venv/.installed-dev
 CLIENTS := .venv-clients/.installed
 PROTOCOL_CLIENTS := .venv-protocol-clients/.installed
+RAY := .venv-ray/.installed
 
-.PHONY: help install serve test check openapi clients train bench lighthouse bench-peers reliability scoreboard audit pictures image lock clean
+.PHONY: help install serve test check openapi clients train bench lighthouse bench-peers ray reliability scoreboard audit pictures image lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +59,9 @@ lighthouse: $(DEV) $(LIGHTHOUSE)  ## rate the page with Lighthouse, and measure 
 PEERS := .venv-peers/.installed
 bench-peers: $(PEERS)  ## install the other model servers, which make bench then measures, too (600 MB)
 
+ray: $(RAY)  ## install Ray into .venv-ray, and run the tests of deploy/ray on a cluster of two nodes (600 MB; needs PostgreSQL)
+	.venv-ray/bin/python -m pytest -W default tests/on_ray
+
 SEED ?= 1
 COUNT ?= 200
 reliability: $(DEV)  ## kill servers and trainers at random, and count what is lost (about 25 minutes)
@@ -85,16 +89,17 @@ image:  ## build both images with Docker
 # Locked versions stay unless pyproject.toml excludes them. The smaller locks take their versions from the whole one.
 UPGRADE ?=
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11
-lock:  ## resolve pyproject.toml into the six locks; UPGRADE=--upgrade takes the newest versions; needs uv
+lock:  ## resolve pyproject.toml into the seven locks; UPGRADE=--upgrade takes the newest versions; needs uv
 	$(COMPILE) $(UPGRADE) --extra train --extra postgres --extra heif --extra report --extra onnx --extra grpc --extra bulk --extra otel --group dev pyproject.toml -o requirements.lock
 	$(COMPILE) -c requirements.lock --extra train --extra postgres --extra heif --extra onnx --extra grpc --extra otel pyproject.toml -o requirements-trainer.lock
 	$(COMPILE) -c requirements.lock --extra postgres --extra heif --extra onnx --extra grpc --extra otel pyproject.toml -o requirements-server.lock
 	$(COMPILE) -c requirements.lock --group pyproject.toml:build -o requirements-build.lock
+	$(COMPILE) -c requirements.lock --extra ray --extra bulk --extra train --extra postgres --group ray pyproject.toml -o requirements-ray.lock
 	$(COMPILE) $(UPGRADE) --group pyproject.toml:clients -o requirements-clients.lock
 	$(COMPILE) $(UPGRADE) --group pyproject.toml:protocol-clients -o requirements-protocol-clients.lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-audit .venv-clients .venv-lighthouse .venv-peers .venv-protocol-clients dist .coverage* .*_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-audit .venv-clients .venv-lighthouse .venv-peers .venv-protocol-clients .venv-ray dist .coverage* .*_cache .hypothesis .schemathesis
 
 
 # How .venv is made
@@ -158,6 +163,12 @@ $(LIGHTHOUSE): tests/page/lighthouse/package-lock.json | node-version
 $(PROTOCOL_CLIENTS): requirements-protocol-clients.lock
 	$(PYTHON) -m venv .venv-protocol-clients
 	.venv-protocol-clients/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
+	touch $@
+
+$(RAY): requirements-ray.lock pyproject.toml
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-ray.lock
+	.venv-ray/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(AUDIT):

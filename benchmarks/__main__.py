@@ -1,15 +1,17 @@
 """`make bench`: contestants take turns in one run on one machine, and the report compares them by ratios.
 
 Writes benchmarks/RESULTS.md and docs/performance.png. `python -m benchmarks serving bulk` runs only these parts, and
-prints the report instead.
+prints the report instead; `--only "Ray Serve" --only "Ray Serve, HAProxy"` compares Inkling with these servers alone.
 """
 
+import argparse
 import importlib.metadata
 import os
 import platform
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -24,11 +26,18 @@ CHART = ROOT / "docs" / "performance.png"
 Part = Callable[[], tuple[str, list[Verdict]]]
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"of {', '.join(PARTS)}")
+    contestants = [contestant.name for contestant in serving.CONTESTANTS]
+    parser.add_argument(
+        "--only", action="append", choices=contestants, help="a server of the part `serving`; repeatable"
+    )
+    options = parser.parse_args(arguments)
+    names: list[str] = options.parts or (["serving"] if options.only else [])
     parts = {name: part for name, part in PARTS.items() if not names or name in names}
-    if len(parts) < len(names):
-        print(f"unknown part; the parts are {', '.join(PARTS)}", file=sys.stderr)
-        return 2
+    if options.only:
+        parts["serving"] = partial(_serving, frozenset([serving.OURS.name, *options.only]))
     load.require_wrk()
     sections: list[str] = []
     verdicts: list[Verdict] = []
@@ -45,9 +54,10 @@ def main(names: list[str]) -> int:
     return 0
 
 
-def _serving() -> tuple[str, list[Verdict]]:
-    race = serving.run(log_to_stderr)
-    chart.write_chart(race, CHART)
+def _serving(only: frozenset[str] | None = None) -> tuple[str, list[Verdict]]:
+    race = serving.run(log_to_stderr, only=only)
+    if only is None:
+        chart.write_chart(race, CHART)
     return serving.section(race), serving.verdicts(race)
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,10 @@ from inkling.vision.image_files import png_bytes
 IMAGES, FILES, ROUNDS = 1_000_000, 20_000, 3
 ROW_GROUP, DISTINCT = 20_000, 5_000
 POLL_S = 0.1
+JOB, SCRIPT = "`inkling predict`", "a plain script"
+RAY_JOB = "`inkling predict --engine ray`"
+Command = Callable[[Path], list[object]]
+"""Makes the command line, without the output, of the input."""
 
 PARQUET_SCRIPT = """
 import sys
@@ -70,12 +74,12 @@ class Measured(NamedTuple):
 
 
 class Contest(NamedTuple):
-    """A job and a script on the same images, in turns."""
+    """Jobs and a script on the same images, in turns."""
 
     name: str
     images: int
-    job: list[Measured]
-    script: list[Measured]
+    results: dict[str, list[Measured]]
+    """By what did it; the last is the script."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,7 +87,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--files", type=int, default=FILES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--ray", action="store_true", help="also with --engine ray, in the environment of `make ray`")
     chosen = parser.parse_args(arguments)
+    jobs = {JOB: job, **({RAY_JOB: ray_job} if chosen.ray else {})}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         log_to_stderr(f"writing {chosen.images:,} images and {chosen.files:,} files")
@@ -93,11 +99,14 @@ def main(arguments: Sequence[str]) -> int:
                 "Parquet to Parquet",
                 chosen.images,
                 images,
+                jobs,
                 suffix="parquet",
                 script=PARQUET_SCRIPT,
                 rounds=chosen.rounds,
             ),
-            contest("PNG files to CSV", chosen.files, files, suffix="csv", script=FILES_SCRIPT, rounds=chosen.rounds),
+            contest(
+                "PNG files to CSV", chosen.files, files, jobs, suffix="csv", script=FILES_SCRIPT, rounds=chosen.rounds
+            ),
         ]
         is_same = killed_and_continued(images, folder, chosen.images)
     print(section(contests))
@@ -124,23 +133,28 @@ def write_files(folder: Path, count: int) -> Path:
     return folder / "files"
 
 
-def contest(name: str, count: int, source: Path, *, suffix: str, script: str, rounds: int) -> Contest:
-    measured = Contest(name, count, [], [])
+def contest(
+    name: str, count: int, source: Path, jobs: Mapping[str, Command], *, suffix: str, script: str, rounds: int
+) -> Contest:
+    commands = {subject: make(source) for subject, make in jobs.items()}
+    commands[SCRIPT] = [sys.executable, "-c", script, source]
+    measured = Contest(name, count, {subject: [] for subject in commands})
     for number in range(rounds):
         log_to_stderr(f"{name}, round {number + 1} of {rounds}")
-        for command, results in (
-            (job(source), measured.job),
-            ([sys.executable, "-c", script, source], measured.script),
-        ):
+        for subject, command in commands.items():
             out = source.parent / f"out.{suffix}"
             with running([*command, out]) as process:
-                results.append(watch(process))
+                measured.results[subject].append(watch(process))
             out.unlink()
     return measured
 
 
 def job(source: Path) -> list[object]:
     return [sys.executable, "-m", "app.cli", "predict", source, "--out"]
+
+
+def ray_job(source: Path) -> list[object]:
+    return [sys.executable, "-m", "app.cli", "predict", source, "--engine", "ray", "--out"]
 
 
 @contextlib.contextmanager
@@ -193,11 +207,12 @@ def killed_and_continued(source: Path, folder: Path, count: int) -> bool:
 
 def section(contests: list[Contest]) -> str:
     rows = []
-    for name, images, jobs, scripts in contests:
-        faster = [script.seconds / ours.seconds for ours, script in zip(jobs, scripts, strict=True)]
-        for subject, results, ratio in (("`inkling predict`", jobs, spread(faster)), ("a plain script", scripts, "")):
-            seconds = statistics.median(result.seconds for result in results)
-            peak_mib = max(result.peak_mib for result in results)
+    for name, images, results in contests:
+        for subject, measured in results.items():
+            pairs = zip(measured, results[SCRIPT], strict=True)
+            ratio = "" if subject == SCRIPT else spread([script.seconds / ours.seconds for ours, script in pairs])
+            seconds = statistics.median(one.seconds for one in measured)
+            peak_mib = max(one.peak_mib for one in measured)
             rows.append(
                 [name, subject, f"{images:,}", f"{seconds:.1f}", f"{images / seconds:,.0f}", f"{peak_mib:,.0f}", ratio]
             )

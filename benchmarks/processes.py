@@ -63,15 +63,15 @@ class Process:
 
     def tree(self) -> list[int]:
         """Return the ids of the process and of all its descendants."""
-        return [self.popen.pid, *_descendants(self.popen.pid)]
+        return [self.popen.pid, *descendants(self.popen.pid)]
 
     def cpu_s(self) -> float:
         """Return the CPU time, user and system, of the process and its descendants, in seconds."""
-        return sum(map(_cpu_s, self.tree()))
+        return sum(map(cpu_s, self.tree()))
 
     def resident_mib(self) -> list[float]:
         """Return the resident memory (VmRSS) of the process and of each descendant, the largest first."""
-        return sorted(map(_resident_mib, self.tree()), reverse=True)
+        return sorted(map(resident_mib, self.tree()), reverse=True)
 
     def stop(self) -> None:
         """End the process and everything that it started."""
@@ -153,7 +153,7 @@ def inkling_environment() -> dict[str, str]:
     return {**kept, **quiet, "PYTHONPATH": str(ROOT)}
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     try:
         children = [
             int(child)
@@ -162,10 +162,10 @@ def _descendants(pid: int) -> list[int]:
         ]
     except OSError:  # it has ended
         return []
-    return [found for child in children for found in (child, *_descendants(child))]
+    return [found for child in children for found in (child, *descendants(child))]
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:  # it has ended
@@ -173,7 +173,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident_mib(pid: int) -> float:
+def resident_mib(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) * 1024 / MIB
 

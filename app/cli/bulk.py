@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 
 import typer
 
@@ -14,6 +14,9 @@ from app.cli.failures import UsageError
 from app.cli.parsers import integer
 from app.settings import Settings
 from inkling.predictor import Fit, Predictor
+
+if TYPE_CHECKING:
+    from inkling.bulk.job import Engine
 
 MAX_PROCESSES = 1024
 LIST = "-"
@@ -51,6 +54,15 @@ ProcessesOption = Annotated[
         help="With --out: processes that read and predict.  [default: one per CPU core]",
     ),
 ]
+EngineName = Literal["local", "ray"]
+EngineOption = Annotated[
+    EngineName,
+    typer.Option(
+        rich_help_panel=PANEL,
+        help="With --out: read in processes of this machine, or on the Ray cluster of RAY_ADDRESS (extra `ray`), whose "
+        "machines all find the input under the same names.",
+    ),
+]
 
 
 class BulkOptions(NamedTuple):
@@ -59,6 +71,7 @@ class BulkOptions(NamedTuple):
     column: str | None
     overwrite: bool
     processes: int | None
+    engine: EngineName
 
 
 def check_options(
@@ -78,6 +91,7 @@ def check_options(
                 raise UsageError(f"--out and {name} exclude each other")
         return
     given = {"--column": options.column, "--overwrite": options.overwrite, "--processes": options.processes}
+    given["--engine"] = options.engine != "local"
     for name, value in given.items():
         if value:
             raise UsageError(f"{name} needs --out FILE")
@@ -106,6 +120,7 @@ def predict_many(
         processes=options.processes,
         limits=PictureLimits(settings.max_pixels, settings.max_side, settings.max_decoder_bytes),
         digit_threshold=settings.digit_threshold,
+        engine=_engine(options.engine),
     )
     started = time.perf_counter()
     with _progress() as show:
@@ -128,6 +143,16 @@ def _names(inputs: Sequence[str]) -> Iterator[str]:
         read_names(cast(BufferedReader, sys.stdin.buffer)) if name == LIST else expand(_plain(name)) for name in inputs
     ]
     return (name for names in expanded for name in names)
+
+
+def _engine(name: EngineName) -> "Engine":
+    if name == "ray":
+        from inkling.bulk.ray_data import in_order as on_ray  # noqa: PLC0415  of an extra
+
+        return on_ray
+    from inkling.bulk.workers import in_order  # noqa: PLC0415  as above
+
+    return in_order
 
 
 def _plain(name: str) -> str:

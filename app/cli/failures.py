@@ -32,6 +32,7 @@ EXTRAS: Final = {
     "google": "grpc",
     "pyarrow": "bulk",
     "fsspec": "bulk",
+    "ray": "ray",
 }
 """Packages that are not always installed, with the extra that installs each."""
 

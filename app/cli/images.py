@@ -11,6 +11,7 @@ import typer
 from app.cli.bulk import (
     BulkOptions,
     ColumnOption,
+    EngineOption,
     OutOption,
     OverwriteOption,
     ProcessesOption,
@@ -56,6 +57,7 @@ def predict(
     column: ColumnOption = None,
     overwrite: OverwriteOption = False,
     processes: ProcessesOption = None,
+    engine: EngineOption = "local",
     plot: Annotated[
         Path | None, typer.Option(metavar="PNG", help=f"Draw the images, {MAX_PLOTTED} at most, into this file.")
     ] = None,
@@ -67,7 +69,7 @@ def predict(
     """Read the digits on image files. Files that cannot be read are errors; the others are still read."""
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other")
-    options = BulkOptions(column, overwrite, processes)
+    options = BulkOptions(column, overwrite, processes, engine)
     check_options(out, options, files, {"--json": as_json, "--csv": as_csv, "--plot": plot is not None})
     if plot is not None:
         _check_plot(plot)

@@ -11,13 +11,14 @@ from inkling.bulk.batches import Unit
 from inkling.bulk.formats import encoder_of, format_of
 from inkling.bulk.output import Output, State
 from inkling.bulk.sources import units_of
-from inkling.bulk.workers import Task, in_order
-from inkling.cpus import count_cpus
+from inkling.bulk.workers import Finished, Task, in_order
 from inkling.errors import BulkError
 from inkling.network.digit_probe import DIGIT_THRESHOLD
 from inkling.predictor import Fit, Predictor
 from inkling.vision.image_files import PictureLimits
 
+Engine = Callable[[Iterable[Unit], Task, int | None], Finished]
+"""Does units in so many processes, None: one per CPU core. `in_order` of `inkling.bulk.workers` or `.ray_data`."""
 Show = Callable[[int], None]
 """Takes the number of images that are done."""
 
@@ -50,7 +51,8 @@ class Job:
     """Of Parquet files, that holds the images; None: the one that can."""
     overwrite: bool = False
     processes: int | None = None
-    """None: one per CPU core that this process may use."""
+    """None: one per CPU core that the engine may use."""
+    engine: Engine = in_order
     limits: PictureLimits = field(default_factory=PictureLimits)
     digit_threshold: float = DIGIT_THRESHOLD
 
@@ -76,7 +78,7 @@ class Job:
             show(resumed)
             rest = _skip_done(chain([first], units), output.state)
             first_error = ""
-            with closing(in_order(rest, task, self.processes or count_cpus())) as finished:
+            with closing(self.engine(rest, task, self.processes)) as finished:
                 for unit, done in finished:
                     output.append(done.content, unit.key, images=done.images, errors=done.errors)
                     first_error = first_error or done.first_error

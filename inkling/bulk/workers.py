@@ -13,6 +13,7 @@ from typing import cast
 from inkling.bulk.batches import Unit
 from inkling.bulk.formats import Format, encoder_of
 from inkling.bulk.predictions import predict
+from inkling.cpus import count_cpus
 from inkling.network import checkpoint
 from inkling.network.classifier import Classifier
 from inkling.predictor import Fit, Predictor
@@ -106,8 +107,13 @@ class _Worker:
         self._process.join()
 
 
-def in_order(units: Iterable[Unit], task: Task, processes: int) -> Generator[tuple[Unit, Done], None, None]:
-    """Do units in processes, and yield them with their rows in their order."""
+Finished = Generator[tuple[Unit, Done], None, None]
+"""Units with their rows, in the order of the units."""
+
+
+def in_order(units: Iterable[Unit], task: Task, processes: int | None = None) -> Finished:
+    """Do units in processes, by default one per CPU core, and yield them with their rows in their order."""
+    processes = processes or count_cpus()
     workers = [_Worker(task) for _ in range(processes)]
     idle, busy = list(workers), dict[Connection, tuple[_Worker, int]]()
     waiting: deque[tuple[Unit, Done | None]] = deque()
@@ -146,23 +152,34 @@ def in_order(units: Iterable[Unit], task: Task, processes: int) -> Generator[tup
             worker.end()
 
 
+class Reader:
+    """Does units in this process."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._predictor = Predictor(Classifier(checkpoint.load(task.checkpoint), task.version))
+        self._encoder = encoder_of(task.output_format)
+
+    def do(self, unit: Unit) -> Done:
+        """Read, predict and encode a unit."""
+        pieces, images, errors, first_error = [], 0, 0, ""
+        for batch in unit.read(self._task.fit):
+            results = predict(self._predictor, batch, self._task.fit, self._task.limits)
+            pieces.append(self._encoder.rows(results, self._task.digit_threshold))
+            images += results.count
+            errors += len(results.errors)
+            if results.errors and not first_error:
+                position, reason = next(iter(results.errors.items()))
+                first_error = f"{results.file(position)}: {reason}"
+        return Done(b"".join(pieces), images, errors, first_error)
+
+
 def _serve(connection: Connection, task: Task) -> None:
     """Do one unit after another until the other end is closed."""
-    predictor = Predictor(Classifier(checkpoint.load(task.checkpoint), task.version))
-    encoder = encoder_of(task.output_format)
+    reader = Reader(task)
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            unit: Unit = connection.recv()
-            pieces, images, errors, first_error = [], 0, 0, ""
-            for batch in unit.read(task.fit):
-                results = predict(predictor, batch, task.fit, task.limits)
-                pieces.append(encoder.rows(results, task.digit_threshold))
-                images += results.count
-                errors += len(results.errors)
-                if results.errors and not first_error:
-                    position, reason = next(iter(results.errors.items()))
-                    first_error = f"{results.file(position)}: {reason}"
-            connection.send(Done(b"".join(pieces), images, errors, first_error))
+            connection.send(reader.do(connection.recv()))
 
 
 @contextlib.contextmanager

@@ -145,6 +145,7 @@ def _joined(words: list[str]) -> list[str]:
         (["--overwrite"], 2, "--overwrite needs --out FILE"),
         (["--column", "x"], 2, "--column needs --out FILE"),
         (["--processes", "2"], 2, "--processes needs --out FILE"),
+        (["--engine", "ray"], 2, "--engine needs --out FILE"),
         (["--out", "out.csv", "--processes", "0"], 2, "'0' is not an integer from 1 to 1024"),
         (["-"], 2, "- reads a list of files from standard input, which needs --out FILE"),
         (["none.npy", "--out", "out.csv"], 1, "none.npy: No such file or directory"),
@@ -177,6 +178,11 @@ def test_empty_list_is_an_error(tmp_path: Path) -> None:
 def test_missing_extra_is_named(tmp_path: Path, files: list[Path], package: str, input_name: str, out: str) -> None:
     result = inkling("predict", input_name, "--out", out, **without_module(tmp_path, package))
     check_error(result, 1, f"{package} is not installed; run pip install '.[bulk]' in the project's folder")
+
+
+def test_engine_needs_its_extra(tmp_path: Path, files: list[Path]) -> None:
+    result = inkling("predict", *files, "--out", "out.csv", "--engine", "ray", **without_module(tmp_path, "ray"))
+    check_error(result, 1, "ray is not installed; run pip install '.[ray]' in the project's folder")
 
 
 def test_text_needs_no_extra(tmp_path: Path, files: list[Path]) -> None:
