@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 from importlib import import_module
+from types import FrameType
 
 import typer
 import uvicorn
@@ -17,6 +18,7 @@ from app.cli.failures import CommandError
 from app.cli.registry_access import open_registry
 from app.cli.settings_flags import check_vertex_ai, with_settings
 from app.cli.worker_processes import WorkerApp, WorkerProcesses
+from app.connections.listeners import SoleServer
 from app.connections.listening import ALL_ADDRESSES, dual_stack_socket, inherited_sockets, log_address
 from app.connections.stop import CANCEL_BEFORE_S, CLOSE_S
 from app.fast.http_protocol import JoinedHttpProtocol
@@ -83,18 +85,26 @@ def _run(settings: Settings) -> int:
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
-    sockets = _sockets(settings)
+    inherited = inherited_sockets(os.environ)
+    sockets = _sockets(settings, inherited)
     if settings.workers > 1:
-        WorkerProcesses(config, sockets or [config.bind_socket()], settings.drain_s + settings.stop_s).run()
+        WorkerProcesses(
+            config,
+            sockets or [config.bind_socket()],
+            drain_s=settings.drain_s,
+            stop_s=settings.stop_s,
+            owns_sockets=not inherited,
+        ).run()
         return 0
-    server = uvicorn.Server(config)
+    _reload_certificate_on_hangup(config, settings)
+    server = uvicorn.Server(config) if inherited else SoleServer(config)
     server.run(sockets)
     return 0 if server.started else 1
 
 
-def _sockets(settings: Settings) -> list[socket.socket] | None:
+def _sockets(settings: Settings, inherited: list[socket.socket]) -> list[socket.socket] | None:
     """Return the sockets of systemd, or one for IPv6 and IPv4; None: uvicorn makes one."""
-    sockets = inherited_sockets(os.environ)
+    sockets = inherited
     if not sockets and settings.host == ALL_ADDRESSES:
         try:
             sockets = [dual_stack_socket(settings.port)]
@@ -103,6 +113,27 @@ def _sockets(settings: Settings) -> list[socket.socket] | None:
     for each in sockets:
         log_address(each, "https" if settings.tls_certificate else "http")
     return sockets or None
+
+
+def _reload_certificate_on_hangup(config: uvicorn.Config, settings: Settings) -> None:
+    """Read the certificate again at SIGHUP; but where there is a terminal, SIGHUP says that it was closed."""
+    if os.isatty(0) or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+        return
+    logger = logging.getLogger("uvicorn.error")
+
+    def reload(number: int, frame: FrameType | None) -> None:
+        if not (config.loaded and config.ssl and settings.tls_certificate):
+            logger.info("SIGHUP changes nothing: one worker is not replaced (INKLING_WORKERS), and there is no TLS")
+            return
+        try:
+            _check_tls(settings)  # with a bad key the context in use would be half changed
+        except CommandError as error:
+            logger.error("SIGHUP: the certificate in use stays: %s", error)
+            return
+        config.ssl.load_cert_chain(settings.tls_certificate, settings.tls_key, password="")
+        logger.info("SIGHUP: new connections get the certificate in %s", settings.tls_certificate)
+
+    signal.signal(signal.SIGHUP, reload)
 
 
 def _check_tls(settings: Settings) -> None:

@@ -1,22 +1,30 @@
 """Uvicorn's supervisor of worker processes, which ends in time whatever they do."""
 
+import contextlib
 import logging
+import os
 import signal
 import time
+from queue import Empty, SimpleQueue
 from socket import socket
 from types import FrameType
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
-from uvicorn.config import Config
-from uvicorn.supervisors import Multiprocess
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
+from app.connections.listening import HANDSHAKE_S, begin_no_handshake
+from app.connections.stop import CLOSE_S
 from app.observability.counter_file import CounterFile
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 START_S = 60
-"""Seconds that the replacement of a worker may take to start; uvicorn's 5 are too few on a busy machine."""
+"""Seconds that a worker may take to start; uvicorn's 5 are too few on a busy machine."""
+LOOK_S = 0.5
+"""Between two looks at the workers, if nothing happens."""
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -34,33 +42,71 @@ class WorkerApp:
 
 
 class WorkerProcesses(Multiprocess):
-    """Takes no connections any more when it stops, and kills a worker that does not end."""
+    """Replaces workers as soon as they die, and takes no connections any more when it stops."""
 
-    def __init__(self, config: Config, sockets: list[socket], exit_s: float) -> None:
+    def __init__(
+        self, config: Config, sockets: list[socket], *, drain_s: float, stop_s: float, owns_sockets: bool
+    ) -> None:
         """Supervise workers.
 
         Args:
             config: of uvicorn.
             sockets: on which all workers listen.
-            exit_s: seconds from the beginning of a stop until a worker ends by itself.
+            drain_s: seconds from the beginning of a stop in which everything goes on.
+            stop_s: seconds after the drain until a worker ends by itself.
+            owns_sockets: whether nobody accepts from the sockets when this server has ended.
         """
         super().__init__(config, sockets)
-        self._exit_s = exit_s
+        self._drain_s, self._exit_s = drain_s, drain_s + stop_s
+        self._owns_sockets = owns_sockets
         self._asked_at: float | None = None
+        self._answered_at: WeakKeyDictionary[Process, float] = WeakKeyDictionary()
+        self._wakes: SimpleQueue[None] = SimpleQueue()  # its `put` may interrupt its `get`
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._note)
+            signal.signal(number, self._note_stop)
+        signal.signal(signal.SIGHUP, self._note)
+        signal.signal(signal.SIGCHLD, lambda number, frame: self._wakes.put(None))
 
-    def terminate_all(self) -> None:
-        super().terminate_all()
-        for listener in self.sockets:
-            listener.close()  # else clients would wait for nobody, and be reset at the end
+    def run(self) -> None:
+        """Supervise as uvicorn does, but look at once when a worker has ended, or a signal has come."""
+        logger.info("Started parent process [%d]", os.getpid())
+        self.init_processes()
+        while not self.should_exit.is_set():
+            with contextlib.suppress(Empty):
+                self._wakes.get(timeout=LOOK_S)
+            self.handle_signals()
+            self.keep_subprocess_alive()
+        self.terminate_all()
+        self.join_all()
+        logger.info("Stopping parent process [%d]", os.getpid())
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have died, and those that hang."""
+        for index, process in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            if process.process.is_alive() and not self._hangs(process):
+                continue
+            process.kill()
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                logger.error("Child process [%d] failed to start, stopping the parent process.", process.pid)
+                self.should_exit.set()
+                return
+            logger.info("Child process [%d] died", process.pid)
+            self.processes[index] = Process(self.config, self.sockets)
+            self.processes[index].start()
 
     def join_all(self) -> None:
-        deadline = (self._asked_at or time.monotonic()) + self._exit_s + 0.3  # after their own
+        self._join_until(self._drain_s + CLOSE_S - HANDSHAKE_S)
+        for listener in self.sockets:
+            if self._owns_sockets:
+                begin_no_handshake(listener.fileno())
+            listener.close()  # else clients would wait for nobody, and be reset at the end
+        self._join_until(self._exit_s + 0.3)  # after their own
         for process in self.processes:
-            process.process.join(max(0.0, deadline - time.monotonic()))
             if process.process.is_alive():
-                logger.error("worker process %d did not end within %g s: killed", process.process.pid, self._exit_s)
+                logger.error("worker process %d did not end within %g s: killed", process.pid, self._exit_s)
                 process.kill()
                 process.process.join()
 
@@ -72,7 +118,29 @@ class WorkerProcesses(Multiprocess):
         finally:
             self.config.timeout_worker_healthcheck = usual_s
 
+    def _hangs(self, process: Process) -> bool:
+        """Return whether a worker has not answered for too long; after its start it may take longer.
+
+        The answer to the ping of one look is read at the next one, so that none waits for another worker.
+        """
+        now = time.monotonic()
+        if process.ping(timeout=0):
+            self._answered_at[process] = now
+            return False
+        since = self._answered_at.setdefault(process, now + START_S)
+        return now - since > self.config.timeout_worker_healthcheck
+
+    def _join_until(self, seconds: float) -> None:
+        """Wait until all workers have ended, at most until some seconds after the beginning of the stop."""
+        deadline = (self._asked_at or time.monotonic()) + seconds
+        for process in self.processes:
+            process.process.join(max(0.0, deadline - time.monotonic()))
+
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self._asked_at = self._asked_at or time.monotonic()
         self.signal_queue.append(number)
-        self.should_exit.set()  # ends the wait for a replacement, too
+        self._wakes.put(None)
+
+    def _note_stop(self, number: int, frame: FrameType | None) -> None:
+        self._asked_at = self._asked_at or time.monotonic()
+        self.should_exit.set()  # ends the wait for a replacement, too; nobody waits for this event itself
+        self._note(number, frame)

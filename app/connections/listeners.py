@@ -11,8 +11,14 @@ from typing import Any
 
 from uvicorn.server import Server
 
+from app.connections.listening import begin_no_handshake
+
 COPIES = 15
 """Copies of each listening socket; each costs 1.5 us per new connection."""
+
+
+class SoleServer(Server):
+    """A server whose listening sockets no other process has: when it closes them, they are gone."""
 
 
 class Listeners:
@@ -33,6 +39,12 @@ class Listeners:
         """Copy the sockets when the first connection comes: ASGI does not say when they are there."""
         if self._server and not self._copying:
             self._copying = asyncio.get_running_loop().create_task(self._copy(self._server))
+
+    def begin_no_handshake(self) -> None:
+        """Prepare `close`, if no other process has the sockets, HANDSHAKE_S before."""
+        if isinstance(self._server, SoleServer):
+            for listener in _sockets(self._server):
+                begin_no_handshake(listener.fileno())
 
     async def close(self) -> None:
         """Take the connections that the kernel has accepted, and close the sockets.

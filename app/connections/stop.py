@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 
 from app.connections.listeners import Listeners, running_server
+from app.connections.listening import HANDSHAKE_S
 
 CLOSE_S = 0.5
 """Seconds from the end of the drain until the server takes no new connection."""
@@ -55,7 +56,9 @@ def announced_stop(
             faulthandler.dump_traceback_later(end_s, exit=True)  # a thread in C: no lock of Python's delays it
             loop.call_soon_threadsafe(announce)
             loop.call_soon_threadsafe(loop.call_later, drain_s, begin)
-            loop.call_soon_threadsafe(loop.call_later, drain_s + CLOSE_S, handler, number, frame)
+            closed_s = drain_s + CLOSE_S
+            loop.call_soon_threadsafe(loop.call_later, closed_s - HANDSHAKE_S, listeners.begin_no_handshake)
+            loop.call_soon_threadsafe(loop.call_later, closed_s, handler, number, frame)
         elif number == signal.SIGINT and number in asked:
             handler(number, frame)  # Ctrl-C again: at once
         asked.add(number)

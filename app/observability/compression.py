@@ -33,7 +33,8 @@ class Compression:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET":
-            send = _Answer(send, is_wanted=accepts_gzip(Headers(scope=scope))).send
+            headers = Headers(scope=scope)
+            send = _Answer(send, is_wanted=accepts_gzip(headers), known=headers.getlist("if-none-match")).send
         await self._app(scope, receive, send)
 
 
@@ -47,18 +48,28 @@ def accepts_gzip(headers: Headers) -> bool:
 
 
 class _Answer:
-    """Holds an answer back until it is whole, if it is to be compressed."""
+    """Holds an answer back until it is whole, if it is to be compressed.
 
-    def __init__(self, send: Send, *, is_wanted: bool) -> None:
+    Args:
+        send: of the server.
+        is_wanted: whether the client accepts gzip.
+        known: the client's If-None-Match. If it has the weak tag of an answer, it was compressed for this client, and
+            304 has the same tag as the 200 would have (RFC 9110, section 15.4.5).
+    """
+
+    def __init__(self, send: Send, *, is_wanted: bool, known: list[str]) -> None:
         self._send = send
         self._is_wanted = is_wanted
+        self._known = known
         self._start: Message | None = None
         self._body = b""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
-            if _is_text(headers):
+            if message["status"] == 304 and "etag" in headers:
+                self._weaken_known(headers)
+            elif _is_text(headers):
                 headers.add_vary_header("Accept-Encoding")
                 if self._is_wanted and int(headers["content-length"]) >= MIN_BYTES:
                     self._start = message
@@ -69,6 +80,12 @@ class _Answer:
                 await self._send_compressed(self._start)
             return
         await self._send(message)
+
+    def _weaken_known(self, headers: MutableHeaders) -> None:
+        weak = f"W/{headers['etag']}"
+        if self._is_wanted and _may_be_changed(headers) and any(weak in value for value in self._known):
+            headers["etag"] = weak
+            headers.add_vary_header("Accept-Encoding")
 
     async def _send_compressed(self, start: Message) -> None:
         if len(self._body) < THREAD_BYTES:
@@ -88,8 +105,11 @@ class _Answer:
 def _is_text(headers: MutableHeaders) -> bool:
     """Return whether an answer is one text of known length, not compressed yet, that may be."""
     is_plain = "content-length" in headers and "content-encoding" not in headers
-    is_plain = is_plain and "no-transform" not in headers.get("cache-control", "")
-    return is_plain and headers.get("content-type", "").startswith(TEXT_TYPES)
+    return is_plain and _may_be_changed(headers) and headers.get("content-type", "").startswith(TEXT_TYPES)
+
+
+def _may_be_changed(headers: MutableHeaders) -> bool:
+    return "no-transform" not in headers.get("cache-control", "")
 
 
 def _compress(content: bytes) -> bytes:

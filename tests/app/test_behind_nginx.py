@@ -6,30 +6,16 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.nginx import start_nginx
+from tests.support.nginx import BELOW_A_PATH, start_nginx
 from tests.support.servers import start_server
 
-SITE = """
-    gzip on;
-    gzip_types *;
-    gzip_min_length 20;
-    gzip_proxied any;
-    location /inkling/ {
-        proxy_pass http://inkling/;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-        proxy_set_header Host $http_host;
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        proxy_set_header X-Forwarded-Host $http_host;
-        proxy_set_header X-Forwarded-Prefix /inkling;
-        proxy_set_header Accept-Encoding "";
-        proxy_buffering off;
-    }
-    location /old/ {  # HTTP/1.0, and a new connection for each request
+SITE = f"""
+    {BELOW_A_PATH}
+    location /old/ {{  # HTTP/1.0, and a new connection for each request
         proxy_pass http://inkling/;
         proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-Prefix /old;
-    }
+    }}
 """
 
 

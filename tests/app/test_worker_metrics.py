@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.support.bodies import RAW
 from tests.support.promtool import run_promtool
-from tests.support.servers import Server, start_server
+from tests.support.servers import Server, start_server, workers_of
 from tests.support.services import eventually
 
 METRICS_DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -60,11 +60,6 @@ def scrape(server: Server) -> dict[str, float]:
     with server.client() as client:
         text = client.get("/metrics?format=prometheus").text
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")}
-
-
-def workers_of(server: Server) -> list[int]:
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def predictions(samples: dict[str, float]) -> float:

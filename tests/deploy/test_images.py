@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
+from tests.support.certificates import make_certificate
 from tests.support.ports import free_port
 from tests.support.servers import start_server
 
@@ -31,13 +32,13 @@ def find_port(command_line: str, environment: dict[str, str]) -> int:
     return int(module.find_port(command_line, environment))
 
 
-def check(port: int) -> int:
-    """Run the command of the image's HEALTHCHECK as Docker does, with a variable; return its exit code."""
+def check(port: int, **variables: str) -> int:
+    """Run the command of the image's HEALTHCHECK as Docker does, with variables; return its exit code."""
     (command,) = re.findall(
         r'^HEALTHCHECK .*CMD \["python", "-I", "-S", "/healthcheck.py"\]$', SERVER_STAGE, re.MULTILINE
     )
     assert command
-    environment = {**os.environ, "INKLING_PORT": str(port)}
+    environment = {**os.environ, "INKLING_PORT": str(port), **variables}
     return subprocess.run(
         [sys.executable, "-I", "-S", HEALTH_CHECK], env=environment, timeout=30, check=False
     ).returncode
@@ -48,6 +49,15 @@ def test_health_check_succeeds_while_the_server_is_ready(tmp_path: Path) -> None
     with start_server(tmp_path / "data", "--trainer", "external", "--decoders", "1") as server:
         assert check(int(server.url.rpartition(":")[2])) == 0
     assert check(free_port()) == 1
+
+
+@pytest.mark.unmeasured
+def test_health_check_speaks_https_to_a_server_with_a_certificate(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    files = {"INKLING_TLS_CERTIFICATE": str(certificate), "INKLING_TLS_KEY": str(key)}
+    with start_server(tmp_path / "data", "--trainer", "external", "--decoders", "1", **files) as server:
+        port = int(server.url.rpartition(":")[2])
+        assert (check(port, **files), check(port)) == (0, 1)
 
 
 @pytest.mark.parametrize(

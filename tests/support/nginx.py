@@ -40,6 +40,25 @@ http {{
 }}
 """
 
+BELOW_A_PATH = """
+    gzip on;
+    gzip_types *;
+    gzip_min_length 20;
+    gzip_proxied any;
+    location /inkling/ {
+        proxy_pass http://inkling/;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Host $http_host;
+        proxy_set_header X-Forwarded-Prefix /inkling;
+        proxy_set_header Accept-Encoding "";
+        proxy_buffering off;
+    }
+"""
+"""A site with the service at /inkling/, compressed, on kept connections, as docs/operations.md has it."""
+
 
 @contextmanager
 def start_nginx(folder: Path, upstreams: list[str], site: str) -> Iterator[str]:

@@ -55,6 +55,7 @@ def _start(
     process = subprocess.Popen(
         [sys.executable, *program, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
         env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,  # at a terminal, SIGHUP would end it
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -98,3 +99,9 @@ def _wait_until_it_listens(url: str) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
+
+
+def workers_of(server: Server) -> list[int]:
+    """Return the worker processes of a server, by the kernel's list of its children."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]

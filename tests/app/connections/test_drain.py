@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.app.connections.test_stop import READYZ, is_alive, workers_of
+from tests.app.connections.test_stop import READYZ, is_alive
 from tests.support.nginx import start_nginx
-from tests.support.servers import start_server
+from tests.support.servers import start_server, workers_of
 from tests.support.services import eventually
 from tests.support.sockets import LIVEZ, PREDICT, connect, read_answer, read_answers
 
@@ -22,6 +22,8 @@ def test_everything_goes_on_while_a_server_drains(tmp_path: Path) -> None:
         connect(server) as kept,
         connect(server) as upload,
     ):
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: any("SIGHUP changes nothing" in line for line in server.log), "one worker goes on at SIGHUP")
         upload.sendall(PREDICT + b"Content-Length: 784\r\n\r\n")  # begins before the stop
         kept.sendall(LIVEZ)
         assert read_answer(kept).status == 200
@@ -77,7 +79,7 @@ def test_no_request_fails_behind_nginx_while_one_of_two_servers_stops(tmp_path: 
         assert set(statuses) == {200}
 
 
-def test_killed_worker_is_replaced_and_sighup_replaces_all(tmp_path: Path) -> None:
+def test_killed_and_hung_workers_are_replaced_and_sighup_replaces_all(tmp_path: Path) -> None:
     with start_server(tmp_path / "data", "--trainer", "external", "--workers", "2") as server:
 
         def are_ready(count: int) -> bool:
@@ -106,4 +108,8 @@ def test_killed_worker_is_replaced_and_sighup_replaces_all(tmp_path: Path) -> No
         is_over.set()
         client.join()
         assert failed == []
+        hung, other = workers_of(server)
+        os.kill(hung, signal.SIGSTOP)
+        eventually(lambda: are_ready(6), "the worker that hangs is replaced")
+        assert other in workers_of(server)
         assert len(workers_of(server)) == 2

@@ -13,8 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from app.settings import Settings
+from tests.support.certificates import make_certificate
 from tests.support.command_line import check_error, inkling
 from tests.support.servers import start_server
+from tests.support.services import eventually
 
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 KEY = "a-key-for-tests"
@@ -22,18 +24,6 @@ KEY = "a-key-for-tests"
 
 def read_all(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    subprocess.run(
-        ["openssl", "req", "-x509", "-nodes", *curve, *subject, "-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
-    return certificate, key
 
 
 def test_host_of_all_ipv6_addresses_serves_ipv4_too(tmp_path: Path) -> None:
@@ -47,12 +37,13 @@ def test_host_of_all_ipv6_addresses_serves_ipv4_too(tmp_path: Path) -> None:
         assert problem["instance"] == "/inkling/train/7"
 
 
-def test_answers_over_tls_on_every_connection_until_the_end(tmp_path: Path) -> None:
+def test_answers_over_tls_on_every_connection_until_the_end_and_with_a_new_certificate(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path)
     files = ("--tls-certificate", str(certificate), "--tls-key", str(key))
     with start_server(tmp_path / "data", "--trainer", "external", *files) as server:
         context = ssl.create_default_context(cafile=str(certificate))
         assert server.url.startswith("https://")
+        address = ("127.0.0.1", httpx.URL(server.url).port or 0)
         for _ in range(20):  # on the copies of the listening socket, too
             assert httpx.get(f"{server.url}/readyz", verify=context).status_code == 200
         with httpx.Client(base_url=server.url, verify=context) as client:
@@ -61,6 +52,15 @@ def test_answers_over_tls_on_every_connection_until_the_end(tmp_path: Path) -> N
             assert len(answer.json()["predictions"]) == 100
             refused = client.post("/predict", content=bytes(20 << 20), headers=headers)
             assert refused.status_code == 413
+            first = certificate.read_text()
+            key.write_text("no key")
+            server.process.send_signal(signal.SIGHUP)
+            eventually(lambda: any("certificate in use stays" in line for line in server.log), "the key is refused")
+            assert ssl.get_server_certificate(address) == first
+            make_certificate(tmp_path)
+            server.process.send_signal(signal.SIGHUP)
+            eventually(lambda: ssl.get_server_certificate(address) == certificate.read_text(), "the new certificate")
+            context.load_verify_locations(certificate)
             server.process.send_signal(signal.SIGTERM)
             assert httpx.get(f"{server.url}/livez", verify=context).status_code == 200
         assert server.process.wait(30) == 0

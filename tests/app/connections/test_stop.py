@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.servers import Server, start_changed_server, start_server
+from tests.support.servers import Server, start_changed_server, start_server, workers_of
 from tests.support.services import eventually
 from tests.support.sockets import LIVEZ, PREDICT, check_refusal, connect, read_answer, read_answers
 
@@ -77,7 +78,7 @@ def test_no_request_is_reset_while_the_server_stops(tmp_path: Path, workers: str
         for client in clients:
             client.join()
         assert set(answered) == {200}
-        assert len(broken) <= int(workers)  # a connection between its acceptance by the kernel and by the server
+        assert len(broken) <= (0 if sys.platform == "linux" else int(workers))  # others cannot end handshakes first
 
 
 def test_slow_requests_are_503_and_unread_answers_cut_off_in_time(tmp_path: Path) -> None:
@@ -154,11 +155,6 @@ def test_request_that_hangs_in_its_thread_does_not_hold_the_process(tmp_path: Pa
         other.sendall(LIVEZ)
         assert read_answer(other).status == 200
         assert STOP_S - 1 < stop_s(server, code=1) < DOCKER_S
-
-
-def workers_of(server: Server) -> list[int]:
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 def is_alive(pid: int) -> bool:

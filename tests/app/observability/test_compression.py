@@ -50,8 +50,13 @@ async def test_compressed_answer_has_a_weak_tag_that_is_known_again(client: http
     headers = {"Accept-Encoding": "gzip"}
     first = await client.get("/openapi.json", headers=headers)
     assert first.headers["etag"].startswith('W/"')
-    again = await client.get("/openapi.json", headers={**headers, "If-None-Match": first.headers["etag"]})
+    again = await client.get("/openapi.json", headers={**headers, "If-None-Match": f'"1", {first.headers["etag"]}'})
     assert again.status_code == 304
+    assert (again.headers["etag"], again.headers["vary"]) == (first.headers["etag"], first.headers["vary"])
+    strong = first.headers["etag"].removeprefix("W/")  # of an answer that was not compressed
+    assert (await client.get("/openapi.json", headers={"If-None-Match": strong})).headers["etag"] == strong
+    current = await client.get("/versions/current", headers={**headers, "If-None-Match": 'W/"1"'})  # by a proxy
+    assert (current.status_code, current.headers["etag"]) == (304, '"1"')
 
 
 async def test_files_and_short_answers_are_sent_as_they_are(client: httpx.AsyncClient) -> None:
