@@ -70,6 +70,9 @@ reliability: $(DEV)  ## kill servers and trainers at random, and count what is l
 scoreboard: $(DEV)  ## run every attack and fault, and write docs/reliability.md (about 20 minutes)
 	$(BIN)/python -m benchmarks.scoreboard --seed $(SEED)
 
+operations: $(DEV)  ## kill and restart servers under load, behind nginx, and write docs/operations.md (about 10 minutes)
+	$(BIN)/python -m benchmarks.operations --update
+
 AUDIT := .venv-audit/.installed
 audit: $(DEV) $(AUDIT)  ## compare the locked packages with the known advisories; exit code 2 where no source can be reached
 	$(BIN)/python -m benchmarks.audit

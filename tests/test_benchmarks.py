@@ -28,6 +28,8 @@ from benchmarks import (
 )
 from benchmarks.digits import make_digits, write_mnist
 from benchmarks.load import Load
+from benchmarks.operations.__main__ import DOCUMENT, TITLE, with_section
+from benchmarks.operations.scrapes import series_gone_back
 from benchmarks.people import Person
 from benchmarks.serving import Race
 from inkling import mnist
@@ -254,3 +256,22 @@ def test_rows_of_a_document_are_replaced_by_their_first_cell(tmp_path: Path) -> 
     assert document.read_text() == f"text\n{expected}{after}"
     with pytest.raises(ValueError, match="no table below the heading 'Two'"):
         document_sections.write_rows(document, "Two", [])
+
+
+def test_series_that_goes_back_or_is_missing_is_found_but_no_gauge() -> None:
+    kinds = "# TYPE a_total counter\n# TYPE s histogram\n# TYPE g gauge\n"
+    before = f'{kinds}a_total{{x="1 2"}} 5.0\na_total{{x="3"}} 1.0\ns_bucket{{le="1"}} 2\ns_count 3\ng 9.0\n'
+    after = f'{kinds}a_total{{x="1 2"}} 4.0\ns_bucket{{le="1"}} 2\ns_count 4\ng 1.0\n'
+    assert series_gone_back(before, after) == {'a_total{x="1 2"}', 'a_total{x="3"}'}
+    assert series_gone_back(after, after) == set()
+
+
+def test_section_of_a_document_is_replaced_and_nothing_else() -> None:
+    text = DOCUMENT.read_text()
+    assert text.count(f"\n{TITLE}\n") == 1
+    changed = with_section(text, f"{TITLE}\n\nmeasured again\n")
+    assert "measured again" in changed
+    assert [line for line in changed.splitlines() if line.startswith("#")] == [
+        line for line in text.splitlines() if line.startswith("#")
+    ]
+    assert changed.replace("measured again", "x") == with_section(changed, f"{TITLE}\n\nx\n")

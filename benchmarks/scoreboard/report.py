@@ -46,7 +46,7 @@ def document(sections: Mapping[str, Sequence[Row]], command: str) -> str:
     if failed:
         parts += ["## What fails", "\n".join(f"* `{row.name}`: {row.attack}" for row in failed)]
     for title, section in sections.items():
-        parts += [f"## {title}", _table(section)]
+        parts += [f"## {title}", table_of(section)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -61,7 +61,7 @@ def rows_of(text: str) -> dict[str, Row]:
     return rows
 
 
-def _table(rows: Sequence[Row]) -> str:
+def table_of(rows: Sequence[Row]) -> str:
     cells = [
         [f"**{row.attack}** (`{row.name}`)", _cell(row.done), _cell(row.figure), row.limit, MARKS[row.verdict]]
         for row in rows

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from app.settings import Settings
+from inkling.network.checkpoint import Checkpoint
 from tests.page.browsers import TO_INSTALL, find_chromium, launch
 from tests.page.visitors import Visitor
 from tests.support.servers import Server, start_server
+from tests.support.services import open_registry, publish, retrained
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +42,13 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
     visitor = Visitor(browser)
     yield visitor
     visitor.leave()
+
+
+@pytest.fixture
+def two_versions(tmp_path: Path, shipped: Checkpoint) -> Iterator[Server]:
+    """A server with the shipped version and version 2, which is served; it may stand behind a proxy."""
+    behind = {"INKLING_TRUSTED_PROXIES": "127.0.0.1"}
+    with start_server(tmp_path / "data", "--trainer", "external", "--registry-poll-s", "0.05", **behind) as server:
+        with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
+            publish(registry, retrained(shipped, 2))
+        yield server

@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,13 @@ from tests.page.visitors import Visitor, await_state
 from tests.support.networks import make_card, make_checkpoint_of, make_evaluation, random_parameters
 from tests.support.own_data import ANIMALS
 from tests.support.servers import Server, start_server
-from tests.support.services import open_registry, publish, retrained
+from tests.support.services import open_registry, publish
 
 pytestmark = pytest.mark.unmeasured
 
 LABELS = np.arange(100, dtype=np.uint8) % 10
 FIVES_UNREAD = evaluate(np.eye(10, dtype=np.float32)[np.where(LABELS == 5, 6, LABELS)], LABELS)
 """The evaluation of a reader that takes each 5 for a 6, and is right otherwise."""
-
-
-@pytest.fixture
-def two_versions(tmp_path: Path, shipped: Checkpoint) -> Iterator[Server]:
-    """A server with the shipped version and version 2, which is served."""
-    with start_server(tmp_path / "data", "--trainer", "external", "--registry-poll-s", "0.05") as server:
-        with open_registry(Settings(data_dir=tmp_path / "data")) as registry:
-            publish(registry, retrained(shipped, 2))
-        yield server
 
 
 def row(page: Page, version: int) -> str:
