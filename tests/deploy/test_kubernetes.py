@@ -197,6 +197,32 @@ def test_keda_scales_trainers_up_to_the_runs_at_once(complete: Manifests) -> Non
     assert any("inkling_run_queue_oldest_age_seconds" in rule["expr"] for rule in RULES)
 
 
+def test_pod_has_the_time_of_its_servers_stop(complete: Manifests) -> None:
+    server = complete["Deployment", "inkling"]
+    environment = environment_of(server, complete)
+    drain_s, stop_s = (float(environment[name]) for name in ("INKLING_DRAIN_S", "INKLING_STOP_S"))
+    assert "lifecycle" not in container_of(server)  # the drain does what a preStop would
+    assert drain_s >= 5
+    assert stop_s >= 35  # an upload of 30 s ends before requests are refused
+    assert drain_s + stop_s + 2 <= pod_of(server)["terminationGracePeriodSeconds"]
+
+
+@pytest.mark.parametrize(("overlay", "scheme", "port"), [("base", "HTTP", 80), ("overlays/tls", "HTTPS", 443)])
+def test_probes_speak_as_the_server_listens(built: dict[str, Manifests], overlay: str, scheme: str, port: int) -> None:
+    manifests = built[overlay]
+    server = manifests["Deployment", "inkling"]
+    container = container_of(server)
+    probes = [container[name]["httpGet"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
+    assert [probe.get("scheme", "HTTP") for probe in probes] == [scheme] * 3
+    assert [probe["path"] for probe in probes] == ["/livez", "/readyz", "/livez"]
+    assert manifests["Service", "inkling"]["spec"]["ports"][0]["port"] == port
+    files = {f"INKLING_{name}" for name in ("TLS_CERTIFICATE", "TLS_KEY")}
+    environment = environment_of(server, manifests)
+    folders = {str(Path(environment[name]).parent) for name in files & environment.keys()}
+    mounted = {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "tls"}
+    assert folders == mounted == ({"/tls"} if scheme == "HTTPS" else set())
+
+
 @pytest.mark.unmeasured
 def test_server_runs_with_the_environment_and_the_probes_of_its_pod(
     tmp_path: Path, built: dict[str, Manifests]
@@ -224,7 +250,4 @@ def test_server_runs_with_the_environment_and_the_probes_of_its_pod(
         assert any("INKLING_PORT=tcp://10.96.0.17:8000 and 7 more are ignored" in line for line in server.log)
         # and it ends well within the time that the pod has
         server.process.send_signal(signal.SIGTERM)
-        left_s = (
-            pod_of(deployment)["terminationGracePeriodSeconds"] - container["lifecycle"]["preStop"]["sleep"]["seconds"]
-        )
-        assert server.process.wait(left_s) == 0
+        assert server.process.wait(pod_of(deployment)["terminationGracePeriodSeconds"]) == 0

@@ -12,6 +12,7 @@ from app.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNITS = sorted(file.name for file in FOLDER.glob("*.service"))
+SOCKET = "inkling.socket"
 COMMAND = "/opt/inkling/.venv/bin/inkling"
 MAX_EXPOSURE = 20
 """Tenths, of 100. systemd calls less than 30 ok; an ordinary service has 96."""
@@ -27,6 +28,7 @@ def units(tmp_path: Path) -> list[Path]:
     """Copies whose program exists on this machine."""
     for name in UNITS:
         (tmp_path / name).write_text((FOLDER / name).read_text().replace(COMMAND, shutil.which("true") or ""))
+    (tmp_path / SOCKET).write_text((FOLDER / SOCKET).read_text())
     return [tmp_path / name for name in UNITS]
 
 
@@ -34,7 +36,11 @@ def units(tmp_path: Path) -> list[Path]:
 def test_systemd_finds_nothing_wrong_with_the_units(units: list[Path]) -> None:
     assert UNITS == ["inkling-trainer.service", "inkling.service"]
     result = subprocess.run(
-        ["systemd-analyze", "verify", *units], capture_output=True, text=True, timeout=60, check=False
+        ["systemd-analyze", "verify", *units, units[0].parent / SOCKET],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
@@ -59,3 +65,12 @@ def test_units_name_settings_and_commands_that_exist(name: str) -> None:
     assert re.findall(rf"^ExecStart={COMMAND} (\w+)$", text, re.MULTILINE) == [
         "worker" if "trainer" in name else "serve"
     ]
+
+
+def test_socket_unit_listens_where_the_server_would_and_before_it() -> None:
+    defaults = Settings()
+    listened = re.findall(r"^ListenStream=(.+)$", (FOLDER / SOCKET).read_text(), re.MULTILINE)
+    assert listened == [f"{defaults.host}:{defaults.port}"]
+    after = re.search(r"^After=(.+)$", (FOLDER / "inkling.service").read_text(), re.MULTILINE)
+    assert after
+    assert SOCKET in after[1].split()
