@@ -1,4 +1,4 @@
-"""What the parts share: the image, the right answer, and waiting."""
+"""The image that clients send, the right answer to it, and waiting for a server."""
 
 import time
 from collections.abc import Callable
