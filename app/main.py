@@ -38,6 +38,7 @@ from app.routes import (
     read,
     train,
     versions,
+    weights,
 )
 from app.settings import Settings, VertexAi
 from inkling import __version__
@@ -122,6 +123,7 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
         one_route,
         train,
         events,
+        weights,
         versions,
         misread,
         exports,

@@ -97,6 +97,12 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "SHA-256 of the body (RFC 9530)",
         "example": "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
     },
+    "X-Step": {"schema": {"type": "integer"}, "description": "steps that were taken", "example": 3000},
+    "X-Largest-Weight": {
+        "schema": {"type": "number"},
+        "description": "the magnitude of the largest weight, which is sent as the byte 127 or -127",
+        "example": 0.51,
+    },
     "X-Model-Version": {
         "schema": {"type": "integer"},
         "description": "the version that answered",

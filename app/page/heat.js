@@ -27,11 +27,13 @@ export function subtract(first, second) {
   return first.map((row, y) => row.map((value, x) => value - second[y][x]));
 }
 
-function colorOf(value, isDark) {
+/** Return [red, green, blue] of a value: red above 0, blue below. */
+export function colorOf(value, isDark) {
   const color = value > 0 ? FOR : AGAINST;
   return isDark ? LIGHTER[color] : color;
 }
 
-function strengthOf(value, limit) {
+/** Return the strength of a value, 0 to 1, where `limit` is the largest. */
+export function strengthOf(value, limit) {
   return Math.sqrt(Math.abs(value) / limit); // the square root makes weak contributions visible
 }

@@ -7,6 +7,7 @@ import { h } from "./dom.js";
 import { duration, number, percent, t } from "./language.js";
 import { refusal } from "./notice.js";
 import { currentStage, stageName, Stages } from "./stages.js";
+import { Weights } from "./weights.js";
 
 /** The tutorial's published output: step, loss of a batch of 256 in nats, its accuracy. Comparable only with the same recipe. */
 const PUBLISHED = [[100, 567.3, 0.137], [500, 138.6, 0.887], [1000, 81.7, 0.906], [2000, 59.3, 0.918], [3000, 43.9, 0.949]];
@@ -28,11 +29,12 @@ export class RunView {
   #state = h("p", { class: "note", role: "status" });
   #stages = new Stages();
   #end = h("div", {});
+  #weights = new Weights();
 
   /** `onEnd(run)` is called when the run that is watched ends. */
   constructor(onEnd) {
     this.onEnd = onEnd;
-    this.element = h("div", { class: "stack" }, this.#head, this.#bar, this.#state, this.#stages.element, this.#end, h("div", { class: "charts" }, this.#loss.element, this.#accuracy.element));
+    this.element = h("div", { class: "stack" }, this.#head, this.#bar, this.#state, this.#stages.element, this.#end, h("div", { class: "charts" }, this.#loss.element, this.#accuracy.element), this.#weights.element);
     this.element.hidden = true;
   }
 
@@ -40,6 +42,7 @@ export class RunView {
   async watch(id) {
     this.stop();
     this.#progress.clear();
+    this.#weights.watch(id);
     try {
       await this.#load(id);
     } catch (problem) {
@@ -68,6 +71,7 @@ export class RunView {
     const run = await response.json();
     for (const line of run.progress) this.#progress.set(line.step, line);
     this.#show(run);
+    this.#weights.refresh(true);
     if (isOpen(run)) this.#follow(id);
   }
 
@@ -78,6 +82,7 @@ export class RunView {
       const line = JSON.parse(event.data);
       this.#progress.set(line.step, line);
       this.#show({ ...this.#run, state: "running", waits_for: null, preparing: null });
+      this.#weights.refresh(false);
     });
     source.addEventListener("preparing", (event) => {
       this.#show({ ...this.#run, state: "running", waits_for: null, ...JSON.parse(event.data) });
@@ -89,6 +94,7 @@ export class RunView {
     source.addEventListener("end", (event) => {
       source.close();
       this.#show(JSON.parse(event.data));
+      this.#weights.refresh(true);
       this.onEnd(this.#run);
     });
     source.addEventListener("open", () => this.#showProgress());

@@ -40,6 +40,7 @@ def test_every_call_of_the_contract_is_documented_under_its_operation_id(documen
         "GET /train": "list_runs",
         "GET /train/{run_id}": "get_run",
         "GET /train/{run_id}/events": "watch_run",
+        "GET /train/{run_id}/weights": "get_weights",
         "DELETE /train/{run_id}": "cancel_run",
         "GET /versions": "list_versions",
         "POST /versions": "upload_version",

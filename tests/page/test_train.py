@@ -41,6 +41,7 @@ def test_run_is_watched_from_start_to_promotion_through_a_killed_server(
         assert steps == list(range(100, 3001, 100))
         for stage in ("waiting", "reading images", "starting TensorFlow", "compiling", "training", "measuring"):
             expect(page.locator(".stages")).to_contain_text(stage)
+        expect(page.locator("canvas.weights")).to_be_visible()
         drawn = page.locator(".chart").last.locator(".line.validation path").get_attribute("d")
         assert drawn
         assert drawn.count("L") + 1 == len(steps)
