@@ -13,10 +13,14 @@ from app.schemas import (
     CorrectionsAdded,
     CorrectionsDeleted,
     Live,
+    MisreadImage,
+    MisreadImages,
     ProblemKind,
     PromotionDetail,
     PromotionList,
     Ready,
+    RecentError,
+    RecentErrors,
     RunDetail,
     RunList,
     RunProgress,
@@ -27,10 +31,15 @@ from app.schemas import (
     VersionDetail,
     VersionList,
 )
-from inkling.digit import DIGIT_NAMES, NUM_CLASSES
+from inkling.digit import DIGIT_NAMES, NUM_CLASSES, SIDE
 from inkling.network.evaluation import Evaluation, evaluate
 from inkling.network.recipe import TUTORIAL
 
+_BLANK = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAA"
+    "BXZoBIAAAAEElEQVR42mNgGAWjYBQQAwADLAAB1wvpfAAAAABJRU5ErkJggg=="
+)
+"""28x28 background pixels."""
 _DIGEST = "b28ffd62322fb402828e41f6e89b2ae2fe02f008eed8023a7b7aeea6a1c199f4"
 
 
@@ -65,6 +74,8 @@ def answer_examples() -> dict[str, dict[str, Any]]:
         CorrectionsDeleted(deleted=3),
         Live(),
         Ready(version=2, refused=None, registry_age_s=0.25, stale=None),
+        MisreadImages(images=982, count=1, items=[_misread()]),
+        RecentErrors(items=[_error()]),
         ProblemKind(title="No such run", status=404, meaning="There is no run of this id."),
     )
     return {type(example).__name__: example.model_dump(mode="json") for example in examples}
@@ -76,6 +87,23 @@ def event_stream_example() -> str:
     progress = run.progress[0].model_dump_json()
     summary = RunSummary.model_validate(run.model_dump()).model_dump_json()
     return f"event: progress\ndata: {progress}\nid: {run.step}\n\nevent: end\ndata: {summary}\n\n"
+
+
+def _misread() -> MisreadImage:
+    contributions = np.zeros((SIDE, SIDE))
+    contributions[6:10, 8:20] = 0.5
+    return MisreadImage(index=2130, image=_BLANK, confidence=0.972, contributions=contributions.tolist())
+
+
+def _error() -> RecentError:
+    return RecentError(
+        at=_at(12),
+        request_id="ff2dd49dc00b461b",
+        method="GET",
+        route="/train/{run_id}",
+        status=404,
+        problem="no-such-run",
+    )
 
 
 def _run() -> RunDetail:
