@@ -3,7 +3,7 @@
     away       PostgreSQL stops during a run (`--minutes 5`); the run must end as an undisturbed one
     failover   PostgreSQL fails during a run, and its replica is promoted
     dropped    the network drops the connections of a server; it must follow promotions, and end at SIGTERM
-    clocks     three trainers with clocks at -60, 0 and +60 s, on PostgreSQL and on SQLite (needs libfaketime)
+    clocks     three trainers with clocks at -60, 0 and +60 s, on PostgreSQL
 
 Real servers, trainers and PostgreSQL servers, runs on 2,000 synthetic digits, and a client that asks for 50 predictions
 per second. `--update` writes the results into the table "Outages" of docs/operations.md. It ends with an error where
@@ -26,7 +26,6 @@ from inkling.model_card.markdown import table
 DOCUMENT = ROOT / "docs" / "operations.md"
 HEADER = ("fault", "predictions meanwhile", "outcome")
 PARTS = ("away", "failover", "dropped", "clocks")
-BACKENDS = ("PostgreSQL", "SQLite")
 
 
 def main() -> None:
@@ -34,7 +33,6 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--minutes", type=float, default=5, help="that PostgreSQL is stopped for")
     parser.add_argument("--steps", type=int, default=30_000, help="of each run")
-    parser.add_argument("--backend", choices=BACKENDS, help="of `clocks`; default: both")
     parser.add_argument("--update", action="store_true", help="write the results into docs/operations.md")
     options = parser.parse_args()
     for part in options.parts:
@@ -56,11 +54,7 @@ def measure(part: str, options: argparse.Namespace) -> list[list[str]]:
             return [database_fails_over(folder, mnist, options.steps)]
         if part == "dropped":
             return connections_are_dropped(folder)
-        rows = []
-        for backend in [options.backend] if options.backend else BACKENDS:
-            (folder / backend).mkdir()
-            rows.append(clocks_differ(folder / backend, mnist, backend, options.steps // 3))
-        return rows
+        return [clocks_differ(folder, mnist, options.steps // 3)]
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def _interrupted(folder: Path, mnist_dir: Path, url: str, interrupt: Callable[[]
     with (
         running_inkling(folder / "server", INKLING_DATABASE_URL=url) as server,
         closing(Registry(url)) as registry,
-        service.trainers(folder, url, mnist_dir, {}),
+        service.trainers(folder, url, mnist_dir),
     ):
         undisturbed = service.wait_for_end(registry, service.queue(registry, steps))
         log_to_stderr(f"the undisturbed run: {undisturbed.state}")

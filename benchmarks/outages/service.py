@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,16 @@ from inkling.registry.registry import Registry
 PREDICTIONS_PER_S = 50
 END_S = 1800.0
 """The longest that a run may take."""
+WITH_CLOCK = """
+import sys
+from datetime import UTC, datetime, timedelta
+from inkling.registry import rows
+offset = timedelta(seconds=float(sys.argv.pop(1)))
+rows.now = lambda: datetime.now(UTC) + offset
+from training.__main__ import main
+sys.exit(main())
+"""
+"""A trainer whose clock is off."""
 RAW = {"Content-Type": "application/octet-stream"}
 
 
@@ -70,18 +80,23 @@ def predicting(server: Process, clients: Clients) -> Iterator[None]:
 
 
 @contextmanager
-def trainers(folder: Path, url: str, mnist_dir: Path, *environments: dict[str, str], **common: str) -> Iterator[None]:
-    """Start a trainer with each of the environments, and stop them at the end. Their logs are in `folder`."""
+def trainers(
+    folder: Path, url: str, mnist_dir: Path, clocks_s: Sequence[float] = (0,), **environment: str
+) -> Iterator[None]:
+    """Start a trainer for each clock, which is that many seconds off, and stop them at the end.
+
+    Their logs are in `folder`.
+    """
     with ExitStack() as stack:
-        for number, environment in enumerate(environments, 1):
+        for number, offset_s in enumerate(clocks_s, 1):
             log = stack.enter_context((folder / f"trainer-{number}.log").open("wb"))
             flags = ["--data-dir", str(folder / f"trainer-{number}"), "--mnist-dir", str(mnist_dir)]
             process = subprocess.Popen(
-                [sys.executable, "-m", "training", "worker", *flags],
+                [sys.executable, "-c", WITH_CLOCK, str(offset_s), "worker", *flags],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
-                env={**inkling_environment(), "INKLING_DATABASE_URL": url, **common, **environment},
+                env={**inkling_environment(), "INKLING_DATABASE_URL": url, **environment},
             )
             stack.callback(process.wait)
             stack.callback(process.terminate)

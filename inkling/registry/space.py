@@ -5,10 +5,10 @@ from pathlib import Path
 
 from inkling.registry.sqlite_file import open_sqlite
 
-FIRST_PAGES, MOST_PAGES = 100, 4000
-"""Pages of 4 KB that the first transaction gives back, and any one at most."""
+LEAST_PAGES, MOST_PAGES = 200, 4000
+"""Pages of 4 KB that one transaction gives back: the first one, on a slow or busy disk all, the fewest."""
 HELD_S = 0.02
-"""How long a transaction may keep others from writing: the next one gives back as many pages as took that long."""
+"""How long a transaction should keep others from writing: the next one gives back as many pages as took that long."""
 
 
 def shrink_sqlite(file: Path) -> None:
@@ -24,12 +24,14 @@ def shrink_sqlite(file: Path) -> None:
         if connection.execute("PRAGMA auto_vacuum").fetchone() == (0,):
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("VACUUM")
-        pages = FIRST_PAGES
+        pages = LEAST_PAGES
         while connection.execute("PRAGMA freelist_count").fetchone()[0]:
-            started = time.monotonic()
-            connection.executescript(f"PRAGMA incremental_vacuum({pages})")  # `execute` would stop at a page
+            connection.execute("BEGIN IMMEDIATE")
+            started = time.monotonic()  # the wait for others before it does not count
+            connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()  # the first row is after one page
+            connection.execute("COMMIT")
             held_s = time.monotonic() - started
-            pages = min(max(round(pages * min(HELD_S / held_s, 2)), 1), MOST_PAGES)
+            pages = min(max(round(pages * min(HELD_S / held_s, 2)), LEAST_PAGES), MOST_PAGES)
             time.sleep(held_s)
         connection.execute("PRAGMA busy_timeout = 100")  # the longest that writers wait if somebody reads
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
