@@ -6,9 +6,11 @@ from pathlib import Path
 from inkling.registry.sqlite_file import open_sqlite
 
 LEAST_PAGES, MOST_PAGES = 200, 4000
-"""Pages of 4 KB that one transaction gives back: the first one, on a slow or busy disk all, the fewest."""
+"""Pages of 4 KB that one transaction gives back: the first one, and beside busy writers all, the fewest."""
 HELD_S = 0.02
 """How long a transaction should keep others from writing: the next one gives back as many pages as took that long."""
+MAX_PAUSE_S = 0.1
+"""The longest pause between two transactions; else it is as long as the one before."""
 
 
 def shrink_sqlite(file: Path) -> None:
@@ -26,12 +28,10 @@ def shrink_sqlite(file: Path) -> None:
             connection.execute("VACUUM")
         pages = LEAST_PAGES
         while connection.execute("PRAGMA freelist_count").fetchone()[0]:
-            connection.execute("BEGIN IMMEDIATE")
-            started = time.monotonic()  # the wait for others before it does not count
-            connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()  # the first row is after one page
-            connection.execute("COMMIT")
-            held_s = time.monotonic() - started
+            started = time.monotonic()
+            connection.executescript(f"PRAGMA incremental_vacuum({pages})")  # `execute` would stop at a page
+            held_s = time.monotonic() - started  # or waited for another writer
             pages = min(max(round(pages * min(HELD_S / held_s, 2)), LEAST_PAGES), MOST_PAGES)
-            time.sleep(held_s)
+            time.sleep(min(held_s, MAX_PAUSE_S))
         connection.execute("PRAGMA busy_timeout = 100")  # the longest that writers wait if somebody reads
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
