@@ -234,7 +234,7 @@ def prune_beside_a_server(url: str, data_dir: Path) -> dict[str, str]:
     if process.returncode:
         raise RuntimeError(f"prune ended with {process.returncode}")
     return {
-        "time": f"{taken:.0f} s",
+        "`inkling prune`": f"{taken:.0f} s",
         "a trainer's writes meanwhile": f"{len(writes):,}",
         "their median and longest": f"{1000 * statistics.median(writes):.0f} and {1000 * max(writes):.0f} ms",
         "`GET /versions`, the same": f"{1000 * statistics.median(answers):.0f} and {1000 * max(answers):.0f} ms",
