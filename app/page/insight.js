@@ -11,7 +11,7 @@ export class Insight {
   #seenNote = h("p", { class: "note" });
   #warnings = h("ul", { class: "warnings", hidden: true });
   #heat = h("canvas", { class: "pixels", width: 28, height: 28, role: "img", "aria-label": t("why") });
-  #heatTitle = h("h3", {}, t("why"));
+  #heatTitle = h("h2", {}, t("why"));
   #heatNote = h("p", { class: "note" });
   classes = Array.from({ length: 10 }, (_, digit) => digit); // the names of the classes that the version learned
   #newest = 0; // number of the newest explanation; the answers to older ones are dropped
@@ -20,7 +20,7 @@ export class Insight {
     this.element = h(
       "div",
       { class: "stack inside" },
-      h("figure", {}, h("h3", {}, t("seen")), h("div", { class: "tile dark" }, this.seen), h("figcaption", {}, this.#warnings, this.#seenNote)),
+      h("figure", {}, h("h2", {}, t("seen")), h("div", { class: "tile dark" }, this.seen), h("figcaption", {}, this.#warnings, this.#seenNote)),
       h("figure", {}, this.#heatTitle, h("div", { class: "tile" }, this.#heat), h("figcaption", {}, this.#heatNote)),
     );
   }

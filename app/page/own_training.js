@@ -2,6 +2,7 @@
 // it, and the way back.
 
 import { json, sendJson } from "./api.js";
+import { decisionText } from "./decisions.js";
 import { h } from "./dom.js";
 import { number, percent, t } from "./language.js";
 import { refusal } from "./notice.js";
@@ -105,7 +106,7 @@ export class OwnTraining {
     this.#result.replaceChildren(h("div", { class: "stack tight" },
       h("p", { class: decision.is_promoted ? "good" : "warning" }, t(decision.is_promoted ? "own.promoted" : "own.refused", { version: run.version, base })),
       rows.length > 0 && scoreTable(rows, decision.compared_with, run.version),
-      h("p", { class: "note" }, decision.reason),
+      h("p", { class: "note" }, decisionText(decision.reason)),
       h("div", { class: "row" },
         isServed && h("button", { type: "button", onclick: () => this.#rollBack(run, base, newest.id) }, t("own.back", { version: base })),
         decision.is_promoted && !isServed && h("span", {}, t("promoted", { version: newest.version })),

@@ -5,6 +5,7 @@ import { copyable } from "./copyable.js";
 import { h, icon } from "./dom.js";
 import { t } from "./language.js";
 import { glyph } from "./samples.js";
+import { download } from "./share.js";
 
 const UNDO = "M8 5L4 9L8 13M4 9H12.5A3.5 3.5 0 0 1 12.5 16H9";
 const CLEAR = "M5 5L15 15M15 5L5 15";
@@ -44,13 +45,7 @@ export function sampleRow(onWrite) {
 
 /** Return the section with the curl line; `picture()` returns what the pad shows as a file, null if it is empty. */
 export function commandLine(picture) {
-  const save = h("a", { class: "button", download: "digit.png" }, t("save"));
-  save.addEventListener("click", (event) => {
-    const file = picture();
-    if (!file) return event.preventDefault();
-    save.href = URL.createObjectURL(file);
-    setTimeout(() => URL.revokeObjectURL(save.href), 10_000);
-  });
+  const save = h("button", { type: "button", onclick: () => picture() && download(picture(), "digit.png") }, t("save"));
   const address = new URL("predict?fit=mnist", document.baseURI);
   return h(
     "section",

@@ -1,5 +1,6 @@
 // The timeline of promotions: what was decided on which version, newest first.
 
+import { decisionText } from "./decisions.js";
 import { h } from "./dom.js";
 import { moment, t } from "./language.js";
 
@@ -18,7 +19,7 @@ export function timeline(promotions, served) {
       " ",
       h("span", {}, t(is_promoted ? (policy === "manual" ? "timeline.manual" : "timeline.served") : "timeline.kept")),
       h("small", { class: "moment" }, moment(promoted_at)),
-      policy !== "manual" && h("small", { class: "reason", title: reason }, reason),
+      policy !== "manual" && h("small", { class: "reason", title: decisionText(reason) }, decisionText(reason)),
     );
   });
   return h("ol", { class: "timeline", tabindex: 0, role: "list", "aria-label": t("timeline") }, items);

@@ -1,5 +1,6 @@
 // The table of versions: scores, origin, the verdict of the run that made each, and what can be done with it.
 
+import { decisionText } from "./decisions.js";
 import { h } from "./dom.js";
 import { moment, number, percent, t } from "./language.js";
 import { decisionsOn } from "./timeline.js";
@@ -61,7 +62,7 @@ function origin({ run_id, origin, created_at, dataset, classes }) {
 function decisions(version, promotions) {
   const [verdict, byHand] = decisionsOn(version, promotions);
   return [
-    verdict && h("small", {}, moment(verdict.promoted_at), ": ", verdict.reason),
+    verdict && h("small", {}, moment(verdict.promoted_at), ": ", decisionText(verdict.reason)),
     byHand && h("small", { class: "by-hand" }, t("by.hand", { when: moment(byHand.promoted_at) })),
   ];
 }
