@@ -23,6 +23,7 @@ from benchmarks.people import Person
 from benchmarks.processes import ROOT
 from benchmarks.verdicts import Log, log_to_stderr
 from inkling.digit import NUM_CLASSES
+from inkling.errors import DatasetError
 from inkling.mnist import Dataset, Split, join, read_folder
 from inkling.model_card.charts import BLUE, GRAY, chart_png
 from inkling.model_card.markdown import table
@@ -98,13 +99,24 @@ class Laboratory:
             for i in wrong_first
         ]
 
+    def written(self, person: int, count: int, seed: int = 0) -> list[Correction]:
+        """Return digits that a person writes, whatever the shipped version reads, each labeled rightly."""
+        drawn = self.people[person].write([i % NUM_CLASSES for i in range(count)], seed=2 + seed)
+        return [
+            correction(image.tobytes(), label=int(label), digit=int(label), source=f"person-{person}")
+            for image, label in zip(drawn.images, drawn.labels, strict=True)
+        ]
+
     def learn(self, corrections: Sequence[Correction], person: int, recipe: Recipe) -> Outcome:
         """Train with a person's corrections, and ask the gate."""
         from training.promotion import promotion_decision  # noqa: PLC0415  TensorFlow
 
-        feedback = split_feedback(list(corrections))
+        try:
+            feedback = split_feedback(list(corrections), self.shipped)
+        except DatasetError as error:  # the run fails, and the shipped version stays
+            return self.measure(self.shipped, person, Decision(is_promoted=False, reason=str(error)))
         candidate = self.train(feedback, recipe)
-        decide = promotion_decision("if_better", candidate, self.validation, feedback.held_out)
+        decide = promotion_decision("if_better", candidate, self.validation, feedback)
         return self.measure(candidate, person, decide(self.shipped.content))
 
     def train(self, feedback: Feedback | None, recipe: Recipe) -> Checkpoint:
@@ -170,8 +182,11 @@ def measure_poison(laboratory: Laboratory, seeds: int, log: Log) -> dict[str, li
         recipe = FINE_TUNING.with_overrides({"seed": seed})
         honest = laboratory.corrections(person, VICTIM_COUNT, seed + 1)
         kinds = {f"{share:.0%} of {VICTIM_COUNT} wrong": poison(honest, share, seed) for share in POISONED}
-        flood = poison(laboratory.corrections((person + 1) % len(laboratory.people), FLOOD, seed + 1), 1, seed)
-        kinds[f"{VICTIM_COUNT} right, {FLOOD:,} of another source wrong"] = [*honest, *flood]
+        flood = poison(laboratory.written((person + 1) % len(laboratory.people), FLOOD, seed + 1), 1, seed)
+        kinds[f"{FLOOD:,} wrong of one source"] = flood
+        kinds[f"{VICTIM_COUNT} right, {FLOOD:,} wrong of another source"] = [*honest, *flood]
+        rival = [replace(found, source="a rival") for found in poison(honest, 1, seed)]
+        kinds[f"{VICTIM_COUNT} right, the same pictures wrong of another source"] = [*honest, *rival]
         for kind, corrections in kinds.items():
             outcomes.setdefault(kind, []).append(laboratory.learn(corrections, person, recipe))
             log(f"seed {seed}: {kind}: {outcomes[kind][-1]}")

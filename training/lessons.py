@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from inkling.digit import DIGIT_NAMES, SIDE
 from inkling.errors import DatasetError
 from inkling.mnist import Split
-from inkling.network.checkpoint import SHAPES, LearnedFeedback, load
+from inkling.network.checkpoint import SHAPES, Checkpoint, LearnedFeedback, load
+from inkling.network.pretrained import load_pretrained
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Correction
 from inkling.registry.registry import Registry
+from training.set_aside import name_of, set_aside
 from training.snapshot import Parameters
 
 HELD_OUT_BELOW = 64
@@ -30,6 +32,12 @@ class Feedback:
     held_out: Split
     digest: str
     """SHA-256 of all pictures with their labels and sources, in hexadecimal."""
+    held_out_sources: NDArray[np.str_]
+    """The source of each held-out picture (n,), as a phrase."""
+    remarks: tuple[str, ...] = ()
+    """Who is set aside and why, one phrase each."""
+    set_aside: int = 0
+    """Corrections of digits that are neither learned nor held out."""
 
     @cached_property
     def _up_to(self) -> NDArray[np.float64]:
@@ -58,10 +66,6 @@ class Lessons:
         return self.feedback.digest if self.feedback else ""
 
     @property
-    def held_out(self) -> Split | None:
-        return self.feedback.held_out if self.feedback else None
-
-    @property
     def on_card(self) -> LearnedFeedback | None:
         if self.feedback is None:
             return None
@@ -70,6 +74,7 @@ class Lessons:
             learned=len(self.feedback.learned),
             held_out=len(self.feedback.held_out),
             sources=len(np.unique(self.feedback.sources)),
+            set_aside=self.feedback.set_aside,
         )
 
 
@@ -84,16 +89,23 @@ def read_lessons(registry: Registry, recipe: Recipe, classes: tuple[str, ...] = 
         UnknownVersionError: there is no such base.
         CheckpointError: the file of the base is damaged.
     """
-    feedback = split_feedback(registry.corrections.of_classes(classes)) if recipe.feedback else None
-    base = load(registry.versions.checkpoint(recipe.base)).parameters if recipe.base else None
-    return Lessons(feedback, base and {name: base[name] for name in SHAPES})
+    base = load(registry.versions.checkpoint(recipe.base)) if recipe.base else None
+    feedback = None
+    if recipe.feedback:
+        reference = load_pretrained() if classes == DIGIT_NAMES else base
+        feedback = split_feedback(registry.corrections.of_classes(classes), reference)
+    return Lessons(feedback, base and {name: base.parameters[name] for name in SHAPES})
 
 
-def split_feedback(corrections: list[Correction]) -> Feedback:
+def split_feedback(corrections: list[Correction], reference: Checkpoint | None) -> Feedback:
     """Return the corrections of digits, split by the SHA-256 of each picture.
 
     The split is the same in every run, so that no version is judged on what its base has learned, and the same picture
     from two people is on one side.
+
+    Args:
+        corrections: oldest first.
+        reference: as in `set_aside`. Of digits it is the shipped network, which no correction can have spoiled.
 
     Raises:
         DatasetError: there is none to learn.
@@ -102,16 +114,34 @@ def split_feedback(corrections: list[Correction]) -> Feedback:
     digest = hashlib.sha256()
     for correction in digits:
         digest.update(correction.image + f"{correction.label}{correction.source or ''}\n".encode())
-    is_held_out = [hashlib.sha256(correction.image).digest()[0] < HELD_OUT_BELOW for correction in digits]
-    learned = [correction for correction, is_out in zip(digits, is_held_out, strict=True) if not is_out]
+    kept = set_aside(digits, reference)
+    is_held_out = [hashlib.sha256(correction.image).digest()[0] < HELD_OUT_BELOW for correction in kept.corrections]
+    learned = [correction for correction, is_out in zip(kept.corrections, is_held_out, strict=True) if not is_out]
     if not learned:
-        raise DatasetError(
-            f"there is nothing to learn: of {len(digits)} corrections of digits all are held out; POST /feedback adds "
-            "some, or leave out `feedback` from the recipe"
-        )
+        raise DatasetError(_nothing_to_learn(len(digits), kept.remarks))
     _, sources = np.unique([correction.source or "" for correction in learned], return_inverse=True)
-    held_out = [correction for correction, is_out in zip(digits, is_held_out, strict=True) if is_out]
-    return Feedback(_to_split(learned), sources, _to_split(held_out), digest.hexdigest())
+    held_out = [correction for correction, is_out in zip(kept.corrections, is_held_out, strict=True) if is_out]
+    return Feedback(
+        learned=_to_split(learned),
+        sources=sources,
+        held_out=_to_split(held_out),
+        digest=digest.hexdigest(),
+        held_out_sources=np.array([name_of(correction.source or "") for correction in held_out], np.str_),
+        remarks=kept.remarks,
+        set_aside=kept.set_aside,
+    )
+
+
+def _nothing_to_learn(digits: int, remarks: tuple[str, ...]) -> str:
+    if remarks:
+        return (
+            f"there is nothing to learn: of {digits} corrections of digits all are held out or set aside: "
+            f"{'; '.join(remarks)}. GET /feedback?source= shows them, DELETE /feedback?source= deletes them"
+        )
+    return (
+        f"there is nothing to learn: of {digits} corrections of digits all are held out; POST /feedback adds some, or "
+        "leave out `feedback` from the recipe"
+    )
 
 
 def _to_split(corrections: list[Correction]) -> Split:

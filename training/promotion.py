@@ -1,7 +1,7 @@
 """The promotion decision: a statistical comparison of a new version with the served one."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from inkling.mnist import Split
 from inkling.network.checkpoint import Card, Checkpoint, load
 from inkling.registry.records import Comparison, Decision, PromotePolicy
 from inkling.registry.versions import DecisionRule
+from training.lessons import Feedback
 from training.predictions import predict_served
 
 SIGNIFICANCE = 0.05
@@ -22,10 +23,17 @@ networks."""
 MAX_FALL = 0.0005
 """Largest allowed fall of the accuracy on held-out images of a version that reads people's pictures better: 2 of
 5,000."""
+ENOUGH = 8
+"""Held-out pictures by which a source is judged on its own."""
+MIN_READ = 0.6
+"""Share of people's held-out pictures that a version must read as they are labeled: if half of the labels are wrong,
+it cannot."""
+MAX_PER_SOURCE = 50
+"""Held-out pictures of a source that count in the test, so that no source outweighs all others."""
 
 
 def promotion_decision(
-    policy: PromotePolicy, candidate: Checkpoint, validation: Split, people: Split | None = None
+    policy: PromotePolicy, candidate: Checkpoint, validation: Split, feedback: Feedback | None = None
 ) -> DecisionRule:
     """Return the rule that decides under a policy whether `candidate` replaces the served checkpoint.
 
@@ -35,23 +43,37 @@ def promotion_decision(
     """
 
     def decide(served: bytes | None) -> Decision:
-        former = load(served) if served else None
-        if former and policy != "never" and not candidate.card.learned.is_same(former.card.learned):
-            return Decision(is_promoted=False, reason=_of_another_dataset(candidate.card, former.card))
-        if policy != "if_better":
-            return Decision(is_promoted=policy == "always", reason=f"the promote policy is {policy}")
-        if former is None:
-            return Decision(is_promoted=True, reason="no version was served")
-        if not len(validation):
-            return Decision(
-                is_promoted=False, reason="cannot compare: the recipe holds out no images (validation_size is 0)"
-            )
-        comparison = _compare_on(validation, candidate, former)
-        if people is None:
-            return decide_on(comparison)
-        return decide_on_both(comparison, _compare_on(people, candidate, former))
+        decision = _decide(policy, candidate, load(served) if served else None, validation, feedback)
+        if feedback is None or not feedback.remarks:
+            return decision
+        return replace(decision, reason=f"{decision.reason}; not learned: {'; '.join(feedback.remarks)}")
 
     return decide
+
+
+def _decide(
+    policy: PromotePolicy,
+    candidate: Checkpoint,
+    former: Checkpoint | None,
+    validation: Split,
+    feedback: Feedback | None,
+) -> Decision:
+    if former and policy != "never" and not candidate.card.learned.is_same(former.card.learned):
+        return Decision(is_promoted=False, reason=_of_another_dataset(candidate.card, former.card))
+    if policy != "if_better":
+        return Decision(is_promoted=policy == "always", reason=f"the promote policy is {policy}")
+    if former is None:
+        return Decision(is_promoted=True, reason="no version was served")
+    if not len(validation):
+        return Decision(
+            is_promoted=False, reason="cannot compare: the recipe holds out no images (validation_size is 0)"
+        )
+    comparison = _compare_on(validation, candidate, former)
+    if feedback is None:
+        return decide_on(comparison)
+    people = feedback.held_out
+    reads, served_reads = (_is_correct(version, people) for version in (candidate, former))
+    return decide_on_both(comparison, compare_people(reads, served_reads, people.labels, feedback.held_out_sources))
 
 
 def _of_another_dataset(card: Card, served: Card) -> str:
@@ -113,29 +135,79 @@ def decide_on(comparison: Comparison) -> Decision:
     )
 
 
-def decide_on_both(comparison: Comparison, people: Comparison) -> Decision:
+@dataclass(frozen=True)
+class PeopleComparison:
+    """The scores of a candidate and of the served version on people's held-out pictures."""
+
+    total: Comparison
+    """Of every source at most `MAX_PER_SOURCE`."""
+    mean_change: float
+    """The mean over the sources of the change of their accuracy: each counts equally."""
+    objection: str | None
+    """A source, of those with enough pictures, that is read worse, or not as it labels them; None: there is none."""
+
+
+def compare_people(
+    candidate: NDArray[np.bool_], served: NDArray[np.bool_], labels: NDArray[np.uint8], sources: NDArray[np.str_]
+) -> PeopleComparison:
+    """Compare two versions on people's pictures, source by source.
+
+    Args:
+        candidate: whether the candidate reads each picture as it is labeled, (n,).
+        served: the same for the served version.
+        labels: the digits, (n,).
+        sources: whom each comes from, (n,).
+    """
+    changes, objections, counted = [], [], np.zeros(len(labels), np.bool_)
+    for source in np.unique(sources):
+        rows = np.flatnonzero(sources == source)
+        counted[rows[:MAX_PER_SOURCE]] = True
+        reads, served_reads = int(candidate[rows].sum()), int(served[rows].sum())
+        changes.append((reads - served_reads) / len(rows))
+        if len(rows) >= ENOUGH and (fault := _fault(reads, served_reads, len(rows))):
+            objections.append(f"{source}: {fault}")
+    total = compare(candidate[counted], served[counted], labels[counted])
+    if total.images >= ENOUGH and (fault := _fault(total.candidate_correct, total.served_correct, total.images)):
+        objections.append(f"all sources: {fault}")
+    return PeopleComparison(total, float(np.mean(changes)) if changes else 0.0, "; ".join(objections) or None)
+
+
+def _fault(reads: int, served_reads: int, total: int) -> str | None:
+    """Return what is wrong with how the candidate reads pictures of a source; None if nothing is."""
+    scores = f"{reads} of {total} held-out pictures read as labeled, {served_reads} by the served version"
+    if reads < served_reads:
+        return f"{scores}, which is worse"
+    if reads < MIN_READ * total:
+        return f"{scores}; below {MIN_READ:.0%} the labels seem to contradict each other"
+    return None
+
+
+def decide_on_both(comparison: Comparison, people: PeopleComparison) -> Decision:
     """Promote a candidate that reads people's pictures significantly better, and the dataset's images no worse.
 
     Args:
         comparison: on the dataset's held-out images.
         people: on the held-out corrections.
     """
+    total = people.total
     fall = comparison.served_correct - comparison.candidate_correct
-    scores = f"{_scores(comparison)}; of people's {_scores(people)}"
+    scores = f"{_scores(comparison)}; of people's {_scores(total)}"
     is_promoted = False
     if fall > MAX_FALL * comparison.images:
         reason = f"worse on the dataset: {scores} (the accuracy may fall by {MAX_FALL})"
     elif loss := _recall_loss(comparison):
         reason = f"worse on digit {comparison.worst_digit} of the dataset: {scores}, but {loss}"
-    elif people.p_value >= SIGNIFICANCE:
+    elif people.objection:
+        reason = f"people's labels are not learned: {scores}; {people.objection}"
+    elif total.p_value >= SIGNIFICANCE or people.mean_change <= 0:
         reason = (
-            f"not significantly better on people's pictures: {scores} "
-            f"(McNemar's p {people.p_value:.3g}, must be below {SIGNIFICANCE})"
+            f"not significantly better on people's pictures: {scores} (McNemar's p {total.p_value:.3g}, must be below "
+            f"{SIGNIFICANCE}; mean change by source {people.mean_change:+.3f})"
         )
     else:
         is_promoted = True
-        reason = f"significantly better on people's pictures: {scores} (McNemar's p {people.p_value:.3g})"
-    return Decision(is_promoted, reason, replace(comparison, people=people))
+        reason = f"significantly better on people's pictures: {scores} (McNemar's p {total.p_value:.3g})"
+    return Decision(is_promoted, reason, replace(comparison, people=total))
 
 
 def _scores(c: Comparison) -> str:

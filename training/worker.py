@@ -268,7 +268,7 @@ class Worker:
         writer.enter("measuring")
         checkpoint = build_checkpoint(parameters, run.recipe, data, lessons.on_card)
         _, validation = data.hold_out(run.recipe.validation_size)
-        decide = promotion.promotion_decision(run.promote, checkpoint, validation, lessons.held_out)
+        decide = promotion.promotion_decision(run.promote, checkpoint, validation, lessons.feedback)
         writer.flush()
         version = writer.write(lambda: self._registry.publish(writer.lease, checkpoint, decide))
         accuracy = checkpoint.card.evaluation.accuracy

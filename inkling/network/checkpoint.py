@@ -84,6 +84,7 @@ class LearnedFeedback(BaseModel):
     learned: int = Field(ge=0, description="pictures that it learned")
     held_out: int = Field(ge=0, description="pictures that it was judged on, and did not learn")
     sources: int = Field(ge=0, description="people whom the learned pictures come from")
+    set_aside: int = Field(0, ge=0, description="pictures whose labels contradict what is known, or each other")
 
 
 class Card(BaseModel):

@@ -29,7 +29,7 @@ def add(registry: Registry, count: int, source: str | None = None, seed: int = 0
 
 
 def split(registry: Registry) -> Feedback:
-    return split_feedback(registry.corrections.all())
+    return split_feedback(registry.corrections.all(), None)
 
 
 def images_of(feedback: Feedback) -> tuple[set[bytes], set[bytes]]:

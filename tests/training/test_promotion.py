@@ -1,4 +1,5 @@
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,6 +11,10 @@ from inkling.network.recipe import TUTORIAL
 from inkling.registry.records import Comparison, Decision, PromotePolicy
 from inkling.registry.registry import Registry
 from tests.support.networks import make_checkpoint, parameters_that_read
+from training.lessons import Feedback
+
+if TYPE_CHECKING:
+    from training.promotion import PeopleComparison
 
 pytestmark = pytest.mark.train
 
@@ -230,10 +235,10 @@ def test_served_version_that_cannot_be_read_is_reported(validation: Split) -> No
 @pytest.mark.parametrize(
     ("candidate", "served", "people", "people_served", "reason"),
     [
-        (100, 100, 90, 60, "significantly better on people's pictures: 100 of 200 held-out images correct, 100 by"),
-        (99, 100, 90, 60, "worse on the dataset: 99 of 200 held-out images correct, 100 by the served version; of"),
-        (100, 100, 60, 60, "not significantly better on people's pictures: "),
-        (180, 60, 60, 64, "not significantly better on people's pictures: "),
+        (100, 100, 190, 30, "significantly better on people's pictures: 100 of 200 held-out images correct, 100 by"),
+        (99, 100, 190, 30, "worse on the dataset: 99 of 200 held-out images correct, 100 by the served version; of"),
+        (100, 100, 140, 140, "not significantly better on people's pictures: "),
+        (180, 60, 140, 144, "people's labels are not learned: "),
     ],
 )
 def test_version_that_learned_from_people_has_two_floors(
@@ -242,21 +247,61 @@ def test_version_that_learned_from_people_has_two_floors(
     from training.promotion import compare, decide_on_both
 
     decision = decide_on_both(
-        compare(evenly(candidate), evenly(served), LABELS), compare(evenly(people), evenly(people_served), LABELS)
+        compare(evenly(candidate), evenly(served), LABELS), people_of({"anna": (200, people, people_served)})
     )
     assert decision.reason.startswith(reason)
-    assert f"of people's {people} of 200 held-out images correct, {people_served} by" in decision.reason
+    assert (
+        f"of people's {min(people, 50)} of 50 held-out images correct, {min(people_served, 50)} by" in decision.reason
+    )
     assert decision.is_promoted == reason.startswith("significantly")
     assert decision.comparison
     assert decision.comparison.people
-    assert (decision.comparison.candidate_correct, decision.comparison.people.candidate_correct) == (candidate, people)
+    assert (decision.comparison.candidate_correct, decision.comparison.people.candidate_correct) == (
+        candidate,
+        min(people, 50),
+    )
+
+
+def people_of(sources: dict[str, tuple[int, int, int]]) -> "PeopleComparison":
+    """Return the comparison on people's pictures, given how many each source has and how many the two versions read."""
+    from training.promotion import compare_people
+
+    candidate, served = (
+        np.concatenate([np.arange(counts[0]) < counts[which] for counts in sources.values()]) for which in (1, 2)
+    )
+    names = np.repeat(list(sources), [counts[0] for counts in sources.values()])
+    return compare_people(candidate, served, (np.arange(len(names)) % 10).astype(np.uint8), names)
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        # a source that lies is not outvoted, and outvotes nobody
+        ({"anna": (12, 12, 0), "flood": (250, 100, 0)}, "flood: 100 of 250 held-out pictures read as labeled"),
+        ({"anna": (12, 5, 0), "flood": (250, 250, 0)}, "anna: 5 of 12 held-out pictures read as labeled"),
+        # no source may be read worse
+        ({"anna": (12, 12, 0), "bo": (10, 8, 9)}, "bo: 8 of 10 held-out pictures read as labeled, 9 by the served"),
+        # half of the labels are wrong
+        ({"anna": (12, 6, 0)}, "below 60% the labels seem to contradict each other"),
+        # many sources with few pictures each
+        ({f"s{i}": (4, 2, 0) for i in range(20)}, "all sources: 40 of 80 held-out pictures read as labeled"),
+        ({"anna": (4, 4, 0)}, "not significantly better on people's pictures"),
+        ({"anna": (12, 11, 6), "s1": (2, 0, 2), "s2": (2, 0, 2)}, "mean change by source -0.5"),
+    ],
+)
+def test_each_source_has_a_say(sources: dict[str, tuple[int, int, int]], words: str) -> None:
+    from training.promotion import compare, decide_on_both
+
+    decision = decide_on_both(compare(evenly(100), evenly(100), LABELS), people_of(sources))
+    assert not decision.is_promoted
+    assert words in decision.reason
 
 
 def test_gain_on_people_does_not_make_up_for_a_digit() -> None:
     from training.promotion import compare, decide_on_both
 
     dataset = compare(LABELS != 7, (LABELS == 7) | (LABELS < 5), LABELS)
-    decision = decide_on_both(dataset, compare(evenly(90), evenly(60), LABELS))
+    decision = decide_on_both(dataset, people_of({"anna": (12, 12, 0)}))
     assert not decision.is_promoted
     assert decision.reason.startswith("worse on digit 7 of the dataset: ")
     assert "recall of 7 falls by 1.000" in decision.reason
@@ -266,14 +311,17 @@ def test_held_out_corrections_decide_when_there_are_some(validation: Split) -> N
     from training.promotion import promotion_decision
 
     people = Split(np.zeros((9, 28, 28), np.uint8), np.full(9, FOURS, np.uint8))
+    feedback = Feedback(
+        people, np.zeros(9, np.int64), people, "ab" * 32, np.full(9, "source anna"), ("source bo: why",)
+    )
     served = make_checkpoint(parameters_that_read(THREES)).content
     candidate = make_checkpoint(parameters_that_read(FOURS))
     # when
-    decision = promotion_decision("if_better", candidate, validation, people)(served)
-    better = promotion_decision("if_better", candidate, validation[7:], people)(served)
+    decision = promotion_decision("if_better", candidate, validation, feedback)(served)
+    better = promotion_decision("if_better", candidate, validation[7:], feedback)(served)
     # then
     assert decision.reason == (
         "worse on the dataset: 3 of 10 held-out images correct, 7 by the served version; of people's 9 of 9 held-out "
-        "images correct, 0 by the served version (the accuracy may fall by 0.0005)"
+        "images correct, 0 by the served version (the accuracy may fall by 0.0005); not learned: source bo: why"
     )
     assert better.is_promoted

@@ -1,0 +1,131 @@
+"""Corrections that are set aside before training: those that contradict what is known, or each other.
+
+The limits were chosen on simulated people 100 to 399 of `benchmarks.people`; `benchmarks.learning` measures others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.digit import SIDE, Floats
+from inkling.network.checkpoint import Checkpoint
+from inkling.network.classifier import Classifier
+from inkling.registry.records import Correction
+
+SURE = 0.999
+"""Confidence of a reading that is believed more than a source. The shipped network is this sure of four in five of
+MNIST's digits, and hardly ever of a digit that it misreads."""
+SURE_DIGIT = 0.9
+"""Score of the digit probe that such a reading needs, too."""
+MAX_CONTRADICTED = 0.1
+"""Share of a source's corrections that may contradict such readings. Of 168 people who send nothing but 50 wrong
+answers, 3 have more."""
+MIN_CONTRADICTED = 5
+LIKE = 0.1
+"""Distance (1 - correlation) of slightly blurred pictures below which two of them show the same digit: all such pairs
+among 200 of MNIST's training images do."""
+MAX_INCONSISTENT = 0.3
+"""Share of a source's pictures that may have another label than the one of its others that they are most like. Of
+the correct labels of 54 people it is 0; if 30 % of them are wrong 0.45 in the median, if half are wrong 0.51."""
+MIN_LIKE = 8
+"""Pictures with one like them that a source needs before they are judged by each other."""
+MAX_COMPARED = 2000
+"""Pictures of a source that are compared with each other: the newest."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The corrections that may be learned, and why others may not."""
+
+    corrections: list[Correction] = field(default_factory=list)
+    remarks: tuple[str, ...] = ()
+    """Who is set aside and why, one phrase each."""
+    set_aside: int = 0
+    """The number of corrections that are not learned."""
+
+
+def set_aside(corrections: Sequence[Correction], reference: Checkpoint | None) -> Kept:
+    """Return the corrections of digits that may be learned.
+
+    Of several labels that a source gave to one picture the last one counts. A picture to which sources gave different
+    labels is left out. A source is set aside as a whole if its labels contradict sure readings, or each other.
+
+    Args:
+        corrections: with labels, oldest first.
+        reference: a network that is believed where it is sure; None: there is none.
+    """
+    newest = {(c.source, c.image): c for c in corrections}
+    labels: dict[bytes, set[int | None]] = {}
+    for correction in newest.values():
+        labels.setdefault(correction.image, set()).add(correction.label)
+    agreed = [c for c in newest.values() if len(labels[c.image]) == 1]
+    remarks = []
+    if disputed := sum(len(found) > 1 for found in labels.values()):
+        remarks.append(f"{disputed:,} pictures to which sources gave different labels")
+    by_source: dict[str, list[Correction]] = {}
+    for correction in agreed:
+        by_source.setdefault(correction.source or "", []).append(correction)
+    classifier = reference and Classifier(reference, 0)
+    doubtful = set()
+    for source, sent in sorted(by_source.items()):
+        if (doubt := _doubt(sent, classifier)) is not None:
+            doubtful.add(source)
+            remarks.append(f"{name_of(source)}: {len(sent):,} corrections, {doubt}")
+    kept = [c for c in agreed if (c.source or "") not in doubtful]
+    left_out = len(agreed) - len(kept) + sum(len(labels[c.image]) > 1 for c in newest.values())
+    return Kept(kept, tuple(remarks), left_out)
+
+
+def name_of(source: str) -> str:
+    return f"source {source}" if source else "unnamed sources"
+
+
+def _doubt(sent: Sequence[Correction], classifier: Classifier | None) -> str | None:
+    """Return why the corrections of a source are not believed; None if they are."""
+    images = np.frombuffer(b"".join(c.image for c in sent), np.uint8).reshape(-1, SIDE, SIDE)
+    labels = np.array([c.label for c in sent], np.uint8)
+    if classifier is not None:
+        contradicted = _contradicted(images, labels, classifier)
+        if contradicted >= MIN_CONTRADICTED and contradicted > MAX_CONTRADICTED * len(sent):
+            return f"{contradicted / len(sent):.0%} contradict readings that are sure (at most {MAX_CONTRADICTED:.0%})"
+    like, inconsistent = _compared(images[-MAX_COMPARED:], labels[-MAX_COMPARED:])
+    if like >= MIN_LIKE and inconsistent > MAX_INCONSISTENT * like:
+        return (
+            f"{inconsistent / like:.0%} of its pictures have another label than the one they are most like "
+            f"(at most {MAX_INCONSISTENT:.0%})"
+        )
+    return None
+
+
+def _contradicted(images: NDArray[np.uint8], labels: NDArray[np.uint8], classifier: Classifier) -> int:
+    """Return how many labels differ from a reading that is sure."""
+    probabilities, scores = classifier.read(images)
+    is_sure = probabilities.max(axis=1) >= SURE
+    if scores is not None:
+        is_sure &= scores >= SURE_DIGIT
+    return int((is_sure & (probabilities.argmax(axis=1) != labels)).sum())
+
+
+def _compared(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return how many pictures are like another one, and how many of them have another label than the nearest."""
+    if len(images) < MIN_LIKE:
+        return 0, 0
+    blurred = _blurred(images)
+    distances = 1 - blurred @ blurred.T  # (n, n)
+    np.fill_diagonal(distances, np.inf)
+    nearest = distances.argmin(axis=1)
+    is_like = distances.min(axis=1) < LIKE
+    return int(is_like.sum()), int((is_like & (labels[nearest] != labels)).sum())
+
+
+def _blurred(images: NDArray[np.uint8]) -> Floats:
+    """Return pictures (n, 784), slightly blurred, with a mean of 0 and a norm of 1."""
+    pixels = images.astype(np.float32)
+    for axis in (1, 2):
+        pixels = (np.roll(pixels, 1, axis) + 2 * pixels + np.roll(pixels, -1, axis)) / 4
+    flat = pixels.reshape(len(pixels), -1)
+    flat -= flat.mean(axis=1, keepdims=True)
+    norms: Floats = np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), np.float32(1))
+    return np.asarray(flat / norms, np.float32)
