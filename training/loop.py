@@ -92,7 +92,7 @@ def train(
             validation_accuracy=_held_out_accuracy(held_out, trainer.result()),
             elapsed_s=time.perf_counter() - started,
         )
-        on_progress(progress, partial(trainer.copy_state, step, progress.elapsed_s, lessons.digest))
+        on_progress(progress, partial(trainer.copy_state, step, progress.elapsed_s, lessons.digest, dataset.digest))
     return trainer.result()
 
 

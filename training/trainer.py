@@ -152,8 +152,8 @@ class Trainer:
         """Return the trained parameters: the averages if the recipe has them, else the variables."""
         return _copy(self.averages or self.variables)
 
-    def copy_state(self, step: int, elapsed_s: float, feedback: str = "") -> TrainingState:
-        return TrainingState(step, elapsed_s, _copy(self.variables), _copy(self._slots()), feedback)
+    def copy_state(self, step: int, elapsed_s: float, feedback: str = "", dataset: str = "") -> TrainingState:
+        return TrainingState(step, elapsed_s, _copy(self.variables), _copy(self._slots()), feedback, dataset)
 
     def restore(self, state: TrainingState) -> None:
         """Continue from a state.

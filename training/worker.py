@@ -237,7 +237,7 @@ class Worker:
             return self._warm_start.trainer(recipe, images)
 
         try:
-            resume = self._restored_state(writer, lessons.digest)
+            resume = self._restored_state(writer, lessons.digest, data)
             return loop.train(
                 writer.lease.run.recipe,
                 data,
@@ -291,10 +291,13 @@ class Worker:
             time.sleep(self._timings.poll_s)
         logger.info("run %d: continues after %.1f s", writer.lease.run.id, time.monotonic() - started)
 
-    def _restored_state(self, writer: RunWriter, feedback: str) -> TrainingState | None:
+    def _restored_state(self, writer: RunWriter, feedback: str, data: Dataset) -> TrainingState | None:
         """Return the state that the run resumes from; None if it starts from the beginning.
 
         It does if the feedback, of which this is the digest, has changed: a deleted correction is not learned.
+
+        Raises:
+            DatasetError: the dataset has changed.
         """
         run_id = writer.lease.run.id
         snapshot = self._registry.runs.snapshot(run_id)
@@ -306,6 +309,7 @@ class Worker:
             logger.warning("run %d: cannot read its snapshot, starting over: %s", run_id, error)
             self._registry.runs.discard_snapshot(writer.lease)
             return None
+        state.require_dataset(data)
         if state.feedback != feedback:
             logger.info("run %d: the corrections have changed, starting over", run_id)
             self._registry.runs.discard_snapshot(writer.lease)

@@ -151,3 +151,17 @@ def test_run_without_its_lessons_fails_and_says_why(
     run = worker.train(claim(registry, **({"feedback": 0} | overrides if overrides else {})))
     assert (run.state, run.error_type, run.version) == ("failed", "dataset", None)
     assert detail in (run.error or "")
+
+
+@pytest.mark.train
+def test_run_whose_dataset_has_changed_does_not_resume(registry: Registry, worker: Worker) -> None:
+    # given: a run that has learned other images, and was interrupted
+    lease = claim(registry, feedback=0)
+    state = TrainingState(10, 1.0, random_parameters(), dataset="ab" * 32)
+    registry.runs.save_snapshot(lease, state.to_snapshot())
+    # when
+    run = worker.train(lease)
+    # then
+    assert (run.state, run.error_type, run.version) == ("failed", "dataset", None)
+    assert "has changed since step 10 of the run: its SHA-256 was abababababab..., and is " in (run.error or "")
+    assert "Put the former files back, or queue another run" in (run.error or "")

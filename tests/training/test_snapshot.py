@@ -29,7 +29,7 @@ def test_state_is_restored_from_its_snapshot_bit_for_bit() -> None:
 
 
 def test_moments_and_averages_are_restored_too() -> None:
-    state = TrainingState(300, 1.25, STATE.parameters, SLOTS, feedback="5a" * 32)
+    state = TrainingState(300, 1.25, STATE.parameters, SLOTS, feedback="5a" * 32, dataset="b6" * 32)
     again = TrainingState.from_snapshot(state.to_snapshot())
     assert again.parameters.keys() == STATE.parameters.keys()
     assert again.feedback == state.feedback
