@@ -1,7 +1,7 @@
 """`python -m benchmarks.learning`: how well the network reads a person after corrections, and how false ones fare.
 
 People are simulated (`benchmarks.people`). Each sends corrections of answers that were wrong, as long as there are
-some, then confirms right ones. Prints the tables of docs/learning.md and writes its plot.
+some, then confirms right ones. Prints the tables of docs/learning.md and writes its plot. `http` does it with a server.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.digits import mnist_dir
+from benchmarks.learning_http import measure_http
 from benchmarks.people import Person
 from benchmarks.processes import ROOT
 from benchmarks.verdicts import Log, log_to_stderr
@@ -255,7 +256,7 @@ def correction(image: bytes, *, label: int, digit: int, source: str) -> Correcti
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["learning", "poison"], default=["learning", "poison"])
+    parser.add_argument("parts", nargs="*", choices=["learning", "poison", "http"], default=["learning", "poison"])
     parser.add_argument("--people", type=int, default=3, choices=range(2, 17))
     parser.add_argument("--seeds", type=int, default=3, help="of each kind of poison")
     arguments = parser.parse_args()
@@ -268,6 +269,9 @@ def main() -> None:
             print(f"On {name}, {arguments.people} people:\n\n{learning_table(learned)}\n", flush=True)
         if "poison" in arguments.parts:
             print(poison_table(measure_poison(laboratory, arguments.seeds, log_to_stderr)))
+        if "http" in arguments.parts:
+            missed = measure_http(laboratory.people[1], FINE_TUNING, folder, laboratory.validation, log_to_stderr)
+            print(f"Over HTTP: {'; '.join(missed) or 'all is reached'}")
     log_to_stderr(f"{time.monotonic() - started:.0f} s")
 
 

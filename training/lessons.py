@@ -94,7 +94,7 @@ def read_lessons(registry: Registry, recipe: Recipe, classes: tuple[str, ...] = 
     if recipe.feedback:
         reference = load_pretrained() if classes == DIGIT_NAMES else base
         feedback = split_feedback(registry.corrections.of_classes(classes), reference)
-    return Lessons(feedback, base and {name: base.parameters[name] for name in SHAPES})
+    return Lessons(feedback, {name: base.parameters[name] for name in SHAPES} if base else None)
 
 
 def split_feedback(corrections: list[Correction], reference: Checkpoint | None) -> Feedback:

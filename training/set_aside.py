@@ -67,7 +67,7 @@ def set_aside(corrections: Sequence[Correction], reference: Checkpoint | None) -
     by_source: dict[str, list[Correction]] = {}
     for correction in agreed:
         by_source.setdefault(correction.source or "", []).append(correction)
-    classifier = reference and Classifier(reference, 0)
+    classifier = None if reference is None else Classifier(reference, 0)
     doubtful = set()
     for source, sent in sorted(by_source.items()):
         if (doubt := _doubt(sent, classifier)) is not None:
@@ -124,8 +124,9 @@ def _blurred(images: NDArray[np.uint8]) -> Floats:
     """Return pictures (n, 784), slightly blurred, with a mean of 0 and a norm of 1."""
     pixels = images.astype(np.float32)
     for axis in (1, 2):
-        pixels = (np.roll(pixels, 1, axis) + 2 * pixels + np.roll(pixels, -1, axis)) / 4
+        around: Floats = np.roll(pixels, 1, axis) + 2 * pixels + np.roll(pixels, -1, axis)
+        pixels = around / np.float32(4)
     flat = pixels.reshape(len(pixels), -1)
     flat -= flat.mean(axis=1, keepdims=True)
-    norms: Floats = np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), np.float32(1))
+    norms = np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1)
     return np.asarray(flat / norms, np.float32)
