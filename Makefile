@@ -93,8 +93,8 @@ image:  ## build both images with Docker
 UPGRADE ?=
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11
 lock:  ## resolve pyproject.toml into the seven locks; UPGRADE=--upgrade takes the newest versions; needs uv
-	$(COMPILE) $(UPGRADE) --extra train --extra postgres --extra heif --extra report --extra onnx --extra grpc --extra bulk --extra otel --group dev pyproject.toml -o requirements.lock
-	$(COMPILE) -c requirements.lock --extra train --extra postgres --extra heif --extra onnx --extra grpc --extra otel pyproject.toml -o requirements-trainer.lock
+	$(COMPILE) $(UPGRADE) --extra train --extra postgres --extra heif --extra report --extra onnx --extra grpc --extra bulk --extra search --extra otel --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) -c requirements.lock --extra train --extra postgres --extra heif --extra onnx --extra grpc --extra search --extra otel pyproject.toml -o requirements-trainer.lock
 	$(COMPILE) -c requirements.lock --extra postgres --extra heif --extra onnx --extra grpc --extra otel pyproject.toml -o requirements-server.lock
 	$(COMPILE) -c requirements.lock --group pyproject.toml:build -o requirements-build.lock
 	$(COMPILE) -c requirements.lock --extra ray --extra bulk --extra train --extra postgres --group ray pyproject.toml -o requirements-ray.lock

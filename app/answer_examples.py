@@ -31,6 +31,7 @@ from app.schemas import (
     VersionDetail,
     VersionList,
 )
+from app.search_schemas import SearchDetail, SearchList, SearchSummary, TrialDetail
 from inkling.digit import DIGIT_NAMES, NUM_CLASSES, SIDE
 from inkling.network.evaluation import Evaluation, evaluate
 from inkling.network.recipe import TUTORIAL
@@ -57,11 +58,14 @@ def answer_examples() -> dict[str, dict[str, Any]]:
         measured_by="trainer",
         refused=None,
     )
+    search = _search()
     examples: tuple[BaseModel, ...] = (
         run,
         summary,
         run.progress[0],
         RunList(items=[summary], next=None),
+        search,
+        SearchList(items=[SearchSummary.model_validate(search.model_dump(exclude={"ranking"}))], next=None),
         version,
         ServedVersionDetail(**version.model_dump(), promotion=2),
         VersionList(items=[version], next=None),
@@ -107,7 +111,9 @@ def _error() -> RecentError:
 
 
 def _run() -> RunDetail:
-    progress = RunProgress(step=3000, loss=61.4, accuracy=0.9375, validation_accuracy=0.9402, elapsed_s=4.2)
+    progress = RunProgress(
+        step=3000, loss=61.4, accuracy=0.9375, validation_accuracy=0.9402, elapsed_s=4.2, validation_loss=0.2104
+    )
     return RunDetail(
         id=1,
         state="succeeded",
@@ -134,6 +140,38 @@ def _run() -> RunDetail:
             RunStage(name="measuring", started_at=_at(11)),
         ],
         progress=[progress],
+    )
+
+
+def _search() -> SearchDetail:
+    trial = TrialDetail(
+        trial=1,
+        run=1,
+        state="succeeded",
+        values={"learning_rate": 0.00304},
+        step=3000,
+        total_steps=3000,
+        scored_at=3000,
+        validation_loss=0.2104,
+        validation_accuracy=0.9402,
+        interval_95=(0.9333, 0.9464),
+        error=None,
+        version=2,
+    )
+    return SearchDetail(
+        id=1,
+        name="rates",
+        state="running",
+        recipe=TUTORIAL,
+        space={"learning_rate": "log:0.001..0.01"},
+        trials=40,
+        generation=4,
+        seed=0,
+        dataset=None,
+        requested_at=_at(0),
+        finished_at=None,
+        error=None,
+        ranking=[trial],
     )
 
 

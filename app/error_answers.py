@@ -38,6 +38,7 @@ from inkling.errors import (
     SeveralDigitsError,
     UnknownCorrectionError,
     UnknownRunError,
+    UnknownSearchError,
     UnknownVersionError,
     VersionQuotaError,
 )
@@ -49,8 +50,9 @@ RETRY_FILES_S = 5.0
 
 ADVICE: dict[type[Exception], str] = {
     UnknownRunError: "GET /train lists them",
+    UnknownSearchError: "GET /searches lists them",
     UnknownVersionError: "GET /versions lists them",
-    QueueFullError: "try again when one has ended, or cancel one with DELETE /train/{id}",
+    QueueFullError: "try again when one has ended, or cancel one with DELETE /train/{id} or DELETE /searches/{id}",
     ImageSizeError: "fit=mnist normalizes it",
     SeveralDigitsError: "POST /read reads numbers",
     UnknownCorrectionError: "GET /feedback lists them",

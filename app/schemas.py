@@ -182,6 +182,11 @@ class RunProgress(_FromRecord):
     accuracy: float = Field(description="on the same images, 0 to 1")
     validation_accuracy: float | None = Field(description="on the held-out images; null if there are none")
     elapsed_s: float = Field(description="seconds since the first step")
+    validation_loss: float | None = Field(
+        None,
+        description="mean cross-entropy on the held-out images, in nats per image; null if there are none, or if an "
+        "earlier release recorded it",
+    )
 
 
 class RunStage(_FromRecord):
@@ -208,7 +213,9 @@ class RunSummary(RunStages):
     attempt: int = Field(description="1 at first; 2 after its trainer died once")
     error_type: str | None = Field(description="the kind of failure, in one word")
     error: str | None = Field(description="the failure, in words")
-    decision: str | None = Field(description="the reason why its version was promoted or not")
+    decision: str | None = Field(
+        description="the reason why its version was promoted or not, or why it ended early, as a trial of a search"
+    )
     version: int | None = Field(description="the version it made")
     trouble: str | None = Field(description="what last went wrong with its trainer, in words; null while it trains")
     preparing: str | None = Field(
@@ -216,6 +223,8 @@ class RunSummary(RunStages):
     )
 
     dataset: str | None = Field(description="the folder of own data that it trains on, by its name; null: MNIST")
+    search: int | None = Field(None, description="the search that it is a trial of; null if it is none")
+    trial: int | None = Field(None, description="its number among the trials of that search, from 1")
 
 
 class RunDetail(RunSummary):

@@ -185,3 +185,17 @@ def _kill_if_ours(pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
     except OSError:
         return
+
+
+def trainers_of(data_dir: Path) -> list[int]:
+    """Return the trainer processes that servers and searches have started on a data directory."""
+    mark = f"INKLING_DATA_DIR={data_dir}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if b"worker" in words and mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+        except OSError:  # it has ended
+            continue
+    return found

@@ -78,17 +78,7 @@ class Victim:
         self.server.popen.wait()
 
     def trainers(self) -> list[int]:
-        """Return the trainer processes of this data directory."""
-        mark = f"INKLING_DATA_DIR={self.data_dir}".encode()
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (process / "cmdline").read_bytes().split(b"\0")
-                if b"worker" in words and mark in (process / "environ").read_bytes().split(b"\0"):
-                    found.append(int(process.name))
-            except OSError:  # it has ended
-                continue
-        return found
+        return processes.trainers_of(self.data_dir)
 
     def kill_trainers(self) -> None:
         for pid in self.trainers():

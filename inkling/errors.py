@@ -7,6 +7,8 @@ InklingError
 │   │   ├── UnreadError        the image file is intact, but of a kind that is not read
 │   │   └── NoDigitError       the picture does not show exactly one digit
 │   │       └── SeveralDigitsError  it shows several
+│   ├── RecipeError            a field of a recipe, as a word, is unknown or not allowed
+│   ├── SpaceError             the space of a search cannot be read
 │   └── TooLargeError          a limit on bytes, images or pixels is exceeded
 ├── CheckpointError            the file is not a checkpoint of this network
 ├── BulkError                  a job of many images cannot start or go on
@@ -16,6 +18,7 @@ InklingError
 ├── MissingPackageError        an optional package is not installed
 └── RegistryError
     ├── UnknownRunError        there is no such run
+    ├── UnknownSearchError     there is no such search
     ├── UnknownVersionError    there is no such version
     ├── UnknownCorrectionError there is no such correction
     ├── UnknownPredictionError there is no remembered prediction with this id
@@ -23,6 +26,8 @@ InklingError
     ├── ServedVersionError     the version is served and cannot be deleted
     ├── VersionQuotaError      the registry holds as many versions, or bytes of them, as it may
     ├── RunFinishedError       the run has ended and cannot be cancelled
+    ├── SearchFinishedError    the search has ended and cannot be cancelled
+    ├── SearchNameError        another search has this name
     ├── QueueFullError         too many runs are queued already
     ├── PromotionMovedError    another version was promoted in the meantime
     ├── OtherDatasetError      the version learned another dataset than the served one
@@ -62,6 +67,19 @@ class SeveralDigitsError(NoDigitError):
     """The picture shows several digits, where one is expected."""
 
 
+class RecipeError(InputError):
+    """A field of a recipe, as a word of the command line, is unknown or has a value that is not allowed."""
+
+
+class SpaceError(InputError):
+    """The space of a search cannot be read; the message says what is allowed."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        """The field of the recipe that it is about; None if it is about all."""
+
+
 class TooLargeError(InputError):
     """A limit on bytes, images or pixels is exceeded; the message names it."""
 
@@ -98,6 +116,10 @@ class UnknownRunError(RegistryError):
     """There is no run with this id."""
 
 
+class UnknownSearchError(RegistryError):
+    """There is no search with this number."""
+
+
 class UnknownVersionError(RegistryError):
     """There is no version with this number."""
 
@@ -124,6 +146,14 @@ class VersionQuotaError(RegistryError):
 
 class RunFinishedError(RegistryError):
     """The run has ended, so it cannot be cancelled."""
+
+
+class SearchFinishedError(RegistryError):
+    """The search has ended, so it cannot be cancelled."""
+
+
+class SearchNameError(RegistryError):
+    """A search of this name was started with another recipe, space, seed or size."""
 
 
 class QueueFullError(RegistryError):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inkling.digit import NUM_CLASSES, NUM_PIXELS, SIDE
 from inkling.errors import DatasetError, InklingError
 from inkling.mnist import Dataset, Split, join
+from inkling.network.evaluation import cross_entropy
 from inkling.network.recipe import Recipe
 from inkling.registry.records import Progress
 from training.data.shuffling import shuffled_batches
@@ -85,12 +86,14 @@ def train(
         _check_loss(loss, step, recipe)
         if step % recipe.display_step:
             continue  # the steps after the last display step
+        validation_accuracy, validation_loss = _held_out_scores(held_out, trainer.result())
         progress = Progress(
             step=step,
             loss=loss,
             accuracy=batch_accuracy,
-            validation_accuracy=_held_out_accuracy(held_out, trainer.result()),
+            validation_accuracy=validation_accuracy,
             elapsed_s=time.perf_counter() - started,
+            validation_loss=validation_loss,
         )
         on_progress(progress, partial(trainer.copy_state, step, progress.elapsed_s, lessons.digest, dataset.digest))
     return trainer.result()
@@ -132,11 +135,15 @@ def _check_loss(loss: float, step: int, recipe: Recipe) -> None:
         )
 
 
-def _held_out_accuracy(held_out: tuple[tf.Tensor, tf.Tensor] | None, parameters: Parameters) -> float | None:
+def _held_out_scores(
+    held_out: tuple[tf.Tensor, tf.Tensor] | None, parameters: Parameters
+) -> tuple[float, float] | tuple[None, None]:
+    """Return accuracy and mean cross-entropy on the held-out images, without a temperature, which is fitted last."""
     if held_out is None:
-        return None
+        return None, None
     images, labels = held_out
-    return float(accuracy(predict(images, parameters), labels))
+    probabilities = predict(images, parameters)
+    return float(accuracy(probabilities, labels)), cross_entropy(probabilities, labels.numpy())
 
 
 def to_tensors(split: Split) -> tuple[tf.Tensor, tf.Tensor]:

@@ -2,15 +2,13 @@
 
 import textwrap
 from collections.abc import Iterable
-from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from typer.core import TyperCommand
 
-from inkling.network.recipe import FORMER_FIELDS, OVERRIDABLE, RECIPES, TUTORIAL, Recipe, RecipeName
+from inkling.errors import RecipeError
+from inkling.network import recipe_words
+from inkling.network.recipe import OVERRIDABLE, RECIPES, TUTORIAL, Recipe, RecipeName
 from training.command_errors import UsageError
 
 PUBLISHED_FIELDS = {
@@ -36,31 +34,15 @@ class RecipeCommand(TyperCommand):
 
 
 def read_recipe(name: RecipeName, overrides: Iterable[str]) -> Recipe:
-    """Return a recipe with some fields changed by words of the form NAME=VALUE.
+    """Return a recipe with some fields changed, as `recipe_words.read_recipe`.
 
     Raises:
         UsageError: a word has another form, there is no such field, or the value is not allowed.
     """
-    words: dict[str, str] = {}
-    for override in overrides:
-        field, equals, value = override.partition("=")
-        if not equals or not field:
-            raise UsageError(f"--set {override}: expected NAME=VALUE, for example --set {field or 'seed'}=1")
-        if field not in OVERRIDABLE:
-            raise UsageError(f"--set {override}: a recipe has no field {field!r}; {_suggest(field)}")
-        words[field] = value
     try:
-        return RECIPES[name].with_overrides({field: _number(word) for field, word in words.items()})
-    except ValidationError as error:
-        raise UsageError("; ".join(_describe(item, words) for item in error.errors())) from error
-
-
-def _number(word: str) -> int | float | str:
-    """Return a word as the number that it stands for, or as it is if it stands for none."""
-    for parse in (int, float):
-        with suppress(ValueError):
-            return parse(word)
-    return word
+        return recipe_words.read_recipe(name, overrides)
+    except RecipeError as error:
+        raise UsageError(str(error)) from error
 
 
 def check_eager(recipe: Recipe, *, is_published: bool) -> None:
@@ -85,16 +67,6 @@ def check_eager(recipe: Recipe, *, is_published: bool) -> None:
             f"--eager runs the published tutorial, which knows no {', '.join(others)}; "
             "leave out --eager, or start from --recipe tutorial"
         )
-
-
-def _suggest(name: str) -> str:
-    nearest = [FORMER_FIELDS[name]] if name in FORMER_FIELDS else get_close_matches(name, OVERRIDABLE, n=1)
-    return f"did you mean {nearest[0]}?" if nearest else f"its fields are {', '.join(OVERRIDABLE)}"
-
-
-def _describe(item: ErrorDetails, words: dict[str, str]) -> str:
-    message = item["msg"].removeprefix("Value error, ")
-    return "; ".join([f"--set {field}={words.get(str(field))!r}: {message}" for field in item["loc"]]) or message
 
 
 def _table(width: int) -> list[str]:

@@ -26,7 +26,9 @@ from inkling.tracing import TRACING
 from training.failures import describe_failure
 from training.heartbeat import heartbeat
 from training.lessons import Lessons, read_lessons
+from training.next_trials import queue_next_trials
 from training.process import StopRequested, StopSignal, lower_priority
+from training.pruning import PrunedError, Pruning
 from training.run_trace import run_trace
 from training.run_writer import RunWriter
 from training.snapshot import Parameters, TrainingState
@@ -106,6 +108,7 @@ class Worker:
     def train_next(self, owner: str) -> bool:
         """Train the next queued run, if there is one; return whether there was."""
         try:
+            queue_next_trials(self._registry)
             lease = self.claim(owner)
             self._is_away = False
             if lease is None:
@@ -173,6 +176,8 @@ class Worker:
             raise
         except LeaseLostError:
             logger.info("run %d: cancelled, or given to another trainer", run.id)
+        except PrunedError as pruned:
+            logger.info("run %d: trial %d of search %d, %s", run.id, run.trial, run.search, pruned)
         except Exception as error:  # the boundary of a run: every error must reach whoever asks for the run
             error_type, detail = describe_failure(error, self._timings.away_s)
             logger.error("run %d: failed: %s", run.id, detail, exc_info=error if error_type == "internal" else None)
@@ -213,11 +218,14 @@ class Worker:
 
         reported_at = time.monotonic()
         pause_lock = PauseLock(self._settings.data_dir)
+        pruning = self._start_trial(writer, data)
 
         def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
             self._stop.check()
             writer.record(progress, copy_state)
             on_progress(progress)
+            if pruning:
+                self._prune_if_worse(writer, pruning, progress)
             self._pause_while_serving_lags(pause_lock, writer)
 
         def record_drawn(drawn: int, total: int) -> None:
@@ -249,6 +257,24 @@ class Worker:
             )
         finally:
             pause_lock.close()
+
+    def _start_trial(self, writer: RunWriter, data: Dataset) -> Pruning | None:
+        """Return when the run is pruned; None if it is no trial of a search."""
+        run = writer.lease.run
+        if run.search is None:
+            return None
+        _, validation = data.hold_out(run.recipe.validation_size)
+        started = writer.write(lambda: self._registry.searches.start_trial(writer.lease, len(validation)))
+        return Pruning(run.recipe, *started)
+
+    def _prune_if_worse(self, writer: RunWriter, pruning: Pruning, progress: Progress) -> None:
+        try:
+            pruning.check(progress)
+        except PrunedError as pruned:
+            reason = str(pruned)
+            writer.flush()
+            writer.write(lambda: self._registry.searches.prune_trial(writer.lease, progress.step, reason))
+            raise
 
     def _record_read(self, writer: RunWriter, read: int, total: int) -> None:
         """Take part in the reading of a folder of pictures, which may take minutes."""

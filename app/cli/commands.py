@@ -13,6 +13,8 @@ COMMANDS = {
     "serve": (SERVE, "app.cli.serve", "Serve the network over HTTP"),
     "train": (SERVE, "app.cli.training", "Train the network in this terminal"),
     "worker": (SERVE, "app.cli.training", "Train the runs that are queued in the registry"),
+    "search": (SERVE, "app.cli.search", "Search for the best values of a recipe"),
+    "searches": (SERVE, "app.cli.search", "List the searches, and cancel one"),
     "predict": (READ, "app.cli.images", "Read the digits on image files"),
     "read": (READ, "app.cli.numbers", "Read the numbers on image files"),
     "explain": (READ, "app.cli.images", "Draw which pixels support a digit, and which oppose it"),

@@ -10,10 +10,12 @@ from inkling.errors import (
     InklingError,
     ServedVersionError,
     SeveralDigitsError,
+    UnknownSearchError,
     UnknownVersionError,
 )
 
 ADVICE: Final[dict[type[InklingError], str]] = {
+    UnknownSearchError: "`inkling searches` lists them",
     UnknownVersionError: "`inkling versions` lists them",
     ServedVersionError: "`inkling promote V` promotes one",
     ImageSizeError: "--fit mnist normalizes it",
@@ -25,6 +27,7 @@ EXTRAS: Final = {
     "httpx": "train",
     "tqdm": "train",
     "tensorflow": "train",
+    "optuna": "search",
     "matplotlib": "report",
     "jinja2": "report",
     "psycopg": "postgres",

@@ -8,10 +8,11 @@ import typer
 from inkling.registry.records import MAX_ID
 
 
-def integer(low: int, high: int) -> Callable[[str], int]:
+def integer(low: int, high: int) -> Callable[[str | int], int]:
     """Return a parser of the integers from `low` to `high`."""
 
-    def parse(text: str) -> int:
+    def parse(value: str | int) -> int:
+        text = str(value)  # Typer parses the default, too
         if not text.isdecimal() or len(text) > len(str(high)) or not low <= int(text) <= high:
             raise typer.BadParameter(f"{text!r} is not an integer from {low} to {high}")
         return int(text)

@@ -15,7 +15,7 @@ from inkling.errors import RegistryError
 from inkling.registry.database import CLAIMS, Database
 from inkling.registry.rows import database_time
 from inkling.registry.sqlite_file import open_sqlite
-from inkling.registry.tables import corrections, metadata, runs, versions
+from inkling.registry.tables import corrections, metadata, runs, searches, versions
 from inkling.registry.verification import problems_of
 
 ROWS_AT_ONCE = 5000
@@ -118,7 +118,7 @@ def move(source: Database, target: Database) -> list[str]:
 
 def contents(connection: Connection) -> str:
     """Return in words what a registry holds; an empty text if it holds nothing."""
-    tables = (versions, runs, corrections)
+    tables = (versions, runs, searches, corrections)
     counts = [(table.name, connection.scalar(select(func.count()).select_from(table))) for table in tables]
     return ", ".join(f"{count} {name}" for name, count in counts if count)
 

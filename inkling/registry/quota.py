@@ -13,16 +13,17 @@ class VersionQuota:
     max_versions: int
     max_bytes: int
 
-    def require_room(self, connection: Connection, size_bytes: int = 0) -> None:
-        """Check that one more version, of this size, may be added.
+    def require_room(self, connection: Connection, size_bytes: int = 0, more: int = 1) -> None:
+        """Check that one more version, of this size, may be added; or `more` ones.
 
         Raises:
             VersionQuotaError: a limit would be exceeded.
         """
         query = select(func.count(), func.coalesce(func.sum(versions.c.size_bytes), 0))
         count, held_bytes = connection.execute(query.where(versions.c.deleted_at.is_(None))).one()
-        if count >= self.max_versions:
-            raise VersionQuotaError(f"there are {count} versions, the limit is {self.max_versions}")
+        if count + more > self.max_versions:
+            wanted = "" if more == 1 else f" and up to {more} would be added"
+            raise VersionQuotaError(f"there are {count} versions{wanted}, the limit is {self.max_versions}")
         if held_bytes + size_bytes > self.max_bytes:
             raise VersionQuotaError(
                 f"the checkpoint files of {count} versions hold {held_bytes} bytes"

@@ -73,7 +73,7 @@ class Run:
     error_type: ErrorType | None
     error: str | None
     decision: str | None
-    """The reason why its version is served or not."""
+    """The reason why its version is served or not, or why it was pruned as a trial."""
     version: int | None
     """The version that it made."""
     trouble: str | None
@@ -86,6 +86,10 @@ class Run:
     """Of its last attempt, up to the one that lasts; none while it is queued, or if an earlier release trained it."""
     traceparent: str | None = None
     """The request that queued it, as W3C Trace Context names it; None if it belongs to no trace."""
+    search: int | None = None
+    """The search of which it is a trial."""
+    trial: int | None = None
+    """Its number among the trials of that search, from 1."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,8 @@ class Progress:
     validation_accuracy: float | None
     """0 to 1, on the held-out images; None if no images are held out."""
     elapsed_s: float
+    validation_loss: float | None = None
+    """In nats per image, on the held-out images; None if there are none, or if an earlier release recorded it."""
 
 
 @dataclass(frozen=True)
@@ -196,11 +202,13 @@ class Workload:
 
     queued: int
     leases: Sequence[HeldLease]
+    waiting_searches: int = 0
+    """Searches that need a trainer to choose their next trials: none of theirs is queued or running."""
 
     def claimable(self, at_once: int = 1) -> int:
         """Return how many runs trainers could claim now, if `at_once` may be trained at the same time."""
         valid = sum(lease.is_valid for lease in self.leases)
-        return max(0, min(self.queued + len(self.leases) - valid, at_once - valid))
+        return max(0, min(self.queued + self.waiting_searches + len(self.leases) - valid, at_once - valid))
 
     def lease_state(self, owner: str | None) -> LeaseState:
         """Return whether the lease of an owner has expired; None if it has none."""

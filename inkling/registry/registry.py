@@ -13,6 +13,7 @@ from inkling.registry.repair import repair
 from inkling.registry.retention import Retention, prune
 from inkling.registry.run_changes import end_run, update_leased
 from inkling.registry.runs import Runs
+from inkling.registry.searches import Searches
 from inkling.registry.statistics import Statistics
 from inkling.registry.verification import problems_of
 from inkling.registry.versions import DecisionRule, Versions, add_version, read_checkpoint, read_served, record_decision
@@ -22,8 +23,8 @@ from inkling.settings import StoreSettings
 class Registry:
     """The database at a SQLAlchemy URL, whose schema is upgraded when it is opened.
 
-    Every method of `runs`, `versions` and `corrections` is one transaction, so a kill at any moment leaves the state
-    before it or the state after it; the same holds here, but `prune` and `shrink` are many transactions.
+    Every method of `runs`, `searches`, `versions` and `corrections` is one transaction, so a kill at any moment leaves
+    the state before it or the state after it; the same holds here, but `prune` and `shrink` are many transactions.
 
     Raises:
         DatabaseUrlError: the URL cannot be read.
@@ -34,6 +35,7 @@ class Registry:
     def __init__(self, url: str, limits: DatabaseLimits = DEFAULT_LIMITS) -> None:
         self._database = Database(url, limits)
         self.runs = Runs(self._database)
+        self.searches = Searches(self._database)
         self.versions = Versions(self._database)
         self.corrections = Corrections(self._database)
         self.statistics = Statistics(self._database)

@@ -1,13 +1,16 @@
 """The changes of training runs and their leases, inside a transaction of the caller."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, delete, literal, select, update
+from sqlalchemy import Connection, delete, insert, literal, select, update
 
 from inkling.errors import LeaseLostError, UnknownRunError
-from inkling.registry.records import ErrorType, Lease, Run
-from inkling.registry.rows import database_time, to_run
+from inkling.network.recipe import Recipe
+from inkling.registry.records import ErrorType, Lease, PromotePolicy, Run
+from inkling.registry.rows import TRACEPARENT, database_time, to_run
 from inkling.registry.tables import UtcDateTime, run_progress, run_snapshots, runs
 
 MAX_ATTEMPTS = 2
@@ -17,6 +20,31 @@ MAX_LEASE_S = 60.0
 GIVEN_UP = datetime(1970, 1, 1, tzinfo=UTC)
 """When a lease expired whose owner is known to be dead."""
 NO_LEASE = {"lease_token": None, "lease_expires_at": None, "preparing": None}
+
+
+def add_run(
+    connection: Connection,
+    recipe: Recipe,
+    promote: PromotePolicy,
+    traceparent: str | None = None,
+    values: Mapping[str, Any] = MappingProxyType({}),
+) -> Run:
+    """Queue a run and return it. `values` are those of more columns."""
+    row = connection.execute(
+        insert(runs)
+        .values(
+            state="queued",
+            recipe={**recipe.model_dump(), **({TRACEPARENT: traceparent} if traceparent else {})},
+            promote=promote,
+            requested_at=database_time(connection),
+            step=0,
+            total_steps=recipe.training_steps,
+            attempt=0,
+            **values,
+        )
+        .returning(runs)
+    ).one()
+    return to_run(row)
 
 
 def read_run(connection: Connection, run_id: int) -> Run:

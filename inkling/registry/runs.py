@@ -1,10 +1,11 @@
 """Training runs in the database: clients queue them, trainers lease them."""
 
 import secrets
+from collections import Counter
 from dataclasses import asdict
 from statistics import median
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, literal, null, select, update
 
 from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError
 from inkling.network.recipe import Recipe
@@ -21,9 +22,10 @@ from inkling.registry.records import (
     StageName,
     Workload,
 )
-from inkling.registry.rows import TRACEPARENT, database_time, newest_rows, to_progress, to_run
+from inkling.registry.rows import database_time, newest_rows, to_progress, to_run
 from inkling.registry.run_changes import (
     GIVEN_UP,
+    add_run,
     bound_leases,
     end_run,
     fail_run,
@@ -33,6 +35,7 @@ from inkling.registry.run_changes import (
     requeue_expired,
     update_leased,
 )
+from inkling.registry.search_rows import has_no_unfinished_trial, is_unfinished
 from inkling.registry.tables import run_progress, run_snapshots, runs
 
 DURATION_RUNS = 10
@@ -84,22 +87,8 @@ class Runs:
                     f"{queued} runs are queued already, the limit is {max_queued}",
                     retry_after_s=_typical_duration_s(connection),
                 )
-            row = connection.execute(
-                insert(runs)
-                .values(
-                    state="queued",
-                    recipe={**recipe.model_dump(), **({TRACEPARENT: traceparent} if traceparent else {})},
-                    promote=promote,
-                    idempotency_key=idempotency_key,
-                    requested_at=database_time(connection),
-                    step=0,
-                    total_steps=recipe.training_steps,
-                    attempt=0,
-                    dataset=dataset,
-                )
-                .returning(runs)
-            ).one()
-            return to_run(row), True
+            values = {"idempotency_key": idempotency_key, "dataset": dataset}
+            return add_run(connection, recipe, promote, traceparent, values), True
 
     def get(self, run_id: int) -> Run:
         """Return a run.
@@ -146,14 +135,16 @@ class Runs:
         """Return what there is to train, and who trains."""
         with self._database.read() as connection:
             is_valid = (runs.c.lease_expires_at > database_time(connection)).label("is_valid")
-            columns = runs.c.state, runs.c.lease_token, is_valid
-            rows = connection.execute(select(*columns).where(runs.c.state.in_(("queued", "running")))).all()
+            unfinished = select(runs.c.state, runs.c.lease_token, is_valid).where(is_unfinished)
+            waiting = select(literal("search"), null(), false()).where(has_no_unfinished_trial)  # one call for both
+            rows = connection.execute(unfinished.union_all(waiting)).all()
         leases = [
             HeldLease((row.lease_token or "").rpartition("-")[0], bool(row.is_valid))
             for row in rows
             if row.state == "running"
         ]
-        return Workload(len(rows) - len(leases), leases)
+        states = Counter(row.state for row in rows)
+        return Workload(states["queued"], leases, states["search"])
 
     # for trainers
 

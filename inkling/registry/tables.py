@@ -61,6 +61,9 @@ runs = Table(
     Column("preparing", Text),
     Column("dataset", String(64)),
     Column("stages", JSON(none_as_null=True)),
+    Column("search", Integer),
+    Column("trial", Integer),
+    Index("ix_runs_search", "search", "trial", unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -73,6 +76,7 @@ run_progress = Table(
     Column("accuracy", Float, nullable=False),
     Column("validation_accuracy", Float),
     Column("elapsed_s", Float, nullable=False),
+    Column("validation_loss", Float),
 )
 
 run_snapshots = Table(
@@ -81,6 +85,33 @@ run_snapshots = Table(
     Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
     Column("step", Integer, nullable=False),
     Column("state", LargeBinary, nullable=False),
+)
+
+searches = Table(
+    "searches",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(64), unique=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("recipe", JSON, nullable=False),
+    Column("space", JSON, nullable=False),
+    Column("trials", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("dataset", String(64)),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("error", Text),
+    sqlite_autoincrement=True,
+)
+
+trials = Table(  # what the run of a trial has beside other runs
+    "trials",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
+    Column("prune_above", JSON, nullable=False),
+    Column("pruned_at", Integer),
+    Column("validation_images", Integer),
 )
 
 versions = Table(

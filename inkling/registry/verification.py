@@ -10,7 +10,18 @@ from sqlalchemy import Connection, Row, Select, func, select, text
 from inkling.digit import NUM_CLASSES, NUM_PIXELS
 from inkling.errors import CheckpointError
 from inkling.network import checkpoint
-from inkling.registry.tables import checkpoints, corrections, promotions, run_progress, run_snapshots, runs, versions
+from inkling.registry.search_rows import is_unfinished
+from inkling.registry.tables import (
+    checkpoints,
+    corrections,
+    promotions,
+    run_progress,
+    run_snapshots,
+    runs,
+    searches,
+    trials,
+    versions,
+)
 from inkling.registry.versions import read_served
 
 ROWS_AT_ONCE = 1000
@@ -29,6 +40,7 @@ def problems_of(connection: Connection) -> list[str]:
         *_database_problems(connection),
         *_run_problems(connection),
         *_progress_problems(connection),
+        *_search_problems(connection),
         *_version_problems(connection),
         *_promotion_problems(connection),
         *_correction_problems(connection),
@@ -77,6 +89,30 @@ def _progress_problems(connection: Connection) -> Iterator[str]:
     stale = select(run_snapshots.c.run_id).join(runs).where(runs.c.state.not_in(("queued", "running")))
     for row in connection.execute(stale):
         yield f"run {row.run_id} has ended and still has a snapshot"
+
+
+def _search_problems(connection: Connection) -> Iterator[str]:
+    last = func.coalesce(func.max(runs.c.trial), 0).label("last")
+    counted = select(searches, func.count(runs.c.id).label("count"), last)
+    unfinished = func.count().filter(is_unfinished).label("unfinished")
+    counted = counted.add_columns(unfinished).outerjoin(runs, runs.c.search == searches.c.id).group_by(searches.c.id)
+    for row in _rows(connection, counted.order_by(searches.c.id)):
+        name = f"search {row.id} ({row.state})"
+        if (row.state == "running") != (row.finished_at is None):
+            yield f"{name} has {'no end time' if row.finished_at is None else f'the end time {row.finished_at}'}"
+        if row.count != row.last or row.last > row.trials:
+            yield f"{name} has {row.count} trials, numbered up to {row.last}, of {row.trials}"
+        if row.state != "running" and row.unfinished:
+            yield f"{name} has {row.unfinished} trials that have not ended"
+    of_search = runs.c.search.is_not(None)
+    lost = (
+        select(runs.c.id).outerjoin(searches, searches.c.id == runs.c.search).where(of_search, searches.c.id.is_(None))
+    )
+    for run_id in connection.scalars(lost.order_by(runs.c.id)):
+        yield f"run {run_id} is a trial of a search that does not exist"
+    incomplete = select(runs.c.id).outerjoin(trials).where(of_search, trials.c.run_id.is_(None))
+    for run_id in connection.scalars(incomplete.order_by(runs.c.id)):
+        yield f"run {run_id} is a trial without its limits"
 
 
 def _version_problems(connection: Connection) -> Iterator[str]:
