@@ -1,4 +1,4 @@
-"""`python -m benchmarks.searches`: a search of 40 short trials, undisturbed and with kills, on the real MNIST.
+"""`python -m benchmarks.searches`: a search of 40 short trials, undisturbed and with kills.
 
 Its recipe is the tutorial's with a learning rate that is far too small. The search must find a better one. With its
 client and a trainer killed (SIGKILL) it must go on when the same command is started again, and end with the ranking of

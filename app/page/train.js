@@ -7,6 +7,7 @@ import { current, duration, has, moment, number, t } from "./language.js";
 import { refusal } from "./notice.js";
 import { changes, choices, field, presets } from "./recipes.js";
 import { RunView, runLength } from "./run.js";
+import { SearchView } from "./search.js";
 
 const FIELDS = ["training_steps", "learning_rate", "batch_size", "validation_size", "seed"];
 const RELOAD_MS = 5000;
@@ -21,6 +22,7 @@ class TrainView {
   #history = h("div", {});
   #empty = h("p", { class: "empty" }, t("run.none"));
   #run = new RunView(() => this.#load());
+  #search = new SearchView();
   #shown = null; // id of the run that is shown
   #compared = new Map(); // id -> {id, total_steps, progress}: other runs whose curves are shown
   #listed = ""; // the runs that the list shows
@@ -32,6 +34,7 @@ class TrainView {
       h("h1", {}, t("train")),
       h("p", { class: "lead" }, t("train.lead")),
       h("div", { class: "train" }, this.#form, h("div", { class: "stack" }, this.#empty, this.#run.element)),
+      this.#search.element,
       h("section", {}, h("h2", {}, t("runs")), this.#history),
     );
     const fill = (element) => this.#form.replaceChildren(element);
@@ -48,6 +51,7 @@ class TrainView {
     this.#isHidden = true;
     clearTimeout(this.#timer);
     this.#run.stop();
+    this.#search.stop();
   }
 
   async #load() {
