@@ -17,13 +17,12 @@ class Pruning:
     Args:
         recipe: of the trial.
         prune_above: the limits, by step.
-        best: the lowest cross-entropy of lines that were recorded before; None if there are none.
     """
 
-    def __init__(self, recipe: Recipe, prune_above: Mapping[int, float], best: float | None = None) -> None:
+    def __init__(self, recipe: Recipe, prune_above: Mapping[int, float]) -> None:
         self._last_step = recipe.training_steps - recipe.training_steps % recipe.display_step
         self._prune_above = prune_above
-        self._best = best
+        self._best: float | None = None
 
     def check(self, progress: Progress) -> None:
         """Check that the trial may go on after a line of progress.

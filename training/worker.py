@@ -264,8 +264,11 @@ class Worker:
         if run.search is None:
             return None
         _, validation = data.hold_out(run.recipe.validation_size)
-        started = writer.write(lambda: self._registry.searches.start_trial(writer.lease, len(validation)))
-        return Pruning(run.recipe, *started)
+        limits = writer.write(lambda: self._registry.searches.start_trial(writer.lease, len(validation)))
+        pruning = Pruning(run.recipe, limits)
+        for line in self._registry.runs.progress(run.id):  # or a kill before the check would change the outcome
+            self._prune_if_worse(writer, pruning, line)
+        return pruning
 
     def _prune_if_worse(self, writer: RunWriter, pruning: Pruning, progress: Progress) -> None:
         try:

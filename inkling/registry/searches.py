@@ -150,11 +150,8 @@ class Searches:
         with self._database.write() as connection:
             _end(connection, search.id, state, error)
 
-    def start_trial(self, lease: Lease, validation_images: int) -> tuple[dict[int, float], float | None]:
-        """Record the number of held-out images of a trial; return when it is pruned, and its best score so far.
-
-        Returns:
-            The held-out cross-entropy above which it is pruned, by step; and the lowest one in its lines of progress.
+    def start_trial(self, lease: Lease, validation_images: int) -> dict[int, float]:
+        """Record the number of held-out images of a trial; return the cross-entropy above which it is pruned, by step.
 
         Raises:
             LeaseLostError: the lease was lost.
@@ -164,8 +161,7 @@ class Searches:
             is_this = trials.c.run_id == lease.run.id
             connection.execute(update(trials).where(is_this).values(validation_images=validation_images))
             limits = connection.scalar(select(trials.c.prune_above).where(is_this)) or {}
-            lowest = select(func.min(run_progress.c.validation_loss)).where(run_progress.c.run_id == lease.run.id)
-            return {int(step): loss for step, loss in limits.items()}, connection.scalar(lowest)
+            return {int(step): loss for step, loss in limits.items()}
 
     def prune_trial(self, lease: Lease, step: int, reason: str) -> None:
         """End a trial early.

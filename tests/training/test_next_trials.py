@@ -44,12 +44,12 @@ def test_trials_get_the_medians_of_those_that_ran_to_their_end(registry: Registr
     losses = []
     for _ in range(6):
         lease = claim(registry)
-        assert registry.searches.start_trial(lease, 200)[0] == {}
+        assert registry.searches.start_trial(lease, 200) == {}
         losses.append(bowl(lease.run.recipe.learning_rate))
         end_trial(registry, lease, checkpoint, losses[-1])
     queue_next_trials(registry)
     middle = sum(sorted(losses)[2:4]) / 2
-    assert registry.searches.start_trial(claim(registry), 200)[0] == pytest.approx({20: middle + 0.4, 40: middle + 0.2})
+    assert registry.searches.start_trial(claim(registry), 200) == pytest.approx({20: middle + 0.4, 40: middle + 0.2})
     assert registry.searches.get(search.id).state == "running"
 
 

@@ -56,10 +56,8 @@ def test_search_waits_for_a_trainer_while_no_trial_is_unfinished(registry: Regis
         (1, number, "never") for number in (1, 2, 3)
     ]
     end_trial(registry, leases[1], checkpoint, 0.25)
-    limits, best = registry.searches.start_trial(leases[0], 200)
-    assert (limits, best) == ({40: 0.5}, None)
+    assert registry.searches.start_trial(leases[0], 200) == {40: 0.5}
     registry.runs.record_progress(leases[0], progress(20, 0.75))
-    assert registry.searches.start_trial(leases[0], 200) == (limits, 0.75), "a trial that is resumed knows its best"
     registry.searches.prune_trial(leases[0], 40, "pruned at step 40")
     with pytest.raises(LeaseLostError):
         registry.searches.prune_trial(leases[0], 40, "pruned at step 40")
@@ -105,7 +103,7 @@ def test_searches_are_backed_up_and_restored(store: StoreSettings, registry: Reg
     registry.searches.cancel(search.id)
     registry.restore(tmp_path / "backup.db", tmp_path)
     assert (registry.searches.get(search.id), registry.searches.trials(search)) == (search, trials)
-    assert registry.searches.start_trial(claim(registry), 1)[0] == {40: 0.5}
+    assert registry.searches.start_trial(claim(registry), 1) == {40: 0.5}
 
 
 @pytest.mark.parametrize(
