@@ -86,7 +86,7 @@ class Strip {
     const { name, units, columns } = layer;
     this.#canvas = h("canvas", { width: CANVAS, height: (CANVAS / columns) * (units / columns), class: "cells" });
     const caption = h("figcaption", { id: `strip-${name}` }, t(`inside.${name}`, { n: number(units) }));
-    this.element = h("figure", { class: `strip ${name}` }, caption, this.#canvas);
+    this.element = h("figure", { class: `layer ${name}` }, caption, this.#canvas);
     if (layer.weights) this.#listen(onPoint);
     else this.#canvas.setAttribute("role", "presentation");
   }

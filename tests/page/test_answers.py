@@ -53,7 +53,7 @@ def test_digit_doubt_no_digit_and_number_are_told_apart(visitor: Visitor, site: 
 
 def test_units_of_the_network_are_lit_and_show_their_weights(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
-    inputs, first, second = (page.locator(f".strip.{name} canvas") for name in ("input", "hidden1", "hidden2"))
+    inputs, first, second = (page.locator(f".layer.{name} canvas") for name in ("input", "hidden1", "hidden2"))
     blank = painted(second)
     draw(page, placed(3))
     expect(page.locator(".strips")).to_have_attribute("data-version", "1")
