@@ -53,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no part is called {', '.join(sorted(unknown))}")
     rows = [measured_row(name, chosen.requests) for name in PARTS if name in (chosen.parts or PARTS)]
     text = DOCUMENT.read_text()
-    known = report.rows_of(text)
-    section = section_of([row for name in PARTS for row in rows + list(known.values()) if row.name == name])
+    known = report.rows_of(text) | {row.name: row for row in rows}
+    section = section_of([known[name] for name in PARTS if name in known])
     print(section)
     if chosen.update:
         DOCUMENT.write_text(with_section(text, section))
