@@ -252,12 +252,12 @@ def read_fallbacks(connection: Connection) -> list[int]:
     served = read_served(connection)
     learned = read_learned(connection, served.version) if served else None
     promoted = select(promotions.c.version).where(promotions.c.is_promoted).order_by(promotions.c.id.desc())
-    present = select(versions.c.version).where(versions.c.deleted_at.is_(None)).order_by(versions.c.version.desc())
-    newest = [
-        version
-        for version in connection.scalars(present)
-        if learned is None or learned.is_same(read_learned(connection, version))
-    ]
+    present = select(versions.c.version, versions.c.dataset, versions.c.classes).where(versions.c.deleted_at.is_(None))
+    newest = dict.fromkeys(
+        row.version
+        for row in connection.execute(present.order_by(versions.c.version.desc()))
+        if learned is None or learned.is_same(LearnedDataset(row.dataset, class_names(row.classes)))
+    )
     return [version for version in dict.fromkeys([*connection.scalars(promoted), *newest]) if version in newest]
 
 
