@@ -14,6 +14,8 @@ The library imports neither the web framework nor TensorFlow: `app` serves it, `
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from inkling.blas_kernels import choose_blas_kernels
+
 if TYPE_CHECKING:
     from inkling.errors import InklingError
     from inkling.network.attribution import Explanation
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from inkling.registry.registry import Registry
     from inkling.vision.image_files import decode_image, decode_picture
     from inkling.vision.normalize import normalize
+
+choose_blas_kernels()
 
 __version__ = "0.2.0"
 
