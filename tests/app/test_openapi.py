@@ -300,7 +300,7 @@ async def test_document_is_not_sent_again_to_who_has_it(client: httpx.AsyncClien
     tag = (await client.get("/openapi.json")).headers["ETag"]
     again = await client.get("/openapi.json", headers={"If-None-Match": tag})
     assert (again.status_code, again.content) == (304, b"")
-    assert again.headers["ETag"] == tag.removeprefix("W/")  # of the document, which was compressed on its way
+    assert again.headers["ETag"] == tag
 
 
 def test_document_is_whole_in_whatever_thread_it_is_asked_for(app: FastAPI) -> None:
