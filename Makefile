@@ -11,7 +11,7 @@ CLIENTS := .venv-clients/.installed
 PROTOCOL_CLIENTS := .venv-protocol-clients/.installed
 RAY := .venv-ray/.installed
 
-.PHONY: help install serve test check openapi clients train bench lighthouse bench-peers ray reliability scoreboard audit pictures image lock clean
+.PHONY: help install serve test long check openapi clients train bench lighthouse bench-peers ray reliability scoreboard audit pictures image lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,9 @@ PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 test: $(DEV)  ## run the tests, with branch coverage
 	$(BIN)/coverage erase
 	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(or $(ARGS),--cov --cov-report=term)
+
+long: $(DEV)  ## run the tests that take minutes; needs the real MNIST in INKLING_MNIST_DIR
+	$(BIN)/python -m pytest -m long
 
 check: $(DEV)  ## check format, lint, typos, types, import rules, and that openapi.json is up to date
 	$(BIN)/ruff format --check .

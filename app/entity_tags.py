@@ -7,6 +7,8 @@ from starlette.requests import Request
 
 _TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 ANY: Final = "*"
+AS_IT_IS: Final = {"Cache-Control": "no-transform"}
+"""Of an answer that is never compressed, so that its tag is strong: a client may send it back in If-Match."""
 
 
 def strong_tags(header: str) -> list[str]:

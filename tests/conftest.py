@@ -29,8 +29,13 @@ LONGEST = ("test_killed_trainers", "test_outages", "test_worker_process", "test_
 """The files that take minutes: they run first, so that no process of the tests ends long before the others."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+    if "long" not in config.option.markexpr:
+        skip = pytest.mark.skip(reason="takes minutes: make long")
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(skip)
     if REAL_MNIST_DIR is None:
         skip = pytest.mark.skip(reason="needs the real MNIST: set INKLING_MNIST_DIR to a folder with its four files")
         for item in items:

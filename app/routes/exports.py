@@ -8,7 +8,7 @@ from starlette.status import HTTP_304_NOT_MODIFIED
 from app.api_route import ApiRoute
 from app.bodies.content_digest import format_content_digest
 from app.dependencies import ExportsDep, VersionNumber
-from app.entity_tags import is_known
+from app.entity_tags import AS_IT_IS, is_known
 from app.errors import FieldError
 from app.openapi import BINARY, headers, problems
 from inkling.errors import CheckpointError, ExportError, MissingPackageError, UnknownVersionError
@@ -58,13 +58,14 @@ async def export_version(
     export = await exports.get(version, format_name, weights)
     etag = f'"{export.digest}"'
     if is_known(request, etag):
-        return Response(status_code=HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
+        return Response(status_code=HTTP_304_NOT_MODIFIED, headers={"ETag": etag, **AS_IT_IS})
     return Response(
         export.content,
         media_type="application/octet-stream",
         headers={
             "Content-Disposition": f'attachment; filename="{export.name}"',
             "ETag": etag,
+            **AS_IT_IS,
             "Content-Digest": format_content_digest(export.content),
         },
     )

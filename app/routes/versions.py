@@ -18,7 +18,7 @@ from app.dependencies import (
     UploadingDep,
     VersionNumber,
 )
-from app.entity_tags import ANY, is_known, strong_tags
+from app.entity_tags import ANY, AS_IT_IS, is_known, strong_tags
 from app.errors import (
     AuthorizationError,
     BodyError,
@@ -46,9 +46,6 @@ from inkling.registry.quota import VersionQuota
 from inkling.registry.uploads import add_upload_verified
 
 router = APIRouter(route_class=ApiRoute, prefix="/versions", tags=["versions"])
-
-AS_IT_IS = {"Cache-Control": "no-transform"}
-"""Of an answer whose tag a client may send back in If-Match: if it were compressed, its tag would be weak."""
 
 
 @router.get("", responses=problems(FieldError, instance="/versions"))
@@ -205,7 +202,7 @@ def download_checkpoint(request: Request, version: VersionNumber, registry: Regi
     """Download a version's checkpoint file."""
     etag = f'"{registry.versions.get(version).digest}"'
     if is_known(request, etag):
-        return Response(status_code=HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
+        return Response(status_code=HTTP_304_NOT_MODIFIED, headers={"ETag": etag, **AS_IT_IS})
     content = registry.versions.checkpoint(version)
     return Response(
         content,
@@ -213,6 +210,7 @@ def download_checkpoint(request: Request, version: VersionNumber, registry: Regi
         headers={
             "Content-Disposition": f'attachment; filename="inkling-{version}.safetensors"',
             "ETag": etag,
+            **AS_IT_IS,
             "Content-Digest": format_content_digest(content),
         },
     )

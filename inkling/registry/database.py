@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 from inkling.registry.call_spans import as_span
@@ -228,9 +229,9 @@ class Database:
     def _check_before_connect(self, *_: Any) -> None:
         self._require_file()  # SQLite would create an empty file in the place of a deleted one
 
-    def _close_if_late(self, dbapi_connection: Any, _record: Any) -> None:
+    def _close_if_late(self, dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
         if self._is_closed and dbapi_connection is not None:  # None: SQLAlchemy has closed it
-            dbapi_connection.close()
+            record.invalidate()  # the pool does not lend it again
 
     def _upgrade(self) -> None:
         with self.read() as connection:

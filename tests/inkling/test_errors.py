@@ -12,9 +12,10 @@ from inkling.errors import InklingError, QueueFullError, RegistryError
 
 
 def modules() -> list[ModuleType]:
-    """Return every module of the library but the migrations, which only Alembic can import."""
+    """Return the modules of the library, but not the migrations, which only Alembic can import, nor that of Ray."""
     found = pkgutil.walk_packages(inkling.__path__, "inkling.", onerror=lambda name: None)
-    return [importlib.import_module(module.name) for module in found if ".migrations" not in module.name]
+    names = [module.name for module in found]
+    return [importlib.import_module(name) for name in names if ".migrations" not in name and "ray_data" not in name]
 
 
 def exceptions_of(module: ModuleType) -> list[type[BaseException]]:

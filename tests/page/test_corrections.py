@@ -94,6 +94,7 @@ def test_person_trains_with_corrections_and_rolls_back(visitor: Visitor, school:
 
 @pytest.mark.train
 @pytest.mark.mnist
+@pytest.mark.long
 def test_person_of_fifty_corrections_is_read_better_on_mnist_too(
     visitor: Visitor, tmp_path: Path, real_mnist_dir: Path
 ) -> None:

@@ -12,11 +12,12 @@ from inkling.network.pretrained import load_pretrained
 from tests.page.strokes import placed
 from tests.page.visitors import Visitor, draw, read
 from tests.support.servers import Server, start_server
-from tests.support.services import retrained
+from tests.support.services import eventually, retrained
 
 pytestmark = pytest.mark.unmeasured
 
 IS_KEPT = """async (version) => {
+  if (!(await indexedDB.databases()).some(({ name }) => name === "inkling")) return false; // opening would make it
   const open = indexedDB.open("inkling");
   const database = await new Promise((resolve) => (open.onsuccess = () => resolve(open.result)));
   if (!database.objectStoreNames.contains("network")) return false;
@@ -37,7 +38,7 @@ def test_page_without_its_server_reads_and_its_corrections_arrive_once(
     # given: a visitor, whose server stops
     with serve() as server:
         page = visitor.open(server.url, service_workers="allow")
-        page.wait_for_function(IS_KEPT, arg=1)
+        eventually(lambda: page.evaluate(IS_KEPT, 1), "version 1 is kept")
         port = urlsplit(server.url).port or 0
     # when: they reload, draw, and correct the answer
     page.reload()
@@ -49,7 +50,7 @@ def test_page_without_its_server_reads_and_its_corrections_arrive_once(
     # then: it arrives when the server is back, which reads the drawing itself
     with serve(port) as server:
         expect(page.locator("#served")).not_to_contain_text("this browser", timeout=30_000)
-        page.wait_for_function("fetch('feedback').then((a) => a.json()).then(({ items }) => items.length > 0)")
+        eventually(lambda: httpx.get(f"{server.url}/feedback").json()["items"], "the correction arrives")
         # and: it arrives once, also after a reload with another tab beside it; a newer version is kept at once
         page.reload()
         visitor.open_tab(page.context, server.url)
@@ -58,7 +59,7 @@ def test_page_without_its_server_reads_and_its_corrections_arrive_once(
         httpx.put(f"{server.url}/versions/current", json={"version": 2}).raise_for_status()
         draw(page, placed(7))
         read(page)
-        page.wait_for_function(IS_KEPT, arg=2)
+        eventually(lambda: page.evaluate(IS_KEPT, 2), "version 2 is kept")
         kept = httpx.get(f"{server.url}/feedback").json()["items"]
         assert [(item["label"], item["digit"]) for item in kept] == [("1", 7)]
     page.reload()

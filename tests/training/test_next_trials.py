@@ -24,11 +24,11 @@ def finish(registry: Registry, search: Search, checkpoint: Checkpoint, *, newest
 def test_ranking_does_not_depend_on_which_trial_of_a_generation_ends_first(
     registry: Registry, checkpoint: Checkpoint
 ) -> None:
-    searches = [start(registry, plan(trials=26, seed=seed)) for seed in (3, 3, 4)]
-    for search in searches:
-        while registry.searches.get(search.id).state == "running":
-            registry.searches.waiting()
-            finish(registry, search, checkpoint, newest_first=search is searches[1])
+    searches = []
+    for seed, newest_first in ((3, False), (3, True), (4, False)):
+        search = start(registry, plan(trials=26, seed=seed))
+        finish(registry, search, checkpoint, newest_first=newest_first)
+        searches.append(search)
     one, other, of_another_seed = (outcomes(ranked(registry.searches.trials(search))) for search in searches)
     assert one == other
     assert one != of_another_seed

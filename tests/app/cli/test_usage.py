@@ -53,7 +53,7 @@ def test_help_names_every_command_in_its_group(inkling_here: InklingHere) -> Non
     found = re.findall(r"^  (\w+) +[A-Z]\w+ |^([A-Z].*):$", result.stdout, re.MULTILINE)
     assert [command or group for command, group in found] == [
         *("Options",),
-        *("Serve and train", "serve", "train", "worker"),
+        *("Serve and train", "serve", "train", "worker", "search", "searches"),
         *("Read images", "predict", "read", "explain", "evaluate"),
         *("Versions", "versions", "promote", "delete", "export", "import", "feedback"),
         *("Registry", "verify", "prune", "backup", "restore", "move"),

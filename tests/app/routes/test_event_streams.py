@@ -59,7 +59,8 @@ def test_training_is_watched_from_its_start_to_its_end(server: Server) -> None:
             events = list(parse(response.iter_lines()))  # to the end of the stream, which the server makes
         run = client.get(location).json()
     assert steps_of(events) == [50, 100, 150, 200]
-    assert [event.data for event in events[:-1]] == run["progress"]
+    assert [event.data for event in events if event.name == "progress"] == run["progress"]
+    assert [event.data["stages"] for event in events if event.name == "stages"][-1] == run["stages"]
     assert (events[-1].data["state"], events[-1].data["version"]) == ("succeeded", 2)
 
 
