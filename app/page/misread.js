@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { paintHeat } from "./heat.js";
 import { number, probability, t } from "./language.js";
 import { refusal } from "./notice.js";
+import { imageLink } from "./share.js";
 
 /** Fill an element with the test images of one class that a version read as another one. */
 export async function showMisread(element, { version, classes }, actual, read) {
@@ -25,5 +26,5 @@ function picture({ index, image, confidence, contributions }, values) {
   const heat = h("canvas", { class: "pixels", width: 28, height: 28, role: "img", "aria-label": t("misread.why", values) });
   paintHeat(heat, contributions);
   const alt = t("misread.alt", { ...values, index: number(index) });
-  return h("li", {}, h("div", { class: "tile dark" }, h("img", { class: "pixels", src: image, alt, width: 28, height: 28 })), h("div", { class: "tile" }, heat), h("small", {}, t("misread.sure", { index, p: probability(confidence) })));
+  return h("li", {}, h("div", { class: "tile dark" }, h("img", { class: "pixels", src: image, alt, width: 28, height: 28 })), h("div", { class: "tile" }, heat), h("small", {}, t("misread.sure", { index, p: probability(confidence) })), h("a", { href: imageLink(image) }, t("open")));
 }

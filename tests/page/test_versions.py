@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from app.settings import Settings
 from inkling.network.checkpoint import Checkpoint, save
 from inkling.network.evaluation import evaluate
-from tests.page.visitors import Visitor, await_state
+from tests.page.visitors import Visitor, await_state, read
 from tests.support.networks import make_card, make_checkpoint_of, make_evaluation, random_parameters
 from tests.support.own_data import ANIMALS
 from tests.support.servers import Server, start_server
@@ -19,6 +19,13 @@ pytestmark = pytest.mark.unmeasured
 LABELS = np.arange(100, dtype=np.uint8) % 10
 FIVES_UNREAD = evaluate(np.eye(10, dtype=np.float32)[np.where(LABELS == 5, 6, LABELS)], LABELS)
 """The evaluation of a reader that takes each 5 for a 6, and is right otherwise."""
+
+
+SHOW_FIVES_READ_AS_FIVES = """async () => {
+  const folder = document.querySelector("script[src]").src.replace(/main\\.js$/, "");
+  const { showMisread } = await import(`${folder}misread.js`);
+  await showMisread(document.querySelector(".view > section"), { version: 1, classes: [..."0123456789"] }, 5, 5);
+}"""
 
 
 def row(page: Page, version: int) -> str:
@@ -69,6 +76,13 @@ def test_demotion_names_what_it_costs_and_leaves_the_verdict(
         page.get_by_role("cell", name="5 read as 6").first.click()
         # then: the test images that this server has are shown
         expect(page.get_by_role("heading", name="5 read as 6")).to_contain_text("test images")
+
+
+def test_image_behind_a_cell_of_the_matrix_is_opened_on_the_pad(visitor: Visitor, site: Server) -> None:
+    page = visitor.open(f"{site.url}/#versions")
+    page.evaluate(SHOW_FIVES_READ_AS_FIVES)
+    page.get_by_role("link", name="Open on the pad").first.click()
+    assert read(page) == "5"
 
 
 def test_tab_with_an_outdated_version_is_refused(visitor: Visitor, two_versions: Server) -> None:
