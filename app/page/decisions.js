@@ -1,9 +1,11 @@
-// The reasons of decisions in the page's language: of promotions, as training/promotion.py and the registry word them.
+// The reasons of decisions and of waiting in the page's language: of promotions, as training/promotion.py and the registry
+// word them; of trials that end early, as training/pruning.py; of runs that wait, as app/routes/train.py.
 
 import { current } from "./language.js";
 
 const CHINESE = [
-  [/^the promote policy is (\w+)(?=;|$)/, "启用策略为 $1"],
+  [/^the promote policy is always(?=;|$)/, "启用策略：总是启用"],
+  [/^the promote policy is never(?=;|$)/, "启用策略：不启用"],
   [/^no version was served(?=;|$)/, "此前没有服务中的版本"],
   [/^cannot compare: the recipe holds out no images \(validation_size is 0\)/, "无法比较：配方没有留出图片（validation_size 为 0）"],
   [/^the version that Inkling ships with$/, "Inkling 自带的版本"],
@@ -14,6 +16,14 @@ const CHINESE = [
     /^it learned (.+), the served version (.+): their scores cannot be compared, .+$/,
     "它学的是 $1，服务中的版本学的是 $2：两者的分数不可比，客户端会得到不同的回答；若确实需要，请按版本号启用",
   ],
+  [/^pruned at step (\d+): held-out cross-entropy ([\d.]+), and the median of the trials before it is ([\d.]+)$/, "在第 $1 步提前结束：留出图像上的交叉熵为 $2，此前各次试验的中位数为 $3"],
+  [/^waits for run (\d+), which is being trained$/, "等待训练 $1 结束"],
+  [/^waits for one of the runs ([\d, ]+) and (\d+), which are being trained$/, "等待训练 $1、$2 中的一个结束"],
+  [/^waits for its trainer, which is starting$/, "等待训练进程启动"],
+  [/^waits for a trainer to take it$/, "等待训练进程接手"],
+  [/^no trainer has taken it for (\d+) s; start one on this registry: `inkling worker`, or `docker compose up trainer`$/, "$1 秒内没有训练进程接手；请启动一个：`inkling worker` 或 `docker compose up trainer`"],
+  [/^paused: the disk of the data directory is full, (\d+) bytes are free and (\d+) are needed; .+$/, "已暂停：数据目录所在的磁盘已满，剩余 $1 字节，需要 $2 字节；腾出空间后训练会继续"],
+  [/ \(digits\)/g, "（数字）"],
   [/^not significantly better on people's pictures: /, "在用户的图片上没有显著更好："],
   [/^significantly better on people's pictures: /, "在用户的图片上显著更好："],
   [/^people's labels are not learned: /, "没有学会用户的标签："],

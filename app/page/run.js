@@ -2,6 +2,7 @@
 
 import { call, json } from "./api.js";
 import { Chart } from "./chart.js";
+import { decisionText } from "./decisions.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
 import { duration, number, percent, t } from "./language.js";
@@ -137,7 +138,7 @@ export class RunView {
     const left = isOpen(run) ? timeLeft(lines, run.total_steps) : null;
     const took = runLength(run) === null ? "" : t("run.took", { time: duration(runLength(run)) });
     const trained = `${done} ${left === null ? took : t("run.left", { time: duration(left) })}`;
-    this.#state.textContent = run.state === "queued" ? (run.waits_for ?? t("state.queued")) : (preparation(run, last) ?? trained);
+    this.#state.textContent = run.state === "queued" ? (run.waits_for ? decisionText(run.waits_for) : t("state.queued")) : (preparation(run, last) ?? trained);
     this.#state.classList.toggle("unseen", this.#state.textContent === stageName(currentStage(run) ?? "")); // the stages say it
     this.#stages.show(run, this.#ahead);
     this.#end.replaceChildren(...outcome(run));
@@ -220,7 +221,7 @@ export function runLength({ started_at, finished_at }) {
 function outcome(run) {
   if (run.state === "succeeded") {
     const link = h("a", { href: `#versions/${run.version}` }, t("version", { version: run.version }));
-    return [h("p", { class: "outcome" }, link, ": ", run.decision ?? "")];
+    return [h("p", { class: "outcome" }, link, ": ", decisionText(run.decision ?? ""))];
   }
   if (run.state !== "failed") return [];
   const isDataMissing = run.error_type === "dataset";
