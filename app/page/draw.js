@@ -15,6 +15,7 @@ import { Pad } from "./pad.js";
 import { commandLine, padTools, sampleRow } from "./pad_tools.js";
 import { openPicture, watchPictures } from "./picture.js";
 import { poster } from "./poster.js";
+import { waysToShow } from "./present.js";
 import { Reader } from "./reader.js";
 import { Rest } from "./rest.js";
 import { strokesOf } from "./samples.js";
@@ -78,6 +79,7 @@ class DrawView {
         h("div", { class: "stack read" }, this.#answer.elements, this.#corrections.element, share),
         this.#insight.element,
       ),
+      waysToShow(),
       this.#gallery.element,
       this.#tray.element,
       commandLine(() => this.#file()),

@@ -5,6 +5,7 @@ import { sourceName } from "./corrections.js";
 import * as draw from "./draw.js";
 import { choose, current, percent, t } from "./language.js";
 import { startOffline } from "./offline.js";
+import { followAddress, leaveLink } from "./present.js";
 import { watchServed } from "./served.js";
 import { isServerAway, watchServer } from "./server.js";
 import * as service from "./service.js";
@@ -53,6 +54,7 @@ function render() {
     servedChip,
     h("nav", { "aria-label": t("views") }, Object.keys(VIEWS).map((name) => h("a", { href: `#${name}` }, t(name)))),
     h("button", { id: "language", class: "plain", type: "button", lang: other, onclick: change }, other === "zh" ? "中文" : "English"),
+    leaveLink(),
   );
   document.getElementById("foot").replaceChildren(
     kept,
@@ -100,5 +102,6 @@ function wordmark() {
 
 addEventListener("hashchange", () => show(false));
 render();
+followAddress();
 startOffline();
 watchServer(nameServed);
