@@ -9,11 +9,12 @@ from queue import Empty, SimpleQueue
 from socket import socket
 from types import FrameType
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
+from app.cli.spare_worker import SpareWorker
 from app.connections.listening import HANDSHAKE_S, begin_no_handshake
 from app.connections.stop import CLOSE_S
 from app.observability.counter_file import CounterFile
@@ -42,7 +43,10 @@ class WorkerApp:
 
 
 class WorkerProcesses(Multiprocess):
-    """Replaces workers as soon as they die, and takes no connections any more when it stops."""
+    """Replaces workers as soon as they die, and takes no connections any more when it stops.
+
+    A spare worker that has imported everything replaces the first that dies; another spare follows when all serve.
+    """
 
     def __init__(
         self, config: Config, sockets: list[socket], *, drain_s: float, stop_s: float, owns_sockets: bool
@@ -61,6 +65,9 @@ class WorkerProcesses(Multiprocess):
         self._owns_sockets = owns_sockets
         self._asked_at: float | None = None
         self._answered_at: WeakKeyDictionary[Process, float] = WeakKeyDictionary()
+        self._serving: WeakSet[Process] = WeakSet()
+        self._spare: SpareWorker | None = None
+        self._spare_after = 0.0
         self._wakes: SimpleQueue[None] = SimpleQueue()  # its `put` may interrupt its `get`
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note_stop)
@@ -76,6 +83,7 @@ class WorkerProcesses(Multiprocess):
                 self._wakes.get(timeout=LOOK_S)
             self.handle_signals()
             self.keep_subprocess_alive()
+            self._keep_spare()
         self.terminate_all()
         self.join_all()
         logger.info("Stopping parent process [%d]", os.getpid())
@@ -94,8 +102,11 @@ class WorkerProcesses(Multiprocess):
                 self.should_exit.set()
                 return
             logger.info("Child process [%d] died", process.pid)
-            self.processes[index] = Process(self.config, self.sockets)
-            self.processes[index].start()
+            self.processes[index] = self._replacement()
+
+    def terminate_all(self) -> None:
+        self._end_spare()
+        super().terminate_all()
 
     def join_all(self) -> None:
         self._join_until(self._drain_s + CLOSE_S - HANDSHAKE_S)
@@ -111,12 +122,44 @@ class WorkerProcesses(Multiprocess):
                 process.process.join()
 
     def handle_hup(self) -> None:
-        """Replace the workers one by one: each goes when its replacement serves."""
+        """Replace the workers one by one: each goes when its replacement serves.
+
+        The spare is not among them: what it has imported may be older than what is installed now.
+        """
+        self._end_spare()
         usual_s, self.config.timeout_worker_healthcheck = self.config.timeout_worker_healthcheck, START_S
         try:
             super().handle_hup()
         finally:
             self.config.timeout_worker_healthcheck = usual_s
+
+    def _replacement(self) -> Process:
+        """Return a worker that is about to serve: the spare, or a new process."""
+        spare, self._spare = self._spare, None
+        if spare and spare.process.is_alive():
+            spare.serve()
+            return spare
+        process = Process(self.config, self.sockets)
+        process.start()
+        return process
+
+    def _keep_spare(self) -> None:
+        """Start a spare when all workers serve: before, it would delay them."""
+        now = time.monotonic()
+        if self._spare and not self._spare.process.is_alive():
+            logger.warning("Spare process [%d] died", self._spare.pid)
+            self._spare, self._spare_after = None, now + START_S  # perhaps memory is short
+        if self._spare or now < self._spare_after or self.should_exit.is_set():
+            return
+        if self._serving.issuperset(self.processes):
+            self._spare = SpareWorker(self.config, self.sockets)
+            self._spare.start()
+
+    def _end_spare(self) -> None:
+        if self._spare:
+            self._spare.kill()
+            self._spare.process.join()
+            self._spare = None
 
     def _hangs(self, process: Process) -> bool:
         """Return whether a worker has not answered for too long; after its start it may take longer.
@@ -124,7 +167,10 @@ class WorkerProcesses(Multiprocess):
         The answer to the ping of one look is read at the next one, so that none waits for another worker.
         """
         now = time.monotonic()
-        if process.ping(timeout=0):
+        answer = _newest_answer(process)
+        if answer:
+            self._serving.add(process)
+        if answer is not None:
             self._answered_at[process] = now
             return False
         since = self._answered_at.setdefault(process, now + START_S)
@@ -144,3 +190,19 @@ class WorkerProcesses(Multiprocess):
         self._asked_at = self._asked_at or time.monotonic()
         self.should_exit.set()  # ends the wait for a replacement, too; nobody waits for this event itself
         self._note(number, frame)
+
+
+def _newest_answer(process: Process) -> bool | None:
+    """Return what a worker has answered since the last look, and ask it again.
+
+    Returns:
+        Whether it serves; None: no answer.
+    """
+    answer = None
+    try:
+        while process.parent_conn.poll():
+            answer = process.parent_conn.recv()
+        process.parent_conn.send(b"ping")
+    except (OSError, EOFError):
+        return None
+    return answer

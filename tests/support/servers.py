@@ -102,6 +102,12 @@ def _wait_until_it_listens(url: str) -> None:
 
 
 def workers_of(server: Server) -> list[int]:
-    """Return the worker processes of a server, by the kernel's list of its children."""
+    """Return the worker processes of a server that serve, the longest-lived first."""
+    log = "\n".join(server.log)
+    return [pid for pid in spawned_by(server) if f"Started server process [{pid}]" in log]
+
+
+def spawned_by(server: Server) -> list[int]:
+    """Return the worker processes of a server and its spare, by the kernel's list of its children."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]

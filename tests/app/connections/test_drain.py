@@ -9,7 +9,7 @@ import httpx
 
 from tests.app.connections.test_stop import READYZ, is_alive
 from tests.support.nginx import start_nginx
-from tests.support.servers import start_server, workers_of
+from tests.support.servers import spawned_by, start_server, workers_of
 from tests.support.services import eventually
 from tests.support.sockets import LIVEZ, PREDICT, connect, read_answer, read_answers
 
@@ -86,10 +86,13 @@ def test_killed_and_hung_workers_are_replaced_and_sighup_replaces_all(tmp_path: 
             return sum("startup complete" in line for line in server.log) == count
 
         eventually(lambda: are_ready(2), "both workers serve")
+        eventually(lambda: len(spawned_by(server)) == 3, "a spare is started")
         killed, other = workers_of(server)
+        spare = spawned_by(server)[-1]
         os.kill(killed, signal.SIGKILL)
+        assert httpx.get(f"{server.url}/readyz").status_code == 200
         eventually(lambda: are_ready(3), "another worker serves")
-        assert other in workers_of(server)
+        assert workers_of(server) == [other, spare]
         failed: list[object] = []
         is_over = threading.Event()
 
@@ -102,13 +105,15 @@ def test_killed_and_hung_workers_are_replaced_and_sighup_replaces_all(tmp_path: 
 
         client = threading.Thread(target=ask)
         client.start()
-        before = workers_of(server)
+        before = spawned_by(server)
         server.process.send_signal(signal.SIGHUP)
         eventually(lambda: are_ready(5) and not any(is_alive(pid) for pid in before), "all workers are new")
         is_over.set()
         client.join()
         assert failed == []
         hung, other = workers_of(server)
+        eventually(lambda: len(spawned_by(server)) == 3, "there is a spare again")
+        os.kill(spawned_by(server)[-1], signal.SIGKILL)
         os.kill(hung, signal.SIGSTOP)
         eventually(lambda: are_ready(6), "the worker that hangs is replaced")
         assert other in workers_of(server)

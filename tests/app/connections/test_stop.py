@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.servers import Server, start_changed_server, start_server, workers_of
+from tests.support.servers import Server, spawned_by, start_changed_server, start_server, workers_of
 from tests.support.services import eventually
 from tests.support.sockets import LIVEZ, PREDICT, check_refusal, connect, read_answer, read_answers
 
@@ -123,12 +123,12 @@ def test_stopped_worker_is_killed_in_time(tmp_path: Path) -> None:
 
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     with start_server(tmp_path / "data", "--trainer", "external", "--workers", "2") as server:
-        eventually(lambda: len(workers_of(server)) == 2, "both workers run")
         eventually(lambda: sum("startup complete" in line for line in server.log) == 2, "both workers serve")
-        pids = workers_of(server)
+        eventually(lambda: len(spawned_by(server)) == 3, "a spare is started")
+        pids = spawned_by(server)
         server.process.kill()
         server.process.wait(30)
-        eventually(lambda: not any(is_alive(pid) for pid in pids), "the workers end")
+        eventually(lambda: not any(is_alive(pid) for pid in pids), "the workers and the spare end")
 
 
 HANGS = """
