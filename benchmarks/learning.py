@@ -1,7 +1,8 @@
 """`python -m benchmarks.learning`: how well the network reads a person after corrections, and how false ones fare.
 
 People are simulated (`benchmarks.people`). Each sends corrections of answers that were wrong, as long as there are
-some, then confirms right ones. Prints the tables of docs/learning.md and writes its plot. `http` does it with a server.
+some, then confirms right ones. Prints the tables of docs/learning.md and writes its plot. `http` does it with a server;
+`limits` measures by which limits sources are set aside.
 """
 
 import argparse
@@ -9,7 +10,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +18,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.corrections import correction, poison, write_digits, wrong_first
 from benchmarks.digits import mnist_dir
 from benchmarks.learning_http import measure_http
+from benchmarks.learning_limits import describe_distances, describe_readings, gate_table, limits_table, measure_limits
 from benchmarks.people import Person
 from benchmarks.processes import ROOT
 from benchmarks.verdicts import Log, log_to_stderr
-from inkling.digit import NUM_CLASSES
 from inkling.errors import DatasetError
 from inkling.mnist import Dataset, Split, join, read_folder
 from inkling.model_card.charts import BLUE, GRAY, chart_png
@@ -85,24 +86,17 @@ class Laboratory:
         self.data = data
         self.shipped = load_pretrained()
         self.people = [Person(seed) for seed in range(people)]
-        self.unseen = [person.write([i % NUM_CLASSES for i in range(UNSEEN)], seed=1) for person in self.people]
+        self.unseen = [write_digits(person, UNSEEN, seed=1) for person in self.people]
         _, self.validation = data.hold_out(FINE_TUNING.validation_size)
 
     def corrections(self, person: int, count: int, seed: int = 0) -> list[Correction]:
         """Return a person's corrections: of wrong answers of the shipped version, then of right ones."""
-        drawn = self.people[person].write([i % NUM_CLASSES for i in range(DRAWN)], seed=2 + seed)
-        digits = Classifier(self.shipped, 1).probabilities(drawn.images).argmax(axis=1)
-        wrong_first = np.argsort(digits == drawn.labels, kind="stable")[:count]
-        return [
-            correction(
-                drawn.images[i].tobytes(), label=int(drawn.labels[i]), digit=int(digits[i]), source=f"person-{person}"
-            )
-            for i in wrong_first
-        ]
+        drawn = write_digits(self.people[person], DRAWN, seed=2 + seed)
+        return wrong_first(drawn, Classifier(self.shipped, 1), f"person-{person}")[:count]
 
     def written(self, person: int, count: int, seed: int = 0) -> list[Correction]:
         """Return digits that a person writes, whatever the shipped version reads, each labeled rightly."""
-        drawn = self.people[person].write([i % NUM_CLASSES for i in range(count)], seed=2 + seed)
+        drawn = write_digits(self.people[person], count, seed=2 + seed)
         return [
             correction(image.tobytes(), label=int(label), digit=int(label), source=f"person-{person}")
             for image, label in zip(drawn.images, drawn.labels, strict=True)
@@ -145,16 +139,6 @@ class Laboratory:
 def accuracy(checkpoint: Checkpoint, split: Split) -> float:
     read = Classifier(checkpoint, 0).probabilities(split.images).argmax(axis=1)
     return float((read == split.labels).mean())
-
-
-def poison(corrections: Sequence[Correction], share: float, seed: int) -> list[Correction]:
-    """Return corrections of which a random share have a wrong label: the next digit."""
-    random = np.random.default_rng([seed, 3])
-    chosen = set(random.permutation(len(corrections))[: round(share * len(corrections))].tolist())
-    return [
-        replace(correction, label=((correction.label or 0) + 1) % NUM_CLASSES) if i in chosen else correction
-        for i, correction in enumerate(corrections)
-    ]
 
 
 def measure_learning(laboratory: Laboratory, log: Log) -> dict[tuple[str, int], list[Outcome]]:
@@ -240,25 +224,21 @@ def _means(found: Sequence[Outcome]) -> list[str]:
     return [f"{np.mean([getattr(one, name) for one in found]):.4f}" for name in ("person", "others", "held_out")]
 
 
-def correction(image: bytes, *, label: int, digit: int, source: str) -> Correction:
-    return Correction(
-        id=0,
-        image=image,
-        label=label,
-        version=1,
-        digit=digit,
-        confidence=None,
-        is_correct=label == digit,
-        source=source,
-        created_at=datetime.now(UTC),
+def print_limits(laboratory: Laboratory, people: int) -> None:
+    print(
+        f"{describe_readings(laboratory.shipped, laboratory.validation)}\n{describe_distances(laboratory.data.train)}\n"
     )
+    print(f"{limits_table(measure_limits(laboratory.shipped, people, log_to_stderr))}\n\n{gate_table()}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["learning", "poison", "http"], default=["learning", "poison"])
-    parser.add_argument("--people", type=int, default=3, choices=range(2, 17))
+    parser.add_argument(
+        "parts", nargs="*", choices=["learning", "poison", "http", "limits"], default=["learning", "poison"]
+    )
+    parser.add_argument("--people", type=int, default=3, choices=range(2, 17), metavar="2..16")
     parser.add_argument("--seeds", type=int, default=3, help="of each kind of poison")
+    parser.add_argument("--others", type=int, default=100, help="people from whom the limits are measured")
     arguments = parser.parse_args()
     started = time.monotonic()
     with mnist_dir() as (folder, name):
@@ -272,6 +252,8 @@ def main() -> None:
         if "http" in arguments.parts:
             missed = measure_http(laboratory.people[1], FINE_TUNING, folder, laboratory.validation, log_to_stderr)
             print(f"Over HTTP: {'; '.join(missed) or 'all is reached'}")
+        if "limits" in arguments.parts:
+            print_limits(laboratory, arguments.others)
     log_to_stderr(f"{time.monotonic() - started:.0f} s")
 
 

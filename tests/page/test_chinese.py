@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.routes.train import describe_wait
-from benchmarks.learning import correction
+from benchmarks.corrections import correction
 from benchmarks.people import Person
 from inkling.mnist import Split
 from inkling.network.checkpoint import Checkpoint

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.learning import correction, poison
+from benchmarks.corrections import correction, poison
 from benchmarks.people import Person
 from inkling.errors import DatasetError
 from inkling.network.classifier import Classifier
