@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pytest
 
+from benchmarks.corrections import correction
 from inkling.digit import NUM_PIXELS
 from inkling.errors import DatasetError
 from inkling.network.checkpoint import SHAPES, load
@@ -64,6 +65,14 @@ def test_person_who_sends_more_is_not_learned_more_often(registry: Registry) -> 
     feedback = split(registry)
     taken = feedback.sources[feedback.sample((100, 40), [1])]
     assert np.bincount(taken.ravel()) == pytest.approx(2000, abs=200)
+
+
+def test_hundred_thousand_corrections_of_one_source_are_judged_and_split() -> None:
+    random = np.random.default_rng(0)
+    flood = [correction(random.bytes(NUM_PIXELS), label=i % 10, digit=3, source="flood") for i in range(100_000)]
+    feedback = split_feedback(flood, None)
+    assert len(feedback.learned) + len(feedback.held_out) == len(flood)
+    assert (feedback.set_aside, feedback.remarks) == (0, ())
 
 
 def test_without_a_correction_to_learn_there_is_an_error(registry: Registry) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, update
 
+from inkling.digit import DIGIT_NAMES
 from inkling.errors import DatasetError, FeedbackQuotaError, UnknownCorrectionError, UnknownPredictionError
 from inkling.registry import corrections as module
 from inkling.registry.correction_files import read_correction_files, write_idx_files, write_png_files
@@ -15,6 +16,8 @@ from inkling.registry.records import Answered, Correction, FeedbackScore
 from inkling.registry.registry import Registry
 from inkling.registry.rows import now
 from inkling.registry.tables import remembered_predictions
+from tests.support.networks import make_checkpoint, make_checkpoint_of
+from tests.support.own_data import GARMENTS
 from tests.support.postgres import BACKENDS
 
 SEVEN = Answered(bytes(range(256)) * 3 + bytes(16), version=1, digit=7, confidence=0.75, is_digit=True)
@@ -110,6 +113,15 @@ def test_corrections_are_deleted_one_by_one_by_source_and_all(registry: Registry
     assert registry.corrections.delete_all() == 1
     with pytest.raises(UnknownPredictionError):
         registry.corrections.correct(remembered, 7)
+
+
+def test_corrections_of_a_deleted_version_are_of_its_classes_still(registry: Registry) -> None:
+    registry.versions.add_first(make_checkpoint())
+    shop = registry.versions.add_upload(make_checkpoint_of(GARMENTS, "garments")).version
+    registry.corrections.add([SEVEN, replace(SEVEN, version=shop)], [1, 2])
+    registry.versions.delete(shop)
+    assert [item.label for item in registry.corrections.of_classes(GARMENTS)] == [2]
+    assert [item.label for item in registry.corrections.of_classes(DIGIT_NAMES)] == [1]
 
 
 @on_each_database
