@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from inkling.datasets.own_data import require_dataset
-from inkling.errors import CheckpointError, LeaseLostError, RegistryError
+from inkling.errors import LeaseLostError, RegistryError
 from inkling.locks.pause_lock import PauseLock
 from inkling.locks.trainer_lock import TrainerLock
 from inkling.mnist import Dataset
@@ -29,6 +29,7 @@ from training.lessons import Lessons, read_lessons
 from training.next_trials import queue_next_trials
 from training.process import StopRequested, StopSignal, lower_priority
 from training.pruning import PrunedError, Pruning
+from training.restored_state import restored_state
 from training.run_trace import run_trace
 from training.run_writer import RunWriter
 from training.snapshot import Parameters, TrainingState
@@ -245,7 +246,7 @@ class Worker:
             return self._warm_start.trainer(recipe, images)
 
         try:
-            resume = self._restored_state(writer, lessons.digest, data)
+            resume = restored_state(self._registry, writer.lease, lessons.digest, data)
             return loop.train(
                 writer.lease.run.recipe,
                 data,
@@ -319,32 +320,6 @@ class Worker:
             writer.write(lambda: self._registry.runs.renew_lease(writer.lease, self._timings.lease_s))
             time.sleep(self._timings.poll_s)
         logger.info("run %d: continues after %.1f s", writer.lease.run.id, time.monotonic() - started)
-
-    def _restored_state(self, writer: RunWriter, feedback: str, data: Dataset) -> TrainingState | None:
-        """Return the state that the run resumes from; None if it starts from the beginning.
-
-        It does if the feedback, of which this is the digest, has changed: a deleted correction is not learned.
-
-        Raises:
-            DatasetError: the dataset has changed.
-        """
-        run_id = writer.lease.run.id
-        snapshot = self._registry.runs.snapshot(run_id)
-        if snapshot is None:
-            return None
-        try:
-            state = TrainingState.from_snapshot(snapshot)
-        except CheckpointError as error:
-            logger.warning("run %d: cannot read its snapshot, starting over: %s", run_id, error)
-            self._registry.runs.discard_snapshot(writer.lease)
-            return None
-        state.require_dataset(data)
-        if state.feedback != feedback:
-            logger.info("run %d: the corrections have changed, starting over", run_id)
-            self._registry.runs.discard_snapshot(writer.lease)
-            return None
-        logger.info("run %d: resumes from step %d", run_id, state.step)
-        return state
 
     def _record_failure(self, writer: RunWriter, error_type: ErrorType, detail: str) -> None:
         try:
