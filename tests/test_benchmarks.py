@@ -18,9 +18,10 @@ from benchmarks import (
     beside_others,
     bulk,
     chart,
+    corrections,
     dialects,
     document_sections,
-    learning,
+    garments,
     load,
     processes,
     serving,
@@ -33,6 +34,7 @@ from benchmarks.operations.scrapes import series_gone_back
 from benchmarks.people import Person
 from benchmarks.serving import Race
 from inkling import mnist
+from inkling.datasets.own_data import read_own_data
 from inkling.network.classifier import Classifier
 from tests.support.processes import wait_until
 
@@ -239,10 +241,17 @@ def test_person_always_writes_in_the_same_hand() -> None:
     assert first.labels.tolist() == labels
 
 
+def test_drawn_garments_are_a_dataset_with_the_names_of_its_classes(tmp_path: Path) -> None:
+    first, again = (read_own_data(garments.write_garments(tmp_path / name, 40, 20)) for name in ("first", "again"))
+    assert (first.classes, first.fit) == (tuple(garments.SILHOUETTES), "plain")
+    assert (len(first.train), len(first.test)) == (40, 20)
+    assert first.digest == again.digest
+
+
 def test_poison_changes_a_share_of_the_labels() -> None:
-    corrections = [learning.correction(bytes(784), label=i % 10, digit=3, source="anna") for i in range(20)]
-    poisoned = learning.poison(corrections, 0.3, seed=1)
-    changed = [(one.label, other.label) for one, other in zip(corrections, poisoned, strict=True) if one != other]
+    sent = [corrections.correction(bytes(784), label=i % 10, digit=3, source="anna") for i in range(20)]
+    poisoned = corrections.poison(sent, 0.3, seed=1)
+    changed = [(one.label, other.label) for one, other in zip(sent, poisoned, strict=True) if one != other]
     assert len(changed) == 6
     assert all(other == (label + 1) % 10 for label, other in changed if label is not None)
 

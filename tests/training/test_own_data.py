@@ -24,7 +24,8 @@ def test_general_recipe_learns_other_classes_and_never_replaces_digits_by_itself
     registry: Registry, tmp_path: Path
 ) -> None:
     # given: digits are served
-    registry.versions.add_first(make_checkpoint())
+    digits = make_checkpoint()
+    registry.versions.add_first(digits)
     settings = StoreSettings(data_dir=tmp_path / "data", dataset=write_garments(tmp_path / "garments"))
     worker = Worker(registry, settings, StopSignal())
     registry.runs.queue(QUICK, "always", 9, dataset="garments")
@@ -39,7 +40,7 @@ def test_general_recipe_learns_other_classes_and_never_replaces_digits_by_itself
     assert card.evaluation.accuracy > 0.95
     served = registry.versions.served()
     assert served
-    assert served.version == 1
+    assert (served.version, registry.versions.checkpoint(1)) == (1, digits.content)
     assert run.decision
     assert "it learned garments (T-shirt/top, " in run.decision
 
