@@ -71,9 +71,9 @@ def train_ours(folder: Path, seed: int) -> int:
     """Return how many test images the command's network reads correctly, as its card says."""
     with tempfile.TemporaryDirectory() as made:
         file = Path(made) / "trained.safetensors"
-        command = [sys.executable, "-m", "app.cli", "train", "--data", folder, "--recipe", "tutorial"]
+        command = [sys.executable, "-m", "app.cli", "train", "--data", str(folder), "--recipe", "tutorial"]
         subprocess.run(
-            [*command, "--set", f"seed={seed}", "--out", file], cwd=made, check=True, stdout=subprocess.DEVNULL
+            [*command, "--set", f"seed={seed}", "--out", str(file)], cwd=made, check=True, stdout=subprocess.DEVNULL
         )
         return load(file.read_bytes()).card.evaluation.correct
 
