@@ -19,7 +19,7 @@ def run_notebook(notebook: dict[str, Any], changes: Mapping[str, str] = MappingP
 
     Args:
         notebook: as JSON, of format 4.
-        changes: texts of the code, each of which must occur, and what they are replaced with.
+        changes: texts of the code, each of which must occur, by their replacements.
     """
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for old, new in changes.items():
