@@ -7,7 +7,7 @@ import { h } from "./dom.js";
 import { number, percent, t } from "./language.js";
 import { refusal } from "./notice.js";
 import { isOpen } from "./run.js";
-import { loadServed } from "./served.js";
+import { followServed, loadServed } from "./served.js";
 
 const KEY = "inkling-own-run"; // in localStorage: {id, base}, so that the run is found again
 const NEEDED = 10; // corrections with a digit
@@ -78,7 +78,6 @@ export class OwnTraining {
       this.stop();
       this.#button.disabled = false;
       this.#show(JSON.parse(event.data), base);
-      loadServed();
     });
     source.addEventListener("error", () => {
       if (source === this.#source) this.#state.textContent = t("run.lost");
@@ -103,6 +102,7 @@ export class OwnTraining {
     if (!decision) return;
     const rows = [["own.people", decision.comparison?.people], ["own.dataset", decision.comparison]].filter(([, scores]) => scores);
     const isServed = newest.version === run.version;
+    if (isServed) followServed(run.version);
     this.#result.replaceChildren(h("div", { class: "stack tight" },
       h("p", { class: decision.is_promoted ? "good" : "warning" }, t(decision.is_promoted ? "own.promoted" : "own.refused", { version: run.version, base })),
       rows.length > 0 && scoreTable(rows, decision.compared_with, run.version),

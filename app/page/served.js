@@ -5,6 +5,8 @@ import { watchServer } from "./server.js";
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit)).join();
 
+const PAUSE_MS = 500; // between two questions for a version that was just promoted
+const TRIES = 20;
 const KEY = "inkling-served"; // in localStorage: the last answer, for a page that opens when the server is away
 
 let served = JSON.parse(localStorage.getItem(KEY)); // null until the first answer
@@ -40,6 +42,14 @@ export function loadServed() {
   isAsked = true;
   asking ??= load().catch(() => {}).finally(() => (asking = null));
   return asking;
+}
+
+/** Ask the server until it answers with a version that a trainer has promoted, which it follows within a second. */
+export async function followServed(version) {
+  for (let i = 0; i < TRIES && served?.version !== version; i++) {
+    await loadServed();
+    if (served?.version !== version) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
 }
 
 async function load() {
