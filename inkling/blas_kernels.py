@@ -1,13 +1,14 @@
 """The kernels of OpenBLAS, with which NumPy multiplies matrices. They are chosen when NumPy is imported.
 
 OpenBLAS takes its AVX2 kernels on every AMD processor, also on those with AVX-512 (Zen 4 and newer). Its AVX-512
-kernels read one image in half the time there. And they add the terms of a product in the same order for any number of
+kernels are faster there. And they add the terms of a product in the same order for any number of
 rows, so an image gets the same bits alone and in a batch; with the AVX2 kernels the last digits differ.
 """
 
 import os
 import sys
 from collections.abc import MutableMapping
+from itertools import takewhile
 from pathlib import Path
 
 VARIABLE = "OPENBLAS_CORETYPE"
@@ -26,10 +27,10 @@ def choose_blas_kernels(environment: MutableMapping[str, str] = os.environ, cpui
     if VARIABLE in environment or "numpy" in sys.modules:
         return
     try:
-        first_core = cpuinfo.read_text().partition("\n\n")[0]
+        with cpuinfo.open() as file:
+            lines = [line.partition(":") for line in takewhile(str.strip, file)]  # of the first core
     except OSError:
         return  # no Linux
-    lines = (line.partition(":") for line in first_core.splitlines())
     core = {name.strip(): value.strip() for name, _, value in lines}
     if core.get("vendor_id") == "AuthenticAMD" and set(core.get("flags", "").split()) >= AVX512_FLAGS:
         environment[VARIABLE] = AVX512_KERNELS
