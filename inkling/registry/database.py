@@ -29,7 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from inkling.errors import DatabaseFileError, RegistryError, SchemaError
 from inkling.registry.call_spans import as_span
 from inkling.registry.database_url import parse_database_url, visible_url
-from inkling.registry.space import shrink_sqlite
+from inkling.registry.space import has_much_space, shrink_sqlite
 from inkling.registry.sqlite_connections import listen
 
 if TYPE_CHECKING:
@@ -177,6 +177,15 @@ class Database:
             from inkling.registry.postgres import shrink  # noqa: PLC0415  the driver, of an extra
 
             shrink(self._engine, LONG_S)
+
+    def shrink_if_large(self) -> None:
+        """Give back the space of deleted rows if there is much of it. PostgreSQL writes new rows there meanwhile.
+
+        Raises:
+            SQLAlchemyError: as `shrink`.
+        """
+        if self.file and has_much_space(self.file):
+            shrink_sqlite(self.file)
 
     def allow_long(self, connection: Connection) -> None:
         """Let the statements of this transaction take an hour each."""

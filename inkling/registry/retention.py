@@ -80,6 +80,7 @@ def _prune_versions(database: Database, retention: Retention, *, is_dry_run: boo
         if not pruned:
             return
         yield from map(_version_in_words, pruned)
+        database.shrink_if_large()
 
 
 def _version_in_words(row: Row[Any]) -> str:

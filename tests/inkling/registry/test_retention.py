@@ -10,6 +10,7 @@ from sqlalchemy import text
 from inkling.errors import UnknownVersionError
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.recipe import TUTORIAL
+from inkling.registry import retention, space
 from inkling.registry.records import Answered, Decision, Snapshot
 from inkling.registry.registry import Registry
 from inkling.registry.retention import PROGRESS_LINES, Retention
@@ -80,6 +81,20 @@ def test_space_of_pruned_versions_is_given_back(versions: Registry) -> None:
     list(versions.prune(NOTHING_BUT_VERSIONS))
     versions.shrink()
     assert versions.size_bytes() < before - freed / 2
+
+
+def test_space_is_given_back_before_all_versions_are_pruned(
+    versions: Registry, store: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = store.data_dir / "inkling.db"
+    if not file.exists():
+        pytest.skip("PostgreSQL uses the space for new rows meanwhile")
+    monkeypatch.setattr(space, "MANY_PAGES", 100)  # of 4 KB: fewer than those of a version
+    monkeypatch.setattr(retention, "VERSIONS_AT_ONCE", 1)
+    versions.shrink()
+    sizes = [file.stat().st_size for _ in versions.prune(NOTHING_BUT_VERSIONS)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == len(sizes) > 2
 
 
 def test_progress_of_old_runs_is_thinned(registry: Registry, store: StoreSettings, checkpoint: Checkpoint) -> None:
