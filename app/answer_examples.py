@@ -7,6 +7,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from app.schemas import (
+    ActivatingImage,
+    ActivatingImages,
     Comparison,
     CorrectionDetail,
     CorrectionList,
@@ -79,6 +81,7 @@ def answer_examples() -> dict[str, dict[str, Any]]:
         Live(),
         Ready(version=2, refused=None, registry_age_s=0.25, stale=None),
         MisreadImages(images=982, count=1, items=[_misread()]),
+        ActivatingImages(images=60_000, items=[ActivatingImage(index=31, image=_BLANK, label=4, activation=0.998)]),
         RecentErrors(items=[_error()]),
         ProblemKind(title="No such run", status=404, meaning="There is no run of this id."),
     )

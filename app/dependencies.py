@@ -9,6 +9,7 @@ from fastapi import Depends, Path, Query, Request
 from app.errors import UnavailableError
 from app.observability.exposition import Exposition
 from app.observability.metrics import Metrics
+from app.serving.activating_images import ActivatingImageFinder
 from app.serving.current_version import CurrentVersion
 from app.serving.exports import Exports
 from app.serving.feedback import Feedback
@@ -62,6 +63,7 @@ RunFeedsDep = Annotated[RunFeeds, Depends(_from_state("run_feeds"))]
 TrainersDep = Annotated[Trainers, Depends(_from_state("trainers"))]
 FeedbackDep = Annotated[Feedback, Depends(_from_state("feedback"))]
 ExpositionDep = Annotated[Exposition, Depends(_from_state("exposition"))]
+ActivatingImagesDep = Annotated[ActivatingImageFinder, Depends(_from_state("activating_images"))]
 MisreadDep = Annotated[MisreadFinder, Depends(_from_state("misread"))]
 MetricsDep = Annotated[Metrics, Depends(_from_state("metrics"))]
 InferenceDep = Annotated[Inference, Depends(_from_state("inference"))]

@@ -101,6 +101,10 @@ class RateLimitedError(BusyError):
     """This client sends more requests than its limit allows; the detail names it."""
 
 
+class TrainingImagesError(DatasetError):
+    """This server has no training images, or they are damaged, or they are not those that the version learned."""
+
+
 class ProtocolError(InputError):
     """A call of another server's protocol fails as that protocol says: with a status and headers of its own."""
 
@@ -146,6 +150,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     MissingPackageError: (501, "A package is not installed"),
     OverloadedError: (503, "Overloaded"),
     UnavailableError: (503, "Temporarily unavailable"),
+    TrainingImagesError: (503, "The training images cannot be read"),
     DatasetError: (503, "The test images cannot be read"),
     DatabaseFileError: (503, "The database file is gone"),
     SQLAlchemyError: (503, "The registry cannot be reached"),

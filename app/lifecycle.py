@@ -24,6 +24,7 @@ from app.observability.exposition import Exposition
 from app.observability.metrics import Metrics
 from app.observability.registry_figures import RegistryFigures
 from app.security import resolve_key
+from app.serving.activating_images import ActivatingImageFinder
 from app.serving.current_version import CurrentVersion
 from app.serving.exports import Exports
 from app.serving.feedback import Feedback
@@ -79,7 +80,10 @@ async def run(
     state.feedback = Feedback.from_settings(settings, state.registry, state.inference)
     versions = NumberedVersions(state.registry, state.current_version, settings.registry_poll_s)
     state.scoring = Scoring(state.inference, versions)
-    state.misread = MisreadFinder(settings, versions, state.uploading)
+    state.misread, state.activating_images = (
+        MisreadFinder(settings, versions, state.uploading),
+        ActivatingImageFinder(settings, versions),
+    )
     decoders.start()
     connection_limits = ConnectionLimits.from_settings(settings)
     connections = OpenConnections(connection_limits, metrics, access_log=settings.access_log)

@@ -21,6 +21,7 @@ from app.observability.middleware import RequestMiddleware
 from app.protocols import hugging_face, one_route
 from app.protocols.table import platform_routers, protocol_routers
 from app.routes import (
+    activating_images,
     docs,
     document,
     errors,
@@ -128,6 +129,7 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
         weights,
         versions,
         misread,
+        activating_images,
         exports,
         promotions,
         feedback,

@@ -269,6 +269,18 @@ class MisreadImages(_Answer):
     items: list[MisreadImage] = Field(description="the surest of these, at most 20")
 
 
+class ActivatingImage(_Answer):
+    index: int = Field(description="its place among the training images, from 0")
+    image: str = Field(description="the 28x28 pixels, as a PNG file in a data: URI")
+    label: int = Field(description="the digit that it shows")
+    activation: float = Field(description="of the unit, 0 to 1")
+
+
+class ActivatingImages(_Answer):
+    images: int = Field(description="training images that were looked at")
+    items: list[ActivatingImage] = Field(description="those that excite the unit most, at most 8")
+
+
 class ServedVersionDetail(VersionDetail):
     promotion: int = Field(description="the number of the decision to serve it, for `if_promotion` and If-Match")
 

@@ -122,11 +122,18 @@ def load_test(mnist_dir: Path | None, data_dir: Path) -> Split | None:
     folder = mnist_dir or data_dir / "mnist"
     if {TEST_IMAGES, TEST_LABELS} & set(missing_files(folder)):
         return None
-    arrays = {}
-    for name in (TEST_IMAGES, TEST_LABELS):
-        content = _read_file(folder, name)
-        arrays[name] = _parse(name, content, hashlib.sha256(content).hexdigest())
+    arrays = {name: read_array(folder, name) for name in (TEST_IMAGES, TEST_LABELS)}
     return pair(arrays, TEST_IMAGES, TEST_LABELS)
+
+
+def read_array(folder: Path, name: str) -> NDArray[np.uint8]:
+    """Return the images (n, 28, 28), or the labels (n,), of one of the four files.
+
+    Raises:
+        DatasetError: it is damaged, or of the wrong kind.
+    """
+    content = _read_file(folder, name)
+    return _parse(name, content, hashlib.sha256(content).hexdigest())
 
 
 def missing_files(folder: Path) -> list[str]:

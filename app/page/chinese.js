@@ -95,7 +95,7 @@ export const chinese = {
   "foot.feedback": "只有您更正过的笔迹才会以 {name} 之名保存，可在“我的数字”中删除。任何内容都不会离开这台服务器。",
 
   "inside": "网络内部",
-  "inside.note": "每个格子是一个单元，越亮越活跃。指向一个单元，查看它的权重。",
+  "inside.note": "每个格子是一个单元，越亮越活跃。指向一个单元，查看它的权重和最能激活它的数字。",
   "inside.input": "{n} 个像素",
   "inside.hidden1": "{n} 个单元",
   "inside.hidden2": "{n} 个单元",
@@ -103,6 +103,8 @@ export const chinese = {
   "inside.output": "输出 {name}。",
   "inside.pixels": "红色像素激活它，蓝色像素抑制它。",
   "inside.units": "红色单元激活它，蓝色单元抑制它。",
+  "inside.excited": "第 {layer} 层的单元 {n}：最能激活它的训练数字。",
+  "inside.excited.alt": "第 {index} 张训练图像：{label}",
   "crop": "识别的部分：可以拖动，也可用方向键移动；按住 Shift 则移动右下角",
   "camera": "相机",
   "camera.finder": "相机画面",
@@ -390,6 +392,7 @@ export const chinese = {
   "problem.too-many-requests": "请求太频繁。",
   "problem.a-package-is-not-installed": "缺少一个软件包。",
   "problem.overloaded": "服务器繁忙。",
+  "problem.the-training-images-cannot-be-read": "无法读取训练图片。",
   "problem.the-test-images-cannot-be-read": "无法读取测试图片。",
   "problem.the-database-file-is-gone": "数据库文件不见了。",
 };

@@ -95,7 +95,7 @@ export const english = {
   "foot.feedback": "A drawing is kept only if you correct it, under the name {name}; delete it in My digits. Nothing leaves this server.",
 
   "inside": "Inside the network",
-  "inside.note": "Each cell is a unit, the brighter the more active. Point at one to see its weights.",
+  "inside.note": "Each cell is a unit, the brighter the more active. Point at one to see its weights and what excites it most.",
   "inside.input": "{n} pixels",
   "inside.hidden1": "{n} units",
   "inside.hidden2": "{n} units",
@@ -103,6 +103,8 @@ export const english = {
   "inside.output": "Output {name}.",
   "inside.pixels": "Red pixels activate it, blue ones hold it back.",
   "inside.units": "Red units activate it, blue ones hold it back.",
+  "inside.excited": "Unit {n} of layer {layer}: the training digits that excite it most.",
+  "inside.excited.alt": "Training image {index}: {label}",
   "crop": "What was read: drag it, or move it with the arrow keys, and its corner with Shift",
   "camera": "Camera",
   "camera.finder": "What the camera sees",

@@ -10,7 +10,7 @@ const CONFIDENCES = "inkling_confidence_ratio";
 const WATCHED = new Set([
   "/", "/app.webmanifest", "/docs", "/errors", "/livez", "/metrics", "/openapi.json", "/page/{digest}/{name}",
   "/promotions", "/readyz", "/service-worker.js", "/train/{run_id}/events", "/train/{run_id}/weights", "/versions/current",
-  "/versions/{version}/misread",
+  "/versions/{version}/misread", "/versions/{version}/units/{layer}/{unit}",
 ]);
 const READ = new Set(["/feedback", "/train", "/train/{run_id}", "/versions", "/versions/{version}", "/versions/{version}/checkpoint"]); // of which the page calls GET
 

@@ -1,6 +1,7 @@
 // The inside view: the input, the units of both hidden layers, and by the bars the outputs, as lit cells.
-// Pointing at a unit paints its weights, red and blue, onto the cells that it reads.
+// Pointing at a unit paints its weights, red and blue, onto the cells that it reads, and shows what excites it most.
 
+import { ActivatingImages } from "./activating_images.js";
 import { h } from "./dom.js";
 import { heatColor } from "./heat.js";
 import { keptNetwork } from "./kept_network.js";
@@ -21,17 +22,19 @@ export class InsideView {
   #version = null; // the version whose network is here, or on its way
   #activations = [[], [], []]; // of the layers; empty while nothing is shown
   #note = h("p", { class: "note", role: "status" });
+  #activating = new ActivatingImages();
   #strips = LAYERS.map((layer, i) => new Strip(layer, (unit) => this.point(i, unit)));
 
   constructor() {
     const title = h("h2", { class: "unseen", id: "inside-title" }, t("inside"));
-    this.element = h("section", { class: "strips", "aria-labelledby": "inside-title" }, title, this.#strips.map(({ element }) => element), this.#note);
+    this.element = h("section", { class: "strips", "aria-labelledby": "inside-title" }, title, this.#strips.map(({ element }) => element), this.#note, this.#activating.element);
     this.clear();
   }
 
   clear() {
     this.#activations = [[], [], []];
     delete this.element.dataset.version;
+    this.#activating.clear();
     this.point(0, null);
   }
 
@@ -59,6 +62,7 @@ export class InsideView {
       if (isPointed && k === i - 1) strip.showWeights(this.#weightsOf(layer.weights, unit));
       else strip.show(this.#activations[k], isPointed && k === i ? unit : null);
     });
+    if (isPointed && LAYERS[i]) this.#activating.show(this.#version, i, unit); // and they stay, to be opened
     this.#note.textContent = isPointed ? this.#describe(i, unit) : t("inside.note");
   }
 

@@ -56,6 +56,7 @@ def test_every_call_of_the_contract_is_documented_under_its_operation_id(documen
         "PUT /versions/current": "promote_version",
         "GET /promotions": "list_promotions",
         "GET /errors": "list_recent_errors",
+        "GET /versions/{version}/units/{layer}/{unit}": "list_activating_images",
         "GET /versions/{version}/misread": "list_misread_images",
         "POST /feedback": "correct",
         "GET /feedback": "list_corrections",

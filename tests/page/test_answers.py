@@ -77,6 +77,51 @@ def test_units_of_the_network_are_lit_and_show_their_weights(visitor: Visitor, s
     assert painted(second) == blank
 
 
+def test_hidden_unit_shows_the_training_digits_that_excite_it_most(visitor: Visitor, site: Server) -> None:
+    page = visitor.open(site.url)
+    draw(page, placed(3))
+    read(page)
+    expect(page.locator(".strips")).to_have_attribute("data-version", "1")
+    expect(page.locator(".activating")).to_be_hidden()
+    for layer, key, unit in (("hidden1", "ArrowRight", 1), ("hidden2", "ArrowDown", 16)):
+        number = int(layer[-1])
+        expected = httpx.get(f"{site.url}/versions/1/units/{number}/{unit}").json()["items"]
+        # when
+        page.locator(f".layer.{layer} canvas").press(key)
+        # then
+        expect(page.get_by_text(f"Unit {unit + 1} of layer {number}: the training digits")).to_be_visible()
+        shown = page.locator(".activating img")
+        assert [image.get_attribute("src") for image in shown.all()] == [item["image"] for item in expected]
+        expect(shown.first).to_have_attribute("alt", f"Training image {expected[0]['index']:,}: {expected[0]['label']}")
+    # when: they stay to be opened
+    page.keyboard.press("Tab")
+    page.locator(".activating a").first.press("Enter")
+    # then
+    expect(page.locator(".seen img, .inside img").first).to_have_attribute("src", expected[0]["image"])
+    page.keyboard.press("c")
+    expect(page.locator(".activating")).to_be_hidden()
+
+
+def test_server_without_training_images_is_asked_once_and_that_part_is_left_out(
+    visitor: Visitor, two_versions: Server
+) -> None:
+    visitor.expected_refusals = {503}
+    page = visitor.open(two_versions.url)
+    draw(page, placed(3))
+    read(page)
+    expect(page.locator(".strips")).to_have_attribute("data-version", "2")
+    cells = page.locator(".layer.hidden1 canvas")
+    with page.expect_response("**/versions/2/units/1/1"):
+        cells.press("ArrowRight")
+    for _ in range(3):
+        cells.press("ArrowRight")
+    expect(page.get_by_text(re.compile("^Unit 5: "))).to_be_visible()
+    cells.press("Escape")
+    page.wait_for_timeout(300)  # longer than a pointer has to rest before it asks
+    assert len(visitor.refusals) == 1
+    expect(page.locator(".activating")).to_be_hidden()
+
+
 def test_drawing_is_opened_from_its_link_and_saved_as_a_picture(visitor: Visitor, site: Server, tmp_path: Path) -> None:
     page = visitor.open(site.url, permissions=["clipboard-read", "clipboard-write"])
     draw(page, placed(5))
