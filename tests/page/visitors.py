@@ -13,6 +13,18 @@ DEFAULTS = {"locale": "en-GB", "reduced_motion": "reduce", "service_workers": "b
 FAILED_RESOURCE = "Failed to load resource"
 """Start of Chromium's console message for an error answer; these are recorded in `refusals` with their status."""
 
+NETWORK_IS_KEPT = """async (version) => {
+  if (!(await indexedDB.databases()).some(({ name }) => name === "inkling")) return false; // opening would make it
+  const open = indexedDB.open("inkling");
+  const database = await new Promise((resolve) => (open.onsuccess = () => resolve(open.result)));
+  if (!database.objectStoreNames.contains("network")) return false;
+  const asked = database.transaction("network").objectStore("network").get("served");
+  const kept = await new Promise((resolve) => (asked.onsuccess = () => resolve(asked.result)));
+  database.close();
+  return kept?.version === version;
+}"""
+"""Whether the browser keeps the network of a version, for the time without a server."""
+
 
 @dataclass
 class Visitor:
