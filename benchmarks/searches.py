@@ -2,7 +2,7 @@
 
 Its recipe is the tutorial's with a learning rate that is far too small. The search must find a better one. With its
 client and a trainer killed (SIGKILL) it must go on when the same command is started again, and end with the ranking of
-an undisturbed one of the same seed.
+an undisturbed one of the same seed. `--update` writes the results into the table "Kills" of docs/searches.md.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import processes
+from benchmarks.document_sections import write_rows
 from benchmarks.verdicts import Verdict, log_to_stderr
 from inkling.model_card.markdown import table
 from inkling.network.recipe import TUTORIAL, Recipe
@@ -116,6 +117,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs-at-once", type=int, default=1)
+    parser.add_argument("--update", action="store_true", help="write the results into docs/searches.md")
     size = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         calm, disturbed = (
@@ -131,26 +133,27 @@ def main() -> int:
     best = undisturbed[0]
     verdicts = [
         Verdict(
-            "held-out cross-entropy of the best trial",
-            f"below {default:.4f}, that of the recipe as it is",
+            "the best held-out cross-entropy",
+            f"below {default:.4f}, of the recipe as it is",
             f"{best['validation_loss']:.4f}, of {best['values']}, accuracy {best['validation_accuracy']:.4f}",
             best["validation_loss"] < default,
         ),
         Verdict(
-            f"ranking of {size.trials} trials after {kills} kills of clients and trainers",
+            "the ranking after kills",
             "that of the undisturbed search, to the last bit",
-            first_difference(ranking(undisturbed), ranking(after_kills)) or "the same",
+            f"{first_difference(ranking(undisturbed), ranking(after_kills)) or 'the same'}, after {kills} kills",
             ranking(after_kills) == ranking(undisturbed),
         ),
         Verdict("`inkling verify`", "consistent", "; ".join(problems) or "consistent", not problems),
     ]
     pruned = sum(trial["state"] == "pruned" for trial in undisturbed)
-    print(f"{size.trials} trials, {pruned} of them pruned, in {seconds:.0f} s\n")
-    print(
-        table(
-            ["", "required", "measured", "met"], [[*verdict[:3], "yes" if verdict[3] else "NO"] for verdict in verdicts]
-        )
-    )
+    rows = [
+        ["the undisturbed search", "", f"{size.trials} trials, {pruned} of them pruned, in {seconds:.0f} s", ""],
+        *([*verdict[:3], "yes" if verdict.is_met else "NO"] for verdict in verdicts),
+    ]
+    print(table(["", "required", "measured", "met"], rows))
+    if size.update:
+        write_rows(processes.ROOT / "docs" / "searches.md", "Kills", rows)
     return 0 if all(verdict.is_met for verdict in verdicts) else 1
 
 
