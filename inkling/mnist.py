@@ -12,7 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -49,9 +49,9 @@ OWN_HELD_OUT = 6
 """Of own data at most one training image in so many is held out: a folder of drawings may hold few."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
-    """Images with their labels."""
+    """Images with their labels. Equal only to itself, as a dataset."""
 
     images: NDArray[np.uint8]
     """(n, 28, 28), 0 background to 255 foreground."""
@@ -91,6 +91,8 @@ class Dataset:
     """Whether it is own data, which may be few: then fewer images are held out than a recipe says."""
     remarks: tuple[str, ...] = ()
     """What was left out when it was read, one sentence each."""
+    _parts: dict[int, tuple[Split, Split]] = field(default_factory=dict, init=False, repr=False)
+    """The two parts of the training images, views of them, by the number held out."""
 
     @property
     def shows_digits(self) -> bool:
@@ -98,6 +100,8 @@ class Dataset:
 
     def hold_out(self, validation_size: int) -> tuple[Split, Split]:
         """Return (train, validation): the last `validation_size` training images are held out, of own data fewer.
+
+        The same two objects for the same size.
 
         Raises:
             DatasetError: no image would be left to train on.
@@ -110,7 +114,7 @@ class Dataset:
                 f"validation_size {validation_size} leaves nothing to train on: "
                 f"the dataset has {len(self.train)} training images"
             )
-        return self.train[:kept], self.train[kept:]
+        return self._parts.setdefault(kept, (self.train[:kept], self.train[kept:]))
 
 
 def load_test(mnist_dir: Path | None, data_dir: Path) -> Split | None:

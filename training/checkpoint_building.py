@@ -9,7 +9,7 @@ from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
 from training.calibration import fit_temperature, fit_views
 from training.digit_probe import ProbePictures, draw_probe_pictures, fit_digit_probe, fit_effort
-from training.predictions import predict_logits, predict_mean_logits, probabilities_of, reread_unsure
+from training.predictions import predict_logits, predict_mean_logits, probabilities_of, reread_unsure, split_logits
 from training.snapshot import Parameters
 
 
@@ -27,9 +27,9 @@ def build_checkpoint(
     _, validation = dataset.hold_out(recipe.validation_size)
     temperature, views = 1.0, None
     if len(validation):
-        logits = predict_logits(validation.images, parameters)
+        logits = split_logits(validation, parameters)
         temperature = fit_temperature(logits, validation.labels)
-        mean_logits = predict_mean_logits(validation.images, parameters)
+        mean_logits = predict_mean_logits(validation.images, parameters, logits)
         views = fit_views(logits, mean_logits, validation.labels, temperature)
     test = dataset.test
     test_logits = predict_logits(test.images, parameters)

@@ -166,17 +166,19 @@ def _minimize(x: Floats, y: Floats, up_to: NDArray[np.float64], steps: int, seed
     """
     random = np.random.default_rng([seed, 6])
     hidden = random.normal(0, x.shape[1] ** -0.5, (x.shape[1], PROBE_UNITS)).astype(np.float32)
-    probe = _Probe(hidden, *(np.zeros(count, np.float32) for count in (PROBE_UNITS, PROBE_UNITS + 1, 1)))
-    first, second = ([np.zeros_like(array) for array in probe] for _ in range(2))
+    sizes = (hidden.size, PROBE_UNITS, PROBE_UNITS + 1, 1)
+    values = np.concatenate([hidden.ravel(), np.zeros(sum(sizes[1:]), np.float32)])  # all parameters
+    decays = np.repeat(np.array(DECAYS, np.float32), sizes)
+    probe = _Probe(values[: hidden.size].reshape(hidden.shape), *np.split(values, np.cumsum(sizes)[:-1])[1:])
+    first, second = np.zeros_like(values), np.zeros_like(values)
     for step in range(1, steps + 1):
         rows = np.searchsorted(up_to, random.random(BATCH_SIZE))
         rate = LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2
-        gradients = _gradients(probe, x[rows], y[rows])
-        for i, (gradient, decay) in enumerate(zip(gradients, DECAYS, strict=True)):
-            first[i] += (1 - BETA_1) * (gradient - first[i])
-            second[i] += (1 - BETA_2) * (gradient**2 - second[i])
-            scaled = first[i] / (1 - BETA_1**step) / (np.sqrt(second[i] / (1 - BETA_2**step)) + 1e-8)
-            probe[i][:] -= rate * (scaled + decay * probe[i])
+        gradient = np.concatenate([array.ravel() for array in _gradients(probe, x[rows], y[rows])])
+        first += (1 - BETA_1) * (gradient - first)
+        second += (1 - BETA_2) * (gradient**2 - second)
+        scaled = first / (1 - BETA_1**step) / (np.sqrt(second / (1 - BETA_2**step)) + 1e-8)
+        values -= rate * (scaled + decays * values)
     return probe
 
 

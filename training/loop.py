@@ -19,7 +19,7 @@ from training.data.shuffling import shuffled_batches
 from training.data.synthetic_digits import add_synthetic_digits
 from training.lessons import NO_LESSONS, Feedback, Lessons
 from training.model import accuracy
-from training.predictions import predict
+from training.predictions import probabilities_of, split_logits
 from training.snapshot import Parameters, TrainingState
 from training.trainer import Trainer
 
@@ -76,7 +76,6 @@ def train(
     if resume:
         step, elapsed_s = resume.step, resume.elapsed_s
         trainer.restore(resume)
-    held_out = to_tensors(validation_split) if len(validation_split) else None
     started = time.perf_counter() - elapsed_s
     for indices in shuffled_batches(recipe, size, skip=step):
         if feedback:
@@ -86,7 +85,7 @@ def train(
         _check_loss(loss, step, recipe)
         if step % recipe.display_step:
             continue  # the steps after the last display step
-        validation_accuracy, validation_loss = _held_out_scores(held_out, trainer.result())
+        validation_accuracy, validation_loss = _held_out_scores(validation_split, trainer.result())
         progress = Progress(
             step=step,
             loss=loss,
@@ -135,15 +134,13 @@ def _check_loss(loss: float, step: int, recipe: Recipe) -> None:
         )
 
 
-def _held_out_scores(
-    held_out: tuple[tf.Tensor, tf.Tensor] | None, parameters: Parameters
-) -> tuple[float, float] | tuple[None, None]:
+def _held_out_scores(held_out: Split, parameters: Parameters) -> tuple[float, float] | tuple[None, None]:
     """Return accuracy and mean cross-entropy on the held-out images, without a temperature, which is fitted last."""
-    if held_out is None:
+    if not len(held_out):
         return None, None
-    images, labels = held_out
-    probabilities = predict(images, parameters)
-    return float(accuracy(probabilities, labels)), cross_entropy(probabilities, labels.numpy())
+    probabilities = probabilities_of(split_logits(held_out, parameters))
+    labels = tf.constant(held_out.labels, tf.int32)
+    return float(accuracy(probabilities, labels)), cross_entropy(probabilities, held_out.labels)
 
 
 def to_tensors(split: Split) -> tuple[tf.Tensor, tf.Tensor]:

@@ -228,6 +228,6 @@ def _recall_loss(c: Comparison) -> str | None:
 
 def _is_correct(checkpoint: Checkpoint, split: Split) -> NDArray[np.bool_]:
     card = checkpoint.card
-    probabilities = predict_served(split.images, checkpoint.parameters, card.temperature, card.views)
+    probabilities = predict_served(split, checkpoint.parameters, card.temperature, card.views)
     correct: NDArray[np.bool_] = probabilities.argmax(axis=1) == split.labels
     return correct

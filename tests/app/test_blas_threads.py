@@ -1,4 +1,4 @@
-"""The threads of BLAS in the service's processes: one, unless the user has chosen."""
+"""The threads of BLAS in the processes of the service and of trainers: one, unless the user has chosen."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app import BLAS_THREADS
+from inkling.blas_threads import BLAS_THREADS
 from inkling.cpus import count_cpus
 from tests.support.servers import start_server
 
@@ -30,6 +30,11 @@ def test_application_has_one_blas_thread_whichever_program_imports_it() -> None:
     assert threads_after(COUNT) == 1
     for program in ("import uvicorn, app.main", "from app.main import create_configured_app", "import app.cli.serve"):
         assert threads_after(f"{program}; {COUNT}") == 1
+
+
+@pytest.mark.unmeasured
+def test_trainer_has_one_blas_thread() -> None:
+    assert threads_after("import training.digit_probe, os; print(len(os.listdir('/proc/self/task')))") == 1
 
 
 @pytest.mark.unmeasured

@@ -48,6 +48,22 @@ def test_fit_is_within_its_bounds_for_any_logits(seed: int, spread: float, count
     assert COLDEST * 0.999 <= fit_temperature(logits, labels) <= HOTTEST * 1.001
 
 
+def test_fit_adds_in_the_order_of_a_sum_over_each_image() -> None:
+    logits, labels = sampled()
+    z = logits.astype(np.float64)
+
+    def slope(inverse: float) -> float:
+        exponentials = np.exp(inverse * (z - z.max(axis=1, keepdims=True)))
+        expected = (exponentials * z).sum(axis=1) / exponentials.sum(axis=1)
+        return float((expected - z[np.arange(len(labels)), labels]).mean())
+
+    low, high = 1 / HOTTEST, 1 / COLDEST
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
+    assert fit_temperature(logits, labels) == 2 / (low + high)
+
+
 def sampled() -> tuple[np.ndarray, np.ndarray]:
     """Return logits (1000, 10) of a calibrated first reading that is sure of some images, and the labels."""
     random = np.random.default_rng(5)

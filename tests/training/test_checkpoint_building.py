@@ -42,7 +42,7 @@ def test_checkpoint_has_the_parameters_and_their_score_on_the_test_images(
     assert (card.recipe, card.dataset, card.dataset_digest) == (SMALL, "custom", data.digest)
     images, labels = data.test.images, data.test.labels
     single_view = predict(images, parameters, card.temperature)
-    served = predict_served(images, parameters, card.temperature, card.views)
+    served = predict_served(data.test, parameters, card.temperature, card.views)
     assert card.evaluation == evaluate(
         served, labels, predict(images, parameters), single_view=single_view if card.views else None
     )
@@ -85,7 +85,7 @@ def test_version_has_views_only_if_these_make_the_held_out_labels_more_likely(da
         card = build_checkpoint(parameters, SMALL, data).card
         # then
         single = evaluate(predict(held_out.images, parameters, card.temperature), held_out.labels).loss
-        served = predict_served(held_out.images, parameters, card.temperature, card.views)
+        served = predict_served(held_out, parameters, card.temperature, card.views)
         assert (evaluate(served, held_out.labels).loss < single) == (card.views is not None)
         assert predict_mean_logits(held_out.images, parameters).shape == (500, 10)
 
@@ -95,9 +95,9 @@ def test_probabilities_of_views_are_those_of_the_classifier(shipped: Checkpoint,
 
     viewed = with_views(shipped, temperature=1.2)
     images = data.test.images
-    served = predict_served(images, viewed.parameters, viewed.card.temperature, viewed.card.views)
+    served = predict_served(data.test, viewed.parameters, viewed.card.temperature, viewed.card.views)
     classifier = Classifier(viewed, version=1)
-    assert (served != predict_served(images, viewed.parameters, viewed.card.temperature, None)).any()
+    assert (served != predict_served(data.test, viewed.parameters, viewed.card.temperature, None)).any()
     np.testing.assert_allclose(served, classifier.probabilities(images), atol=1e-4)
 
 

@@ -3,6 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inkling.errors import CheckpointError
+from inkling.mnist import Split
 from inkling.network.checkpoint import SHAPES, Checkpoint, save
 from inkling.network.classifier import Classifier
 from inkling.network.forward import forward, sigmoid
@@ -21,7 +22,8 @@ def test_probabilities_equal_those_of_training(
     from training.predictions import predict_served
 
     images = np.concatenate([digits, noise])
-    expected = predict_served(images, shipped.parameters, shipped.card.temperature, shipped.card.views)
+    split = Split(images, np.zeros(len(images), np.uint8))
+    expected = predict_served(split, shipped.parameters, shipped.card.temperature, shipped.card.views)
     np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-4)
 
 
