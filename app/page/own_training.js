@@ -6,7 +6,8 @@ import { decisionText } from "./decisions.js";
 import { h } from "./dom.js";
 import { number, percent, t } from "./language.js";
 import { refusal } from "./notice.js";
-import { isOpen } from "./run.js";
+import { serverText } from "./server_texts.js";
+import { failure, isOpen } from "./run.js";
 import { followServed, loadServed } from "./served.js";
 
 const KEY = "inkling-own-run"; // in localStorage: {id, base}, so that the run is found again
@@ -89,8 +90,8 @@ export class OwnTraining {
     this.#bar.value = run.step / run.total_steps;
     this.#button.disabled ||= isOpen(run);
     const steps = t("run.steps", { step: number(run.step), total: number(run.total_steps) });
-    this.#state.textContent = isOpen(run) ? (run.preparing ?? (run.state === "queued" ? t("state.queued") : steps)) : "";
-    if (run.state === "failed") this.#result.replaceChildren(refusal({ title: t("run.failed"), detail: run.error }));
+    this.#state.textContent = isOpen(run) ? (run.preparing ? serverText(run.preparing) : (run.state === "queued" ? t("state.queued") : steps)) : "";
+    if (run.state === "failed") this.#result.replaceChildren(failure(run));
     if (run.state === "succeeded") this.#judge(run, base);
   }
 

@@ -5,8 +5,9 @@ import { Chart } from "./chart.js";
 import { decisionText } from "./decisions.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
-import { duration, number, percent, t } from "./language.js";
+import { duration, has, number, percent, sentences, t } from "./language.js";
 import { refusal } from "./notice.js";
+import { serverText } from "./server_texts.js";
 import { currentStage, stageName, Stages } from "./stages.js";
 import { Weights } from "./weights.js";
 
@@ -200,7 +201,7 @@ function timeLeft(lines, totalSteps) {
 /** Return what the trainer does before the first step or after the last one, in words; null while it takes steps. */
 function preparation(run, last) {
   const stage = currentStage(run);
-  if (stage === null || (stage === "compiling" && last)) return run.preparing;
+  if (stage === null || (stage === "compiling" && last)) return run.preparing && serverText(run.preparing);
   if (stage === "training") return null;
   const [, done, total] = (COUNTED.includes(stage) && run.preparing?.match(/([\d,]+) of ([\d,]+)/)) || [];
   return total ? t("stage.counted", { stage: stageName(stage), done, total }) : stageName(stage);
@@ -224,8 +225,13 @@ function outcome(run) {
     return [h("p", { class: "outcome" }, link, ": ", decisionText(run.decision ?? ""))];
   }
   if (run.state !== "failed") return [];
-  const isDataMissing = run.error_type === "dataset";
-  return [refusal({ title: t(isDataMissing ? "data.missing" : "run.failed"), detail: isDataMissing ? `${run.error} ${t("data.how")}` : run.error })];
+  return [failure(run)];
+}
+
+/** Return the alert of a run that failed. */
+export function failure({ error, error_type }) {
+  const key = has(`failure.${error_type}`) ? `failure.${error_type}` : "failure.internal";
+  return refusal({ title: t(key), detail: sentences(serverText(error), error_type === "dataset" && t("data.how")) });
 }
 
 export function isOpen(run) {

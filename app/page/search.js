@@ -4,6 +4,7 @@ import { json, sendJson } from "./api.js";
 import { h, s } from "./dom.js";
 import { has, number, percent, t } from "./language.js";
 import { refusal } from "./notice.js";
+import { serverText } from "./server_texts.js";
 
 const RELOAD_MS = 5000;
 const SHOWN = 5; // trials in the table
@@ -46,7 +47,7 @@ export class SearchView {
     this.element.dataset.state = search.state;
     this.element.replaceChildren(
       h("h2", {}, t("search", { id: search.name ?? search.id }), " ", h("span", { class: `chip ${search.state}` }, t(`search.${search.state}`))),
-      h("p", {}, search.error ?? t("search.trials", { ended, trials: search.trials })),
+      h("p", {}, search.error ? serverText(search.error) : t("search.trials", { ended, trials: search.trials })),
       scored.length > 0 && h("div", { class: "charts" }, fields(search).map((field) => scatter(field, search.space[field], scored))),
       scored.length > 0 && table(search, scored.slice(0, SHOWN)),
       search.state === "running" && h("button", { type: "button", onclick: () => this.#cancel(search.id) }, t("search.cancel")),

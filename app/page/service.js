@@ -8,6 +8,7 @@ import { parse, quantile, sum } from "./exposition.js";
 import { answeredConfidences, answeredDigits, History, isOwnCall } from "./history.js";
 import { duration, number, percent, t } from "./language.js";
 import { refusal } from "./notice.js";
+import { serverText } from "./server_texts.js";
 import { RecentErrors } from "./errors.js";
 import { histogram, sparkline, strip } from "./trends.js";
 
@@ -54,7 +55,7 @@ class ServiceView {
         json("readyz"), json("metrics"), call("metrics?format=prometheus").then((response) => response.text()),
       ]);
       if (this.#isHidden) return;
-      this.#notice.replaceChildren(...(ready.refused ? [refusal({ title: t("refused"), detail: ready.refused })] : []));
+      this.#notice.replaceChildren(...(ready.refused ? [refusal({ title: t("refused"), detail: serverText(ready.refused) })] : []));
       this.#show(parse(text), ready, metrics);
     } catch (problem) {
       if (this.#isHidden) return;

@@ -6,6 +6,7 @@ import { decisionText } from "./decisions.js";
 import { h } from "./dom.js";
 import { current, duration, has, moment, number, t } from "./language.js";
 import { refusal } from "./notice.js";
+import { serverText } from "./server_texts.js";
 import { changes, choices, field, presets } from "./recipes.js";
 import { RunView, runLength } from "./run.js";
 import { SearchView } from "./search.js";
@@ -183,7 +184,7 @@ async function table(runs, choose, compared) {
       h("td", {}, h("span", { class: `chip ${run.state}` }, t(`state.${run.state}`))),
       h("td", {}, text(`recipe.${run.recipe.name}`, run.recipe.name), changed.length > 0 && h("small", {}, changed.join(", "))),
       h("td", {}, moment(run.requested_at), took(run)),
-      h("td", { class: "wide" }, run.version !== null && h("a", { href: `#versions/${run.version}` }, t("version", { version: run.version })), h("small", {}, run.error ?? decisionText(run.decision ?? ""))),
+      h("td", { class: "wide" }, run.version !== null && h("a", { href: `#versions/${run.version}` }, t("version", { version: run.version })), h("small", {}, run.error ? serverText(run.error) : decisionText(run.decision ?? ""))),
       h("td", {}, curves(run, choose, compared.has(run.id))),
     );
   }));

@@ -1,8 +1,12 @@
 """The words of the server that the page says in Chinese."""
 
+import ast
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,14 +14,15 @@ import pytest
 from app.routes.train import describe_wait
 from benchmarks.corrections import correction
 from benchmarks.people import Person
-from inkling.mnist import Split
+from inkling.mnist import Split, how_to_provide
 from inkling.network.checkpoint import Checkpoint
 from inkling.network.pretrained import load_pretrained
 from inkling.network.recipe import TUTORIAL
-from inkling.registry.records import Comparison, Correction, Progress
+from inkling.registry.records import Comparison, Correction, ErrorType, Progress
 from inkling.registry.registry import Registry
 from tests.page.visitors import Visitor
 from tests.support.servers import Server
+from training.failures import ERROR_TYPES
 from training.promotion import PeopleComparison, compare_people, decide_on, decide_on_both, promotion_decision
 from training.pruning import PrunedError, Pruning
 from training.set_aside import set_aside
@@ -29,7 +34,40 @@ TRANSLATE = """async (reasons) => {
   const { decisionText } = await import(`${folder}decisions.js`);
   return reasons.map(decisionText);
 }"""
-NAMES = r"McNemar|p|e|validation_size|fashion|mnist|inkling|worker|docker|compose|up|trainer"
+NAMES = (
+    r"McNemar|p|e|validation_size|fashion|mnist|inkling|worker|docker|compose|up|trainer"
+    r"|MNIST|Keras|IDX|TensorFlow|UTC|safetensors|Errno"
+)
+TRANSLATE_MESSAGES = TRANSLATE.replace("decisions", "server_texts").replace("decisionText", "serverText")
+TITLES = (
+    TRANSLATE.replace("decisions", "language").replace("decisionText", "t").replace("map(t)", "map((key) => t(key))")
+)
+ROOT = Path(__file__).parent.parent.parent
+MESSAGE_FILES = [
+    *(ROOT / "training").rglob("*.py"),
+    *(ROOT / "inkling" / "datasets").glob("*.py"),
+    *(ROOT / "inkling" / "network").glob("*.py"),
+    *(ROOT / "inkling" / "registry" / f"{name}.py" for name in ("database", "run_changes", "versions")),
+    *(ROOT / "inkling").glob("mnist*.py"),
+    ROOT / "app" / "serving" / "current_version.py",
+]
+WORDING = {
+    "_nothing_to_learn",
+    "require_dataset",
+    "requeue_expired",
+    "_describe_stand_in",
+    "_reason_to_fail",
+    "_queue",
+    "describe_failure",
+}
+"""Functions that word a message which somebody else raises or records."""
+MENDED = "`inkling verify --repair` mends it"
+CODE = re.compile(
+    r"`[^`]*`|[0-9a-f]{64}|[\w-]+-ubyte|mnist\.npz|\.gz|INKLING_\w+|(GET|POST|DELETE) /feedback|source=|SHA-256|UTF-8"
+    r"|pip install '\.\[search\]'|--skip|=true|7x7|general|synthetic|elapsed_s|float32|'tensorflow'"
+)
+"""What is the same in every language: code, names of files and of settings."""
+TEXTS = (ast.JoinedStr, ast.Constant)
 NO_IMAGES = Split(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8))
 
 
@@ -102,6 +140,77 @@ def test_runs_that_wait_or_end_without_a_comparison_are_chinese_too(
     ]
     translated = visitor.open(site.url, locale="zh-CN").evaluate(TRANSLATE, reasons)
     assert english_words(translated) == set()
+
+
+def test_failures_preparations_and_refused_versions_are_chinese(visitor: Visitor, site: Server) -> None:
+    # given: every message that the code has, with 7 for each value
+    messages = [message for path in MESSAGE_FILES for message in messages_of(ast.parse(path.read_text()))]
+    assert len(messages) > 50
+    messages += ["No module named 'tensorflow'", "version 7 is refused: 7; version 7 is served instead, " + MENDED]
+    # when
+    page = visitor.open(site.url, locale="zh-CN")
+    translated = page.evaluate(TRANSLATE_MESSAGES, messages)
+    # then
+    words = {word for text in translated for word in english_words([CODE.sub("", text)])}
+    assert words == set()
+    assert all("7" in text for text, message in zip(translated, messages, strict=True) if "7" in message)
+    # and: every kind of failure has a title
+    titles = page.evaluate(TITLES, [f"failure.{kind}" for kind in get_args(ErrorType)])
+    assert english_words(titles) == set()
+
+
+def test_values_of_a_message_pass_through_and_are_translated_themselves(visitor: Visitor, site: Server) -> None:
+    page = visitor.open(site.url, locale="zh-CN")
+    refused = "version 3 is refused: its SHA-256 is 12ab, recorded was 34cd; the network that ships is served instead, "
+    unknown = "an error that nobody foresaw"
+    texts = page.evaluate(TRANSLATE_MESSAGES, [refused + MENDED, unknown])
+    parts = (
+        "版本 3 无法使用",
+        "它的 SHA-256 为 12ab",
+        "记录为 34cd",
+        "现由 随附的网络 提供服务",
+        "inkling verify --repair",
+    )
+    assert [texts[0].find(part) for part in parts] == sorted(texts[0].find(part) for part in parts)
+    assert parts[0] in texts[0]
+    assert texts[1] == unknown
+
+
+def messages_of(tree: ast.AST) -> Iterator[str]:
+    """Yield the messages in a module: of errors that end a run, of preparations, and of functions that word them."""
+    parts = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            if getattr(node.exc.func, "id", None) in ERROR_TYPES and isinstance(node.exc.args[0], TEXTS):
+                yield filled(node.exc.args[0])
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "_report_preparation":
+            if isinstance(node.args[1], TEXTS):
+                yield filled(node.args[1])
+        elif isinstance(node, ast.FunctionDef) and node.name in WORDING:
+            inner = (found for statement in node.body for found in ast.walk(statement))
+            texts = [text for text in inner if isinstance(text, TEXTS) and (text not in parts or is_whole(text))]
+            yield from (filled(text) for text in texts if is_sentence(filled(text)))
+
+
+def is_whole(text: ast.expr) -> bool:
+    return isinstance(text, ast.JoinedStr) and len(text.values) > 1
+
+
+def filled(text: ast.expr) -> str:
+    """Return a string of the code, with 7 in place of each value."""
+    if isinstance(text, ast.JoinedStr):
+        return "".join(filled(part) for part in text.values)
+    if (
+        isinstance(text, ast.FormattedValue)
+        and getattr(getattr(text.value, "func", None), "id", None) == "how_to_provide"
+    ):
+        return how_to_provide(Path("7"))
+    return str(text.value) if isinstance(text, ast.Constant) else "7"
+
+
+def is_sentence(text: str) -> bool:
+    """Return whether it is a message: not a word, no line of the log, no docstring."""
+    return text.count(" ") >= 3 and "%" not in text and not text.rstrip().endswith(".")
 
 
 def english_words(texts: list[str]) -> set[str]:
