@@ -241,7 +241,6 @@ export const chinese = {
   "state.succeeded": "完成",
   "state.failed": "失败",
   "state.cancelled": "已停止",
-  "data.how": "若缺少：请把 MNIST 的四个文件下载到一个文件夹，并用 INKLING_MNIST_DIR 指明；或让服务器联网一次，也可用 INKLING_MNIST_MIRROR 指定镜像。",
   "loss": "每批损失（nat）",
   "accuracy": "准确率",
   "batch": "当前批",

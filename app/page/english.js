@@ -236,7 +236,6 @@ export const english = {
   "state.succeeded": "done",
   "state.failed": "failed",
   "state.cancelled": "stopped",
-  "data.how": "If they are missing: download MNIST's four files into a folder and set INKLING_MNIST_DIR to it, or give the trainer network access once.",
   "loss": "Loss per batch, nats",
   "accuracy": "Accuracy",
   "batch": "Batch",

@@ -138,7 +138,7 @@ export class RunView {
     const done = t("run.steps", { step: number(step), total: number(run.total_steps) });
     const left = isOpen(run) ? timeLeft(lines, run.total_steps) : null;
     const took = runLength(run) === null ? "" : t("run.took", { time: duration(runLength(run)) });
-    const trained = `${done} ${left === null ? took : t("run.left", { time: duration(left) })}`;
+    const trained = sentences(done, left === null ? took : t("run.left", { time: duration(left) }));
     this.#state.textContent = run.state === "queued" ? (run.waits_for ? decisionText(run.waits_for) : t("state.queued")) : (preparation(run, last) ?? trained);
     this.#state.classList.toggle("unseen", this.#state.textContent === stageName(currentStage(run) ?? "")); // the stages say it
     this.#stages.show(run, this.#ahead);
@@ -231,7 +231,7 @@ function outcome(run) {
 /** Return the alert of a run that failed. */
 export function failure({ error, error_type }) {
   const key = has(`failure.${error_type}`) ? `failure.${error_type}` : "failure.internal";
-  return refusal({ title: t(key), detail: sentences(serverText(error), error_type === "dataset" && t("data.how")) });
+  return refusal({ title: t(key), detail: serverText(error) });
 }
 
 export function isOpen(run) {
