@@ -56,6 +56,11 @@ class RunWriter:
         self._is_answered = True
         """Whether the registry has answered the heartbeat since the last write that failed."""
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the registry has not answered the last write."""
+        return self._away_since is not None
+
     def record(self, progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
         """Record progress, and now and then the state to resume from: at once, or when the registry is back.
 

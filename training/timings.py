@@ -21,6 +21,8 @@ class Timings:
     have been unable to renew it. Shorter than the idle time after which a server's trainer ends."""
     snapshot_s: float = 3.0
     """Time between two snapshots: a killed trainer loses this much training and one display step at most."""
+    weights_s: float = 0.25
+    """Shortest time from one write of the first layer's weights, for whoever watches the run, to the next."""
     disk_full_s: float = 24 * 3600.0
     """How long a run waits for room on a full disk before it fails."""
     stall_s: float = 1800.0

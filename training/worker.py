@@ -36,6 +36,7 @@ from training.snapshot import Parameters, TrainingState
 from training.tensorflow_environment import prepare_tensorflow
 from training.timings import Timings
 from training.warm_start import WarmStart
+from training.weights_writer import WeightsWriter
 
 if TYPE_CHECKING:
     from training.trainer import Trainer
@@ -220,10 +221,13 @@ class Worker:
         reported_at = time.monotonic()
         pause_lock = PauseLock(self._settings.data_dir)
         pruning = self._start_trial(writer, data)
+        weights = WeightsWriter(self._registry, writer.lease, self._timings.weights_s)
 
         def record(progress: Progress, copy_state: Callable[[], TrainingState]) -> None:
             self._stop.check()
             writer.record(progress, copy_state)
+            if not writer.is_away:
+                weights.offer(copy_state)
             on_progress(progress)
             if pruning:
                 self._prune_if_worse(writer, pruning, progress)
@@ -257,6 +261,7 @@ class Worker:
                 make_trainer=make_trainer,
             )
         finally:
+            weights.close()
             pause_lock.close()
 
     def _start_trial(self, writer: RunWriter, data: Dataset) -> Pruning | None:

@@ -73,7 +73,7 @@ export class RunView {
     const run = await response.json();
     for (const line of run.progress) this.#progress.set(line.step, line);
     this.#show(run);
-    this.#weights.refresh(true);
+    this.#weights.refresh();
     if (isOpen(run)) this.#follow(id);
   }
 
@@ -84,7 +84,7 @@ export class RunView {
       const line = JSON.parse(event.data);
       this.#progress.set(line.step, line);
       this.#show({ ...this.#run, state: "running", waits_for: null, preparing: null });
-      this.#weights.refresh(false);
+      this.#weights.refresh();
     });
     source.addEventListener("preparing", (event) => {
       this.#show({ ...this.#run, state: "running", waits_for: null, ...JSON.parse(event.data) });
@@ -96,7 +96,7 @@ export class RunView {
     source.addEventListener("end", (event) => {
       source.close();
       this.#show(JSON.parse(event.data));
-      this.#weights.refresh(true);
+      this.#weights.refresh();
       this.onEnd(this.#run);
     });
     source.addEventListener("open", () => this.#showProgress());

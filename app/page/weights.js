@@ -7,13 +7,14 @@ import { number, t } from "./language.js";
 
 const [UNITS, COLUMNS, SIDE] = [128, 16, 28];
 const TILE = SIDE + 1; // with the gap
-const PAUSE_MS = 2000; // between two calls
-const KEPT = 60; // frames; then every second one is dropped
+const LARGEST_BYTE = 127; // of the largest weight
+const KEPT = 200; // frames, of 100 KB each; then every second one is dropped
 
 export class Weights {
   #frames = []; // {step, largest, values: Int8Array}
   #run = null;
-  #asked = 0; // when the last call was made
+  #isAsking = false;
+  #isStale = false; // whether there may be newer ones than those that are being asked for
   #canvas = h("canvas", { width: COLUMNS * TILE - 1, height: (UNITS / COLUMNS) * TILE - 1, role: "img", class: "weights" });
   #slider = h("input", { type: "range", min: 0, value: 0, "aria-label": t("weights.replay"), oninput: () => this.#draw(this.#slider.valueAsNumber) });
   #note = h("p", { class: "note" });
@@ -24,16 +25,23 @@ export class Weights {
 
   /** Show another run, from its beginning. */
   watch(id) {
-    [this.#run, this.#frames, this.#asked] = [id, [], 0];
+    [this.#run, this.#frames] = [id, []];
     this.element.hidden = true;
   }
 
-  /** Ask for newer weights: a run makes them every few seconds. `isLast`: at once. */
-  async refresh(isLast) {
-    const id = this.#run;
-    const now = performance.now();
-    if (id === null || (!isLast && now - this.#asked < PAUSE_MS && this.#asked)) return;
-    this.#asked = now;
+  /** Ask for newer weights, which a run has after each display step: one call at a time, and once more after it. */
+  async refresh() {
+    this.#isStale = true;
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    while (this.#isStale) {
+      this.#isStale = false;
+      await this.#ask(this.#run);
+    }
+    this.#isAsking = false;
+  }
+
+  async #ask(id) {
     try {
       const answer = await call(`train/${id}/weights?after=${this.#frames.at(-1)?.step ?? 0}`);
       if (answer.status === 204) return;
@@ -47,13 +55,14 @@ export class Weights {
 
   #add(frame) {
     const wasAtEnd = this.#slider.valueAsNumber >= this.#frames.length - 1;
+    const shown = this.#frames[this.#slider.valueAsNumber]?.step;
     this.#frames = this.#frames.filter(({ step }) => step < frame.step); // a run that was resumed goes back
     if (this.#frames.length >= KEPT) this.#frames = this.#frames.filter((_, i) => i % 2 === 0);
     this.#frames.push(frame);
-    this.#slider.max = this.#frames.length - 1;
+    const last = (this.#slider.max = this.#frames.length - 1);
     this.#slider.hidden = this.#frames.length < 2;
     this.element.hidden = false;
-    if (wasAtEnd) this.#slider.value = this.#frames.length - 1;
+    this.#slider.value = wasAtEnd ? last : Math.max(0, this.#frames.findLastIndex(({ step }) => step <= shown));
     this.#draw(this.#slider.valueAsNumber);
   }
 
@@ -63,13 +72,12 @@ export class Weights {
     const most = Math.max(...this.#frames.map((frame) => frame.largest));
     const { width, height } = this.#canvas;
     const pixels = new ImageData(width, height);
-    const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const colors = colorsOf(largest, most);
     values.forEach((value, i) => {
       const [unit, pixel] = [Math.floor(i / (SIDE * SIDE)), i % (SIDE * SIDE)];
       const x = (unit % COLUMNS) * TILE + (pixel % SIDE);
       const y = Math.floor(unit / COLUMNS) * TILE + Math.floor(pixel / SIDE);
-      const strength = strengthOf((value / 127) * largest, most);
-      pixels.data.set([...colorOf(value, isDark), 255 * strength], 4 * (y * width + x));
+      pixels.data.set(colors[value + LARGEST_BYTE], 4 * (y * width + x));
     });
     this.#canvas.getContext("2d").putImageData(pixels, 0, 0);
     const text = t("weights.note", { step: number(step) });
@@ -77,4 +85,13 @@ export class Weights {
     this.#canvas.setAttribute("aria-label", `${t("weights")}: ${text}`);
     this.#slider.setAttribute("aria-valuetext", t("weights.step", { step: number(step) }));
   }
+}
+
+/** Return the color of each byte, from -127 on: several frames per second are drawn, of 100,000 weights each. */
+function colorsOf(largest, most) {
+  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  return Array.from({ length: 2 * LARGEST_BYTE + 1 }, (_, i) => {
+    const value = i - LARGEST_BYTE;
+    return [...colorOf(value, isDark), 255 * strengthOf((value / LARGEST_BYTE) * largest, most)];
+  });
 }

@@ -3,9 +3,7 @@
 from contextlib import suppress
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Query, Response
-from numpy.typing import NDArray
 from starlette.status import HTTP_204_NO_CONTENT
 
 from app.api_route import ApiRoute
@@ -14,13 +12,11 @@ from app.errors import FieldError
 from app.openapi import BINARY, headers, problems
 from inkling.errors import CheckpointError, UnknownRunError, UnknownVersionError
 from inkling.network import checkpoint
+from inkling.network.first_layer import FirstLayer
 from inkling.registry.records import MAX_ID
 from inkling.registry.registry import Registry
 
 router = APIRouter(route_class=ApiRoute, tags=["train"])
-
-LARGEST = 127
-WEIGHTS, AVERAGES = "weights/h1", "averages/weights/h1"
 
 
 @router.get(
@@ -41,30 +37,28 @@ def get_weights(
     registry: RegistryDep,
     after: Annotated[int, Query(ge=0, le=MAX_ID, description="a step: only weights of a later one are sent")] = 0,
 ) -> Response:
-    """Show the weights of the first hidden layer: of a run that is trained, of its last snapshot, some seconds old.
+    """Show the weights of the first hidden layer: of a run that is trained, as they were a moment ago.
 
-    Of a run that succeeded they are those of its version. A weight w is the byte round(127 w / `X-Largest-Weight`).
+    Its trainer writes them after each display step, four times per second at most. Until it does, they are those of the
+    run's last snapshot; of a run that succeeded, those of its version. A weight w is the byte
+    round(127 w / `X-Largest-Weight`).
     """
-    found = _newest(registry, run_id)
-    if found is None or found[0] <= after:
+    layer = _newest(registry, run_id)
+    if layer is None or layer.step <= after:
         return Response(status_code=HTTP_204_NO_CONTENT)
-    step, weights = found
-    largest = float(np.abs(weights).max()) or 1.0
-    content = np.rint(weights.T * (LARGEST / largest)).astype(np.int8).tobytes()  # (128, 784)
-    described = {"X-Step": str(step), "X-Largest-Weight": f"{largest:.6g}"}
-    return Response(content, media_type="application/octet-stream", headers=described)
+    described = {"X-Step": str(layer.step), "X-Largest-Weight": f"{layer.largest:.6g}"}
+    return Response(layer.content, media_type="application/octet-stream", headers=described)
 
 
-def _newest(registry: Registry, run_id: int) -> tuple[int, NDArray[np.float32]] | None:
-    """Return the last step of a run whose weights are known, and they (784, 128); None if there are none."""
+def _newest(registry: Registry, run_id: int) -> FirstLayer | None:
+    """Return the weights of a run after the last step of which they are known; None if there are none."""
     run = registry.runs.get(run_id)
+    if layer := registry.runs.first_layer(run_id):
+        return layer
     with suppress(CheckpointError, UnknownVersionError):  # damaged, or deleted
         if snapshot := registry.runs.snapshot(run_id):
-            tensors = checkpoint.read_tensors(snapshot.state)
-            weights = tensors.get(AVERAGES, tensors.get(WEIGHTS))
-            if weights is not None and weights.shape == checkpoint.SHAPES[WEIGHTS]:
-                return snapshot.step, weights
-        elif run.version is not None:
+            return FirstLayer.from_tensors(snapshot.step, checkpoint.read_tensors(snapshot.state))
+        if run.version is not None:
             content = registry.versions.checkpoint(run.version)
-            return run.total_steps, checkpoint.load(content).parameters[WEIGHTS]
+            return FirstLayer.from_tensors(run.total_steps, checkpoint.load(content).parameters)
     return None

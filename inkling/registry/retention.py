@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, select
 
 from inkling.registry.corrections import forget_old
 from inkling.registry.database import Database
 from inkling.registry.rows import now
-from inkling.registry.tables import corrections, promotions, run_progress, run_snapshots, runs, versions
+from inkling.registry.tables import corrections, promotions, run_progress, run_snapshots, run_weights, runs, versions
 from inkling.registry.versions import drop_version, read_served
 
 VERSIONS_AT_ONCE = 5
@@ -54,7 +54,8 @@ def prune(database: Database, retention: Retention, *, is_dry_run: bool = False)
     """
     yield from _prune_versions(database, retention, is_dry_run=is_dry_run)
     yield from _thin_progress(database, retention, is_dry_run=is_dry_run)
-    yield from _delete_snapshots(database, is_dry_run=is_dry_run)
+    yield from _delete_left(database, run_snapshots, "snapshot", is_dry_run=is_dry_run)
+    yield from _delete_left(database, run_weights, "shown weights", is_dry_run=is_dry_run)
     yield from _delete_corrections(database, retention, is_dry_run=is_dry_run)
 
 
@@ -148,15 +149,16 @@ def _thin_run(database: Database, run_id: int) -> None:
             connection.execute(delete(run_progress).where(of_run, between, run_progress.c.step.not_in(kept)))
 
 
-def _delete_snapshots(database: Database, *, is_dry_run: bool) -> Iterator[str]:
-    ended = select(run_snapshots.c.run_id).join(runs).where(runs.c.state.not_in(("queued", "running")))
+def _delete_left(database: Database, table: Table, what: str, *, is_dry_run: bool) -> Iterator[str]:
+    """Delete the rows of a table that runs have left which ended; the end of a run deletes its own."""
+    ended = select(table.c.run_id).join(runs).where(runs.c.state.not_in(("queued", "running")))
     with database.read() as connection:
-        ids = connection.scalars(ended.order_by(run_snapshots.c.run_id)).all()
+        ids = connection.scalars(ended.order_by(table.c.run_id)).all()
     for run_id in ids:
         if not is_dry_run:
             with _short_write(database) as connection:
-                connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == run_id))
-        yield f"run {run_id}: the snapshot of a run that has ended"
+                connection.execute(delete(table).where(table.c.run_id == run_id))
+        yield f"run {run_id}: the {what} of a run that has ended"
 
 
 def _delete_corrections(database: Database, retention: Retention, *, is_dry_run: bool) -> Iterator[str]:

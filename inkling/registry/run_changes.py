@@ -11,7 +11,7 @@ from inkling.errors import LeaseLostError, UnknownRunError
 from inkling.network.recipe import Recipe
 from inkling.registry.records import ErrorType, Lease, PromotePolicy, Run
 from inkling.registry.rows import TRACEPARENT, database_time, to_run
-from inkling.registry.tables import UtcDateTime, run_progress, run_snapshots, runs
+from inkling.registry.tables import UtcDateTime, run_progress, run_snapshots, run_weights, runs
 
 MAX_ATTEMPTS = 2
 """A run whose trainer dies is queued again until it was started this often; then it fails."""
@@ -76,6 +76,7 @@ def end_run(connection: Connection, run_id: int, values: dict[str, Any]) -> None
     values = {**values, "finished_at": database_time(connection), **NO_LEASE}
     connection.execute(update(runs).where(runs.c.id == run_id).values(values))
     connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == run_id))
+    connection.execute(delete(run_weights).where(run_weights.c.run_id == run_id))
 
 
 def fail_run(connection: Connection, run_id: int, error_type: ErrorType, error: str) -> None:
@@ -116,3 +117,4 @@ def requeue(connection: Connection, run_id: int, attempt: int, token: str | None
     connection.execute(update(runs).where(leased).values(values))
     later = (run_progress.c.run_id == run_id) & (run_progress.c.step > step)
     connection.execute(delete(run_progress).where(later))
+    connection.execute(delete(run_weights).where(run_weights.c.run_id == run_id))

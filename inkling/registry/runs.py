@@ -8,6 +8,7 @@ from statistics import median
 from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, literal, null, select, update
 
 from inkling.errors import IdempotencyKeyError, QueueFullError, RunFinishedError
+from inkling.network.first_layer import FirstLayer
 from inkling.network.recipe import Recipe
 from inkling.registry.database import CLAIMS, Database
 from inkling.registry.quota import VersionQuota
@@ -36,7 +37,7 @@ from inkling.registry.run_changes import (
     update_leased,
 )
 from inkling.registry.search_rows import has_no_unfinished_trial, is_unfinished
-from inkling.registry.tables import run_progress, run_snapshots, runs
+from inkling.registry.tables import run_progress, run_snapshots, run_weights, runs
 
 DURATION_RUNS = 10
 """The typical duration is taken over this many of the newest runs that succeeded."""
@@ -110,6 +111,12 @@ class Runs:
             later = (run_progress.c.run_id == run_id) & (run_progress.c.step > after)
             query = select(run_progress).where(later).order_by(run_progress.c.step)
             return [to_progress(row) for row in connection.execute(query)]
+
+    def first_layer(self, run_id: int) -> FirstLayer | None:
+        """Return the first layer's weights of a run that is trained, None if there are none yet."""
+        with self._database.read() as connection:
+            row = connection.execute(select(run_weights).where(run_weights.c.run_id == run_id)).one_or_none()
+            return FirstLayer(row.step, row.largest, row.content) if row else None
 
     def cancel(self, run_id: int) -> Run:
         """Cancel a queued or running run. Its trainer stops at the next display step.
@@ -276,6 +283,17 @@ class Runs:
             update_leased(connection, lease, {"step": snapshot.step})
             connection.execute(delete(run_snapshots).where(run_snapshots.c.run_id == lease.run.id))
             connection.execute(insert(run_snapshots).values(run_id=lease.run.id, **asdict(snapshot)))
+
+    def show_first_layer(self, lease: Lease, layer: FirstLayer) -> None:
+        """Show the first layer's weights to whoever watches the run; they replace the previous ones.
+
+        Raises:
+            LeaseLostError: the lease was lost.
+        """
+        with self._database.write(lock=None) as connection:
+            update_leased(connection, lease, {})
+            connection.execute(delete(run_weights).where(run_weights.c.run_id == lease.run.id))
+            connection.execute(insert(run_weights).values(run_id=lease.run.id, **asdict(layer)))
 
     def snapshot(self, run_id: int) -> Snapshot | None:
         """Return the snapshot of a run, None if it has none."""

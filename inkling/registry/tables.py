@@ -87,6 +87,15 @@ run_snapshots = Table(
     Column("state", LargeBinary, nullable=False),
 )
 
+run_weights = Table(  # only of runs that are being trained
+    "run_weights",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id"), primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("largest", Float, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
 searches = Table(
     "searches",
     metadata,

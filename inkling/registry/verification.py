@@ -17,6 +17,7 @@ from inkling.registry.tables import (
     promotions,
     run_progress,
     run_snapshots,
+    run_weights,
     runs,
     searches,
     trials,
@@ -86,9 +87,10 @@ def _progress_problems(connection: Connection) -> Iterator[str]:
     beyond = select(run_progress.c.run_id, run_progress.c.step).join(runs).where(run_progress.c.step > runs.c.step)
     for row in _rows(connection, beyond):
         yield f"run {row.run_id} has progress at step {row.step}, which it has not reached"
-    stale = select(run_snapshots.c.run_id).join(runs).where(runs.c.state.not_in(("queued", "running")))
-    for row in connection.execute(stale):
-        yield f"run {row.run_id} has ended and still has a snapshot"
+    for table, what in ((run_snapshots, "a snapshot"), (run_weights, "weights that are shown")):
+        stale = select(table.c.run_id).join(runs).where(runs.c.state.not_in(("queued", "running")))
+        for row in connection.execute(stale):
+            yield f"run {row.run_id} has ended and still has {what}"
 
 
 def _search_problems(connection: Connection) -> Iterator[str]:

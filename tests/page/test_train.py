@@ -7,11 +7,14 @@ import pytest
 from playwright.sync_api import expect
 
 from app.settings import Settings
+from inkling.network.first_layer import FirstLayer
 from inkling.registry.records import Progress
 from tests.page.visitors import Visitor
 from tests.support.events import claim, record
+from tests.support.networks import random_parameters
 from tests.support.servers import Server, start_server
 from tests.support.services import open_registry
+from training.timings import Timings
 
 pytestmark = [pytest.mark.train, pytest.mark.unmeasured]
 WAIT_MS = 120_000
@@ -50,7 +53,11 @@ def test_run_is_watched_from_start_to_promotion_through_a_killed_server(
 
 
 def test_run_is_cancelled_and_the_other_tab_sees_it(visitor: Visitor, server: Server) -> None:
+    # given: a run that would take minutes
     page = visitor.open(f"{server.url}/#train")
+    page.get_by_text("Advanced").click()
+    page.get_by_label("Steps").fill("100000")
+    page.get_by_label("Images held out").fill("200")
     page.get_by_role("button", name="Start training").click()
     other = visitor.open_tab(page.context, f"{server.url}/#train/1")
     expect(other.get_by_role("heading", name="Run 1")).to_be_visible()
@@ -83,6 +90,53 @@ def test_curves_of_several_runs_are_on_one_chart_and_time_left_leaves_out_the_st
         expect(page.locator(".chart").last.locator(".line path")).to_have_count(2)
         page.get_by_label("Compare the curves of run 1").uncheck()
         expect(page.locator(".chart").last.locator(".line.published")).to_have_count(1)
+
+
+def test_weights_are_drawn_again_at_each_display_step_and_replayed(visitor: Visitor, tmp_path: Path) -> None:
+    # given: a run that has made no snapshot
+    with (
+        start_server(tmp_path / "data", "--trainer", "external") as server,
+        open_registry(Settings(data_dir=tmp_path / "data")) as registry,
+    ):
+        run = claim(registry)
+        page = visitor.open(f"{server.url}/#train")
+        weights = page.locator("figure", has=page.locator("canvas.weights"))
+        replay = weights.get_by_role("slider")
+        drawn = []
+        # when
+        for step in (100, 200, 300):
+            registry.runs.show_first_layer(run, FirstLayer.from_tensors(step, random_parameters(step)))
+            record(registry, run, step)
+            expect(weights).to_contain_text(f"Step {step}:")
+            drawn.append(weights.locator("canvas").evaluate("canvas => canvas.toDataURL()"))
+        # then
+        assert len(set(drawn)) == 3
+        replay.fill("0")
+        expect(weights).to_contain_text("Step 100:")
+        # when: newer ones come while older ones are looked at
+        registry.runs.show_first_layer(run, FirstLayer.from_tensors(400, random_parameters(400)))
+        record(registry, run, 400)
+        expect(replay).to_have_attribute("max", "3")
+        expect(weights).to_contain_text("Step 100:")
+        replay.fill("1")
+        expect(weights).to_contain_text("Step 200:")
+
+
+def test_weights_of_a_run_are_drawn_more_often_than_it_makes_snapshots(
+    visitor: Visitor, tmp_path: Path, small_mnist_dir: Path
+) -> None:
+    with start_server(tmp_path / "data", INKLING_MNIST_DIR=str(small_mnist_dir)) as server:
+        page = visitor.open(f"{server.url}/#train")
+        page.get_by_text("Advanced").click()
+        page.get_by_label("Steps").fill("6000")
+        page.get_by_label("Images held out").fill("200")
+        page.get_by_role("button", name="Start training").click()
+        expect(page.locator("[data-state]").last).to_have_attribute("data-state", "succeeded", timeout=WAIT_MS)
+        weights = page.locator("figure", has=page.locator("canvas.weights"))
+        expect(weights).to_contain_text("Step 6,000:")
+        pictures = int(weights.get_by_role("slider").get_attribute("max") or "0") + 1
+        trained_s = page.evaluate("fetch('train/1').then(r => r.json()).then(run => run.progress.at(-1).elapsed_s)")
+        assert pictures > 2 + 2 * trained_s / Timings().snapshot_s
 
 
 def test_value_out_of_bounds_never_reaches_the_server(visitor: Visitor, server: Server) -> None:

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.train, pytest.mark.unmeasured]
 
 CLAIM, PROGRESS = r"UPDATE runs SET .*attempt=\(runs\.attempt \+", "INSERT INTO run_progress"
 DELETE_SNAPSHOT, SNAPSHOT = "DELETE FROM run_snapshots", "INSERT INTO run_snapshots"
+WEIGHTS = "INSERT INTO run_weights"
 VERSION, END, DECISION = "INSERT INTO versions", r"UPDATE runs SET .*[, ]version=", "INSERT INTO promotions"
 POINTS = [
     Point("claim", CLAIM, "before statement"),
@@ -25,6 +26,8 @@ POINTS = [
     Point("snapshot deleted", DELETE_SNAPSHOT, "after statement", count=2),
     Point("snapshot", SNAPSHOT, "before commit"),
     Point("snapshot", SNAPSHOT, "after commit", count=2),
+    Point("weights", WEIGHTS, "before commit"),
+    Point("weights", WEIGHTS, "after commit"),
     Point("publish version", VERSION, "before statement"),
     Point("publish version", VERSION, "after statement"),
     Point("publish run", END, "after statement"),
@@ -59,4 +62,5 @@ def test_run_of_a_trainer_killed_at_any_point_ends_like_an_uninterrupted_one(
     assert without_times(registry.runs.progress(run.id)) == expected.lines
     assert [promotion.version for promotion in registry.versions.promotions(10)] == [ended.version, 1]
     assert registry.runs.snapshot(run.id) is None
+    assert registry.runs.first_layer(run.id) is None
     assert registry.verify() == []

@@ -32,12 +32,14 @@ def test_progress_is_kept_while_the_registry_is_away_and_written_when_it_answers
     with caplog.at_level(logging.INFO):
         for step in (2, 3, 4):
             writer.record(progress_at(step), no_state)
+        assert writer.is_away
         execute(store, "ALTER TABLE hidden RENAME TO runs")
         # then: the training does not wait for calls until the heartbeat is answered
         writer.record(progress_at(5), no_state)
         assert [line.step for line in registry.runs.progress(1)] == [1]
         writer.note_answer()
         writer.record(progress_at(6), no_state)
+        assert not writer.is_away
     assert [line.step for line in registry.runs.progress(1)] == [1, 2, 3, 4, 5, 6]
     assert caplog.text.count("cannot write to the registry, will retry") == 1
     assert "the registry answers again" in caplog.text

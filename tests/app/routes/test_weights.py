@@ -5,6 +5,7 @@ import safetensors.numpy
 
 from inkling.digit import Floats
 from inkling.network.checkpoint import Checkpoint
+from inkling.network.first_layer import FirstLayer
 from inkling.registry.records import Decision, Snapshot
 from inkling.registry.registry import Registry
 from tests.support.events import claim
@@ -19,7 +20,7 @@ def read(response: httpx.Response) -> Floats:
     return np.frombuffer(response.content, np.int8).reshape(128, 784).T * np.float32(largest / 127)
 
 
-async def test_weights_are_those_of_the_last_snapshot_and_then_of_the_version(
+async def test_weights_are_those_of_the_last_snapshot_then_as_shown_and_then_of_the_version(
     client: httpx.AsyncClient, registry: Registry, shipped: Checkpoint
 ) -> None:
     # given: a run without a snapshot
@@ -38,6 +39,13 @@ async def test_weights_are_those_of_the_last_snapshot_and_then_of_the_version(
     averages = {**parameters, "averages/weights/h1": -parameters["weights/h1"]}
     registry.runs.save_snapshot(run, Snapshot(200, safetensors.numpy.save(averages)))
     assert read(await client.get("/train/1/weights"))[0, 0] == -read(response)[0, 0]
+    # when: its trainer shows newer ones
+    shown = FirstLayer.from_tensors(250, random_parameters(4))
+    registry.runs.show_first_layer(run, shown)
+    response = await client.get("/train/1/weights?after=200")
+    assert (response.headers["x-step"], response.content) == ("250", shown.content)
+    assert response.headers["x-largest-weight"] == f"{shown.largest:.6g}"
+    assert (await client.get("/train/1/weights?after=250")).status_code == 204
     # when: it ends
     registry.publish(run, shipped, lambda served: Decision(False, "a test"))
     response = await client.get("/train/1/weights")

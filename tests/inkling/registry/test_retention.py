@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from inkling.errors import UnknownVersionError
 from inkling.network.checkpoint import Checkpoint
+from inkling.network.first_layer import FirstLayer
 from inkling.network.recipe import TUTORIAL
 from inkling.registry import retention, space
 from inkling.registry.records import Answered, Decision, Snapshot
@@ -123,26 +124,33 @@ def test_progress_of_old_runs_is_thinned(registry: Registry, store: StoreSetting
     assert registry.verify() == []
 
 
-def test_snapshots_of_ended_runs_and_old_corrections_are_deleted(
+def test_snapshots_and_weights_of_ended_runs_and_old_corrections_are_deleted(
     registry: Registry, store: StoreSettings, checkpoint: Checkpoint
 ) -> None:
-    # given: a snapshot that a run has left, one that a run needs, and two corrections, one of last year
+    # given: a snapshot and weights that a run has left, those that a run needs, and two corrections, one of last year
     registry.versions.add_first(checkpoint)
     publish(registry, 1, is_promoted=False)
     run, _ = registry.runs.queue(SHORT, "never", max_queued=9)
     lease = registry.runs.claim(600, "tests")
     assert lease is not None
     registry.runs.save_snapshot(lease, Snapshot(1, b"state"))
+    registry.runs.show_first_layer(lease, FirstLayer(1, 0.5, b"weights"))
     answer = Answered(bytes(784), 1, 7, 0.9, None)
     old, new = registry.corrections.add([answer, answer], [1, 2])
     with connect(store.registry_url) as connection:
         snapshot = "INSERT INTO run_snapshots (run_id, step, state) SELECT 1, step, state FROM run_snapshots"
         connection.execute(text(snapshot))
+        weights = "INSERT INTO run_weights (run_id, step, largest, content) SELECT 1, step, largest, content"
+        connection.execute(text(f"{weights} FROM run_weights"))
         year_ago = str((datetime.now(UTC) - timedelta(days=366)).replace(tzinfo=None))
         values = {"year_ago": year_ago, "id": old.id}
         connection.execute(text("UPDATE corrections SET created_at = :year_ago WHERE id = :id"), values)
     retention = Retention(promoted_versions=9, newest_versions=9, progress_days=7, feedback_days=365)
-    expected = ["run 1: the snapshot of a run that has ended", "1 corrections older than 365 days"]
+    expected = [
+        "run 1: the snapshot of a run that has ended",
+        "run 1: the shown weights of a run that has ended",
+        "1 corrections older than 365 days",
+    ]
     # when
     assert list(registry.prune(retention, is_dry_run=True)) == expected
     assert len(registry.corrections.all()) == 2
@@ -150,4 +158,5 @@ def test_snapshots_of_ended_runs_and_old_corrections_are_deleted(
     # then
     assert registry.corrections.all() == [new]
     assert registry.runs.snapshot(run.id) == Snapshot(1, b"state")
+    assert registry.runs.first_layer(run.id) == FirstLayer(1, 0.5, b"weights")
     assert registry.verify() == []

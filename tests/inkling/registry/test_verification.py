@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from inkling.network.checkpoint import Checkpoint
+from inkling.network.first_layer import FirstLayer
 from inkling.network.pretrained import load_pretrained
 from inkling.registry.records import Decision, Lease, Progress, Snapshot
 from inkling.registry.registry import Registry
@@ -53,6 +54,7 @@ def fill(registry: Registry, checkpoint: Checkpoint) -> None:
     running = lease_new_run(registry)
     registry.runs.record_progress(running, Progress(100, 1.0, 0.5, None, 1.0))
     registry.runs.save_snapshot(running, Snapshot(100, b"state"))
+    registry.runs.show_first_layer(running, FirstLayer(100, 0.5, bytes(784 * 128)))
     registry.runs.queue(SHORT, "always", max_queued=100)
 
 
@@ -82,6 +84,7 @@ def test_registry_with_runs_of_every_state_is_consistent(registry: Registry, che
         ("UPDATE runs SET step = -1 WHERE id = 5", "run 5 (queued) is at step -1 of 200"),
         ("UPDATE runs SET step = 50 WHERE id = 4", "run 4 has progress at step 100, which it has not reached"),
         ("UPDATE run_snapshots SET run_id = 3", "run 3 has ended and still has a snapshot"),
+        ("UPDATE run_weights SET run_id = 2", "run 2 has ended and still has weights that are shown"),
         ("UPDATE versions SET digest = '00' WHERE version = 2", "version 2 has SHA-256 "),
         ("UPDATE promotions SET is_promoted = false", "there are versions, but none was ever promoted"),
         (
