@@ -1,13 +1,14 @@
-"""`python -m benchmarks.page [CHECKPOINT]`: the accuracy and latency of the page at `/` for digits drawn on it.
+"""`python -m benchmarks.page`: the accuracy and latency of the page at `/` for digits drawn on it.
 
 Every digit is drawn with the mouse in five places and three sizes, in a real Chromium. Reports how many are read
-correctly, by the shipped version or by a checkpoint file, and the time from the end of a stroke until the bars are
-painted: by the server, and by the browser after the server was stopped.
+correctly, by the shipped version or by a checkpoint file, and the time from the end of a stroke until the bars are set,
+and until they are painted, for which the browser waits for its next frame, up to 17 ms. First the server reads, then,
+after the server was stopped, the browser. `--update` writes the results into "The page" of docs/performance.md.
 """
 
+import argparse
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +19,9 @@ import httpx
 import numpy as np
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from benchmarks.processes import running_inkling
+from benchmarks.document_sections import write_rows
+from benchmarks.processes import ROOT, running_inkling
+from inkling.model_card.markdown import table
 from inkling.model_card.stroke_templates import STROKE_TEMPLATES, Points, parse_strokes, smooth
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -38,18 +41,23 @@ EDGE = 0.05
 
 WATCH = """
 let end = null;
-window.delays = [];
+window.delays = { set: [], painted: [] };
 addEventListener("pointerup", () => (end = performance.now()), true);
 new MutationObserver(() => {
   if (end === null || document.querySelector(".view").dataset.state !== "read") return;
   const since = end;
   end = null;
-  requestAnimationFrame(() => setTimeout(() => window.delays.push(performance.now() - since)));  // after the paint
+  window.delays.set.push(performance.now() - since);
+  requestAnimationFrame(() => setTimeout(() => window.delays.painted.push(performance.now() - since)));
 }).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-state"] });
 """
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoints", nargs="*", type=Path, help="uploaded and promoted; default: the shipped version")
+    parser.add_argument("--update", action="store_true", help="write the results into docs/performance.md")
+    options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         sync_playwright() as playwright,
@@ -58,27 +66,35 @@ def main() -> None:
     ):
         server = stack.enter_context(running_inkling(Path(folder)))
         with server.client() as client:
-            for file in sys.argv[1:]:
-                upload_and_promote(client, Path(file))
+            for file in options.checkpoints:
+                upload_and_promote(client, file)
             accuracy = client.get("/metrics").json()["accuracy"]
         page = browser.new_page()
         page.add_init_script(WATCH)
         page.goto(server.url)
         print(f"test accuracy {accuracy:.4f}")
-        report("the server", page)
+        rows = [measured("the server", page)]
         page.wait_for_function(IS_KEPT)
         stack.close()
-        report("the browser", page)
+        rows.append(measured("the browser", page))
+    print(table(["read by", "read correctly", "bars set after: median, p95", "painted after: median, p95"], rows))
+    if options.update:
+        write_rows(ROOT / "docs" / "performance.md", "The page", rows)
 
 
-def report(reader: str, page: Page) -> None:
-    page.evaluate("window.delays.length = 0")
+def measured(reader: str, page: Page) -> list[str]:
+    """Draw every digit everywhere, and return a row of the table."""
+    page.evaluate("window.delays = { set: [], painted: [] }")
     wrong = list(draw_everywhere(page))
     delays = page.evaluate("window.delays")
     total = len(TEMPLATES) * len(PLACES) * len(SIZES)
-    median, p95 = np.percentile(delays, [50, 95])
-    print(f"{reader} reads {total - len(wrong)} of {total} drawn digits correctly; {wrong}")
-    print(f"  end of stroke to bars, {len(delays)} times: median {median:.0f} ms, p95 {p95:.0f}, max {max(delays):.0f}")
+    print(f"{reader} misreads {wrong}; {len(delays['set'])} ends of strokes")
+    return [reader, f"{total - len(wrong)} of {total}", *map(_in_words, (delays["set"], delays["painted"]))]
+
+
+def _in_words(times_ms: list[float]) -> str:
+    median, p95 = np.percentile(times_ms, [50, 95])
+    return f"{median:.0f} ms, {p95:.0f} ms"
 
 
 def upload_and_promote(client: httpx.Client, checkpoint: Path) -> None:
