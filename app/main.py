@@ -42,6 +42,7 @@ from app.routes import (
     versions,
     weights,
 )
+from app.serving.time_slices import ask_for_short_slices
 from app.settings import Settings, VertexAi
 from inkling import __version__
 from inkling.tracing import TRACING
@@ -75,6 +76,7 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        ask_for_short_slices()
         async with lifecycle.run(app, settings, collected, admission) as connections:
             yield {"connections": connections}  # for the HTTP protocol: the state of ASGI's lifespan
         await asyncio.to_thread(TRACING.stop)

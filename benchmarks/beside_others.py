@@ -197,7 +197,8 @@ def section(found: BesideOthers) -> str:
         f"One worker, {CONNECTIONS} connections, {ROUNDS} rounds of {SECONDS:.0f} s, in which the conditions take "
         "turns. Busy loops have the server's own priority. Ratios are to the quiet server in the same round, per "
         f"free core, which of {cores} are: {free}. The p99 is of single PNGs at {beside_training.RATE} per second; it "
-        "counts from the moment when a request is due."
+        "counts from the moment when a request is due. The threads that send them have real-time priority, where that "
+        "is allowed, so that they are on time."
     )
     header = ("images/s", *(condition.name for condition in conditions))
     names = dict.fromkeys(request for _, request in found.rates)
