@@ -79,6 +79,7 @@ const CHINESE = [
   ["the state holds {}, expected {}", "状态含有 {1}，应为 {2}"],
   ["elapsed_s is missing", "缺少 elapsed_s"],
   ["{} is {}, expected float32", "{1} 为 {2}，应为 float32"],
+  ["there is no {} of the shape {}", "没有形状为 {2} 的 {1}"],
   ["{} has shape {}, expected {}", "{1} 的形状为 {2}，应为 {3}"],
   ["{} holds values that are not finite", "{1} 含有非有限的数值"],
   ["has no card: the metadata `inkling` is missing", "没有卡片：缺少元数据 `inkling`"],
