@@ -7,18 +7,16 @@ import { NETWORK, get, put } from "./store.js";
 const SERVED = "served"; // the one key
 const NAME = "inkling-network"; // in localStorage: the version and the digest of what is kept, which all tabs see at once
 
-let parsed = null; // {name, network}: reading it for every stroke would delay the bars by 10 ms and more
+let parsed = null; // {name, network}: reading it from the store for every stroke would delay the bars
 
 /** Keep the network of a version, unless the one kept has the digest that the server has for it. */
 export async function keepNetwork(version) {
   const kept = await get(NETWORK, SERVED);
-  if (kept) localStorage.setItem(NAME, nameOf(kept));
   const headers = kept ? { "If-None-Match": `"${kept.digest}"` } : {};
   const answer = await call(`versions/${version}/checkpoint`, { headers, cache: "no-store" });
-  if (answer.status === 304 && kept.version === version) return;
   const content = answer.status === 304 ? kept.content : await answer.arrayBuffer();
   const digest = answer.headers.get("ETag").replace(/^W\/|"/g, "");
-  await put(NETWORK, SERVED, { version, digest, content });
+  if (kept?.digest !== digest || kept.version !== version) await put(NETWORK, SERVED, { version, digest, content });
   localStorage.setItem(NAME, nameOf({ version, digest }));
 }
 

@@ -52,7 +52,7 @@ export function drawnLevels(png) {
   const rgba = drawings.get(png)?.getImageData(0, 0, PICTURE_SIDE, PICTURE_SIDE).data;
   if (!rgba) return undefined;
   const levels = new Uint8Array(PICTURE_SIDE ** 2);
-  for (let i = 0; i < levels.length; i++) levels[i] = rgba[4 * i]; // ten times as fast as Uint8Array.from
+  for (let i = 0; i < levels.length; i++) levels[i] = rgba[4 * i]; // much faster than Uint8Array.from
   return { levels, side: PICTURE_SIDE };
 }
 
