@@ -80,10 +80,7 @@ async def run(
     state.feedback = Feedback.from_settings(settings, state.registry, state.inference)
     versions = NumberedVersions(state.registry, state.current_version, settings.registry_poll_s)
     state.scoring = Scoring(state.inference, versions)
-    state.misread, state.activating_images = (
-        MisreadFinder(settings, versions, state.uploading),
-        ActivatingImageFinder(settings, versions),
-    )
+    _set_finders(state, settings, versions)
     decoders.start()
     connection_limits = ConnectionLimits.from_settings(settings)
     connections = OpenConnections(connection_limits, metrics, access_log=settings.access_log)
@@ -130,6 +127,12 @@ async def run(
         await decoders.stop()
         await asyncio.to_thread(state.trainers.stop)
         state.registry.close()
+
+
+def _set_finders(state: State, settings: Settings, versions: NumberedVersions) -> None:
+    """Set what finds the images that explain a version."""
+    state.misread = MisreadFinder(settings, versions, state.uploading)
+    state.activating_images = ActivatingImageFinder(settings, versions)
 
 
 def _report(metrics: Metrics, decoders: DecoderPool, current_version: CurrentVersion) -> None:

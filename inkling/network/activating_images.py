@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.digit import NUM_PIXELS, SIDE, Floats, Images
+from inkling.network.checkpoint import SHAPES
 from inkling.network.forward import sigmoid
 
 SHOWN = 8
 """Images per unit."""
-UNITS = (128, 256)
+UNITS = (SHAPES["biases/b1"][0], SHAPES["biases/b2"][0])
 """Of the two hidden layers."""
 
 
