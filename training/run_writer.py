@@ -103,6 +103,7 @@ class RunWriter:
             LeaseLostError, SQLAlchemyError: as `record`.
         """
         self.write(lambda: self._registry.runs.enter_stage(self.lease, stage))
+        self._is_training = stage == "training"
 
     def note_answer(self) -> None:
         """Note that the registry has answered the heartbeat."""
