@@ -60,26 +60,27 @@ class DigitProbe:
             folded = (activations[:LAYER_1], activations[LAYER_1:], inputs[-1] * temperature, biases, units / 4)
             return cls(*(array.astype(np.float32) for array in folded))
 
-    def inputs(self, tanh_1: Floats, tanh_2: Floats) -> Floats:
-        """Return the activations' share of the probe's inputs (n, m), for the classifier's of n images, n above 1.
-
-        As in the classifier, an image gets the same bits in a batch of any size, but not a single one.
-        """
-        inputs: Floats = np.dot(tanh_1, self.weights_1)
-        inputs += np.dot(tanh_2, self.weights_2)
-        return inputs
-
     def scores(self, inputs: Floats, largest_logits: Floats) -> Floats:
-        """Return how much images look like digits (n,), 0 to 1, from `inputs` (n, m) and the largest logits (n, 1).
+        """Return how much images look like digits (n,), 0 to 1, n above 1.
 
-        Or that of one image, without the first axis. `vecdot` computes one dot product per image, where a product of a
-        matrix and a vector would add in an order that depends on the number of images.
+        `vecdot` computes one dot product per image, where a product of a matrix and a vector would add in an order that
+        depends on the number of images.
+
+        Args:
+            inputs: (n, m), the weighted activations and the biases; changed.
+            largest_logits: (n, 1).
         """
         inputs += largest_logits * self.largest_logit
-        inputs += self.biases
-        half_log_odds = np.vecdot(np.tanh(inputs[..., :-1]), self.units) + inputs[..., -1]
+        half_log_odds = np.vecdot(np.tanh(inputs[:, :-1]), self.units) + inputs[:, -1]
         scores: Floats = HALF + HALF * np.tanh(half_log_odds)
         return scores
+
+    def score(self, inputs: Floats, largest_logit: Floats) -> Floats:
+        """Return the same for one image, bit for bit, given its inputs (m,) and its largest logit (1,)."""
+        inputs += largest_logit * self.largest_logit
+        half_log_odds = np.tanh(inputs[:-1]).dot(self.units) + inputs[-1]
+        score: Floats = HALF + HALF * np.tanh(half_log_odds)
+        return score
 
 
 def probe_features(images: Images, p: Mapping[str, Floats]) -> Floats:
