@@ -1,7 +1,6 @@
 """Uvicorn's HTTP protocol with limits on what a client may send, leave unread, or take time for."""
 
 import asyncio
-from functools import partial
 from typing import Any
 
 import httptools
@@ -10,11 +9,13 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from app.connections.cycle import Cycle
 from app.connections.flow import HeldFlow
 from app.connections.lingering import LingeringTransport
 from app.connections.malformed import describe_malformed, without_upgrade
 from app.connections.open_connections import OpenConnections, Wait
 from app.connections.refusal import encode_refusal, refused_scope
+from app.connections.request_url import split_url
 from app.errors import HeadersTooLargeError, MalformedRequestError
 from inkling.errors import InputError
 
@@ -126,9 +127,16 @@ class LimitedProtocol(HttpToolsProtocol):
             raise HeadersTooLargeError(
                 f"the request has {len(self.headers)} header fields, the limit is {MAX_HEADERS}; send fewer"
             )
-        super().on_headers_complete()
-        if self.open_connections.is_stopping:
-            self.cycle.keep_alive = False
+        parser, scope = self.parser, self.scope
+        version = scope["http_version"] = parser.get_http_version()
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["path"], scope["raw_path"], scope["query_string"] = split_url(self.url, self.root_path)
+        previous, self.cycle = self.cycle, self._new_cycle(version)
+        if previous is None or previous.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         size = len(body)
@@ -155,7 +163,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self.running = cycle
-        self.open_connections.starts.add(cycle, partial(super()._start_asgi_task, cycle, app), self.loop)
+        self.open_connections.starts.add(cycle, self._begin, self.loop)
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -230,6 +238,25 @@ class LimitedProtocol(HttpToolsProtocol):
             self._write_refusal()
 
     # inside
+
+    def _begin(self, cycle: RequestResponseCycle) -> None:
+        super()._start_asgi_task(cycle, self.app)
+
+    def _new_cycle(self, http_version: str) -> Cycle:
+        is_last = http_version == "1.0" or self.open_connections.is_stopping
+        return Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=not is_last and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser, in pieces if that many requests may be in it, and stop where enough of them wait."""

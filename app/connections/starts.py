@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 PER_TURN = 8
 """Requests that begin in one turn of the event loop."""
+Begin = Callable[[RequestResponseCycle], None]
 FIRST_PATHS: Final = frozenset(("/livez", "/readyz", "/metrics"))
 
 
@@ -22,18 +23,18 @@ class Starts:
     def __init__(self) -> None:
         self._left = PER_TURN
         self._is_counting = False
-        self._waiting: deque[tuple[RequestResponseCycle, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[RequestResponseCycle, Begin]] = deque()
 
-    def add(self, cycle: RequestResponseCycle, begin: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+    def add(self, cycle: RequestResponseCycle, begin: Begin, loop: asyncio.AbstractEventLoop) -> None:
         """Call `begin` now, or in one of the next turns, unless the client has left by then."""
         if not self._is_counting:
             self._is_counting = True
             loop.call_soon(self._begin_turn, loop)
         if cycle.scope["path"] in FIRST_PATHS:
-            begin()
+            begin(cycle)
         elif self._left and not self._waiting:
             self._left -= 1
-            begin()
+            begin(cycle)
         else:
             self._waiting.append((cycle, begin))
 
@@ -43,7 +44,7 @@ class Starts:
             cycle, begin = self._waiting.popleft()
             if not cycle.disconnected:
                 self._left -= 1
-                begin()
+                begin(cycle)
         self._is_counting = self._left < PER_TURN
         if self._is_counting:
             loop.call_soon(self._begin_turn, loop)

@@ -1,11 +1,10 @@
 """The order in which requests begin, on a real event loop."""
 
 import asyncio
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from app.connections.starts import PER_TURN, Starts
+from app.connections.starts import PER_TURN, Begin, Starts
 
 
 def cycle_of(path: str, *, disconnected: bool = False) -> Any:
@@ -16,8 +15,8 @@ def begun_by_turn(*cycles: Any, turns: int = 4) -> list[list[int]]:
     """Add requests in one turn; return the numbers of those begun after each turn."""
     begun: list[int] = []
 
-    def begin(number: int) -> Callable[[], None]:
-        return lambda: begun.append(number)
+    def begin(number: int) -> Begin:
+        return lambda _cycle: begun.append(number)
 
     async def follow() -> list[list[int]]:
         starts, loop = Starts(), asyncio.get_running_loop()

@@ -1,0 +1,58 @@
+"""One request and its answer on a connection: uvicorn's, but it encodes the head of a usual answer in less time."""
+
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from app.admission.answer_headers import ANSWER_HEADERS
+
+_FIXED_LINES: Final = {
+    header: b"%b: %b\r\n" % header
+    for header in (*ANSWER_HEADERS, (b"cache-control", b"no-store"), (b"content-type", b"application/json"))
+}
+_VARIABLE_NAMES: Final = frozenset(
+    (b"date", b"content-length", b"server-timing", b"vary", b"x-model-version", b"x-request-id")
+)
+"""Of headers that decide nothing about the connection, and whose values are checked."""
+
+
+class Cycle(RequestResponseCycle):
+    """A request and its answer; it sends the same bytes as uvicorn's, which checks and joins every header: 3 us more.
+
+    The head of an answer with any other header, with chunks, or at the end of a connection is left to uvicorn.
+    """
+
+    async def send(self, message: Any) -> None:
+        if (
+            self.response_started
+            or self.disconnected
+            or self.access_log
+            or not self.keep_alive
+            or self.flow.write_paused
+            or not self._send_usual_head(message)
+        ):
+            await super().send(message)
+
+    def _send_usual_head(self, message: Any) -> bool:
+        """Send the head of an answer; return False, having sent nothing, where it is not a usual one."""
+        if message["type"] != "http.response.start":
+            return False
+        lines, values, length = [STATUS_LINE[message["status"]]], [], None
+        for header in (*self.default_headers, *message["headers"]):
+            if line := _FIXED_LINES.get(header):
+                lines.append(line)
+                continue
+            name, value = header
+            if name not in _VARIABLE_NAMES:
+                return False
+            if name == b"content-length":
+                length = int(value)
+            values.append(value)
+            lines.append(b"%b: %b\r\n" % header)
+        if length is None or not b"".join(values).decode("latin-1").isprintable():
+            return False
+        self.response_started, self.waiting_for_100_continue = True, False
+        self.chunked_encoding, self.expected_content_length = False, length
+        lines.append(b"\r\n")
+        self.transport.write(b"".join(lines))
+        return True
