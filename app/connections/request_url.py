@@ -1,15 +1,10 @@
 """The URL of a request, in the parts that ASGI has for it."""
 
 import urllib.parse
-from functools import lru_cache
 
 import httptools
 
-KEPT_URLS = 64
-"""Most requests ask for one of a few URLs; the limit on the head of a request bounds what is kept to 1 MiB."""
 
-
-@lru_cache(KEPT_URLS)
 def split_url(url: bytes, root_path: str) -> tuple[str, bytes, bytes]:
     """Return `path`, `raw_path` and `query_string` of ASGI's scope.
 
