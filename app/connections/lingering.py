@@ -24,6 +24,10 @@ class LingeringTransport:
         else:
             self._transport.close()
 
+    def let_go(self) -> None:
+        """Forget whom to ask, once the connection is lost: the two would keep each other in memory."""
+        self._linger = lambda: False
+
     def write_eof(self) -> None:
         """End the writing; TLS cannot end one direction alone, so there it ends the connection."""
         if self._transport.can_write_eof():

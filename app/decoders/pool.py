@@ -15,6 +15,7 @@ import numpy as np
 from app.decoders.messages import Message
 from app.decoders.process import DecoderDiedError, DecoderProcess
 from app.decoders.queue import Batch, WorkQueue
+from app.decoders.shares import share_out
 from app.decoders.work import Decoded, Picture, PictureFile, Task
 from app.errors import OverloadedError
 from inkling.digit import SIDE, Images
@@ -116,7 +117,7 @@ class DecoderPool:
             TooLargeError: they took more than their CPU time or memory.
             OverloadedError: too much waits already.
         """
-        batches = self._queue.put(task, pictures, self._cpu_s)
+        batches = self._queue.put(task, await share_out(task, pictures), self._cpu_s)
         self._wake()
         try:
             async with asyncio.timeout(MAX_TURN_S):

@@ -3,17 +3,16 @@
 import asyncio
 import heapq
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from app.decoders.work import Decoded, Picture, PictureFile, Task, estimate_bytes, estimate_seconds
+from app.decoders.shares import Share
+from app.decoders.work import Decoded, Picture, Task
 from app.errors import OverloadedError
 
 SMALL_S = 0.05
 """A request that takes less CPU time, by estimate, is small: one process is kept for such."""
-BATCH_S, BATCH_PICTURES = 0.05, 64
-"""The pictures of a request are done in batches, by several processes."""
 AGING = 10
 """A request lets those pass that come up to this many times its own CPU time later, if they take less."""
 MAX_WAIT_S = 10
@@ -30,7 +29,7 @@ class Request:
     cpu_s: float
     """CPU time that is left to it."""
     is_small: bool
-    batches: int = 1
+    batches: int
 
     def grant(self, batch: "Batch") -> float:
         """Return the CPU time of a batch, which it takes from the rest: all of it if it is the only one."""
@@ -118,16 +117,15 @@ class WorkQueue:
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
 
-    def put(self, task: Task, pictures: Sequence[Picture], cpu_s: float) -> list[Batch]:
+    def put(self, task: Task, shares: Sequence[Share], cpu_s: float) -> list[Batch]:
         """Add the pictures of a request, and return its batches.
 
         Raises:
             OverloadedError: too much waits already.
         """
-        total_s = sum(estimate_seconds(picture, task) for picture in pictures)
-        request = Request(task, cpu_s, is_small=total_s < SMALL_S)
-        batches = list(_split(request, pictures))
-        request.batches = len(batches)
+        is_small = sum(share.seconds for share in shares) < SMALL_S
+        request = Request(task, cpu_s, is_small, batches=len(shares))
+        batches = [Batch(request, *share) for share in shares]
         lane = self._lanes[request.is_small]
         self._check_room(lane, request, sum(batch.body_bytes for batch in batches))
         due = time.monotonic()
@@ -169,16 +167,3 @@ class WorkQueue:
                 f"{MAX_WAITING_BYTES} bytes and {MAX_WAIT_S} s; try again later",
                 retry_after_s=max(wait_s / 2, 1),
             )
-
-
-def _split(request: Request, pictures: Sequence[Picture]) -> Iterator[Batch]:
-    """Yield a request's pictures in batches."""
-    start, seconds = 0, 0.0
-    for i, picture in enumerate(pictures, 1):
-        seconds += estimate_seconds(picture, request.task)
-        if seconds > BATCH_S or i - start == BATCH_PICTURES or i == len(pictures):
-            some = pictures[start:i]
-            memory_bytes = max(map(estimate_bytes, some))
-            body_bytes = sum(len(item.content) if isinstance(item, PictureFile) else item.size for item in some)
-            yield Batch(request, range(start + 1, i + 1), some, seconds, memory_bytes, body_bytes)
-            start, seconds = i, 0.0

@@ -17,7 +17,7 @@ from PIL import Image
 
 from app.decoders.pool import DecoderPool
 from app.decoders.process import DecoderProcess
-from app.decoders.queue import BATCH_PICTURES
+from app.decoders.shares import BATCH_PICTURES
 from app.decoders.work import Picture, PictureFile, estimate_bytes, estimate_seconds
 from app.errors import OverloadedError
 from inkling.digit import Gray
