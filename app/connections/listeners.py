@@ -7,14 +7,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from uvicorn.server import Server
 
 from app.connections.listening import begin_no_handshake
 
-COPIES = 15
-"""Copies of each listening socket; each costs 1.5 us per new connection."""
+TAKEN_PER_TURN = 32
 
 
 class SoleServer(Server):
@@ -25,20 +25,35 @@ class Listeners:
     """Takes several new connections in each turn of the event loop.
 
     libuv takes one from each listening socket, so that of 200 clients that come at once the last one, or a probe, would
-    wait for 200 turns. The copies of a socket share its queue.
+    wait for 200 turns.
     """
 
     def __init__(self) -> None:
         self._server: Server | None = None
-        self._copying: asyncio.Task[None] | None = None
+        self._listeners: list[socket.socket] = []
+        self._is_taking = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, server: Server) -> None:
         self._server = server
 
     def note_connection(self) -> None:
-        """Copy the sockets when the first connection comes: ASGI does not say when they are there."""
-        if self._server and not self._copying:
-            self._copying = asyncio.get_running_loop().create_task(self._copy(self._server))
+        """Take what waits behind a new connection: soon, after the other events of this turn."""
+        if self._server and not self._is_taking:
+            self._is_taking = True
+            asyncio.get_running_loop().call_soon(self._take, self._server)
+
+    def _take(self, server: Server) -> None:
+        self._is_taking = False
+        if server is not self._server:
+            return  # it was closed
+        if not self._listeners:
+            self._listeners = [socket.socket(fileno=each.fileno()) for each in _sockets(server)]
+        for listener in self._listeners:
+            for connection in islice(_accepted(listener), TAKEN_PER_TURN):
+                task = asyncio.create_task(_connect(server, connection))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     def begin_no_handshake(self) -> None:
         """Prepare `close`, if no other process has the sockets, HANDSHAKE_S before."""
@@ -54,24 +69,13 @@ class Listeners:
         server, self._server = self._server, None
         if server is None:
             return
-        if self._copying:
-            await self._copying
+        for listener in self._listeners:
+            listener.detach()  # it is the server's
         last = [connection for listener in _sockets(server) for connection in _accept_all(listener.fileno())]
         for each in server.servers:
             each.close()
         for connection in last:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                _protocol_factory(server), connection, ssl=server.config.ssl
-            )
-
-    async def _copy(self, server: Server) -> None:
-        loop, factory, backlog = asyncio.get_running_loop(), _protocol_factory(server), server.config.backlog
-        for listener in _sockets(server):
-            for _ in range(COPIES):
-                copy = socket.socket(fileno=os.dup(listener.fileno()))
-                server.servers.append(
-                    await loop.create_server(factory, sock=copy, ssl=server.config.ssl, backlog=backlog)
-                )
+            await _connect(server, connection)
 
 
 def running_server() -> Server | None:
@@ -85,12 +89,26 @@ def _sockets(server: Server) -> list[Any]:
 
 
 def _accept_all(descriptor: int) -> Iterator[socket.socket]:
-    with socket.socket(fileno=os.dup(descriptor)) as listener, contextlib.suppress(OSError):
-        listener.settimeout(0)
+    with socket.socket(fileno=os.dup(descriptor)) as listener:
+        yield from _accepted(listener)
+
+
+def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """Yield the connections that wait, until there is none, or no file descriptor for it."""
+    listener.settimeout(0)
+    with contextlib.suppress(OSError):
         while True:
             connection, _ = listener.accept()
             connection.settimeout(0)
             yield connection
+
+
+async def _connect(server: Server, connection: socket.socket) -> None:
+    """Give a connection to its protocol; a client that fails at TLS has none."""
+    with contextlib.suppress(OSError):
+        await asyncio.get_running_loop().connect_accepted_socket(
+            _protocol_factory(server), connection, ssl=server.config.ssl
+        )
 
 
 def _protocol_factory(server: Server) -> Callable[[], Any]:

@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from app.connections.limits import ConnectionLimits
 from app.connections.listeners import Listeners
-from app.connections.starts import Starts
+from app.connections.turns import READS_PER_TURN, STARTS_PER_TURN, Turns
 from app.errors import OverloadedError, RequestTimeoutError, UnavailableError
 from app.observability.answered_request import AnsweredRequest, log_access
 from app.observability.families import CONNECTIONS
@@ -95,7 +95,7 @@ class OpenConnections:
     def __init__(self, limits: ConnectionLimits, metrics: Metrics, *, access_log: bool) -> None:
         self.limits = limits
         self.listeners = Listeners()
-        self.starts = Starts()
+        self.starts, self.reads = Turns(STARTS_PER_TURN), Turns(READS_PER_TURN)
         self.is_stopping = False
         self._stopping_since = 0.0
         self._metrics = metrics

@@ -1,7 +1,7 @@
 """Uvicorn's HTTP protocol with limits on what a client may send, leave unread, or take time for."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 import httptools
 from uvicorn.config import Config
@@ -33,6 +33,8 @@ WRITE_BUFFER_BYTES = 16 << 10
 """Unsent bytes above which no answer is begun, and the client counts as one that does not read."""
 MAX_DISCARDED_BYTES = 16 << 20
 """Bytes read and dropped so that a client that still sends gets to read its answer."""
+FIRST_PATHS: Final = frozenset(("/livez", "/readyz", "/metrics"))
+"""Requests that begin at once, before all others."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -76,11 +78,13 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(self.wrap(transport))
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
-        self.flow = HeldFlow(self.transport)
+        self.flow = HeldFlow(self.transport, self.open_connections.reads, self.loop)
+        self.open_connections.starts.spend(self.loop)
         self.open_connections.listeners.note_connection()
         self.open_connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.open_connections.starts.spend(self.loop)
         self.open_connections.remove(self)
         self.unparsed = b""
         if (running := self.running) and not running.response_complete:  # `super` knows only the last one
@@ -164,7 +168,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self.running = cycle
-        self.open_connections.starts.add(cycle, self._begin, self.loop)
+        if cycle.scope["path"] in FIRST_PATHS:
+            self._begin(cycle)
+        else:
+            self.open_connections.starts.add(self._begin, cycle, self.loop)
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -240,8 +247,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
     # inside
 
-    def _begin(self, cycle: RequestResponseCycle) -> None:
-        super()._start_asgi_task(cycle, self.app)
+    def _begin(self, cycle: RequestResponseCycle) -> bool:
+        if not cycle.disconnected:
+            super()._start_asgi_task(cycle, self.app)
+        return not cycle.disconnected
 
     def _new_cycle(self, http_version: str) -> Cycle:
         is_last = http_version == "1.0" or self.open_connections.is_stopping
@@ -295,11 +304,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._parse_again_without_upgrade(piece[upgrade.args[0] :])
             return
         except httptools.HttpParserError as error:
-            cause = error.__context__
-            malformed = (
-                cause if isinstance(cause, InputError) else MalformedRequestError(describe_malformed(piece, error))
-            )
-            self.refuse(malformed)
+            self.refuse(_refusal_of(piece, error))  # a variable would keep it and this frame in a reference cycle
             return
         if self.head_bytes > MAX_HEAD_BYTES or self.framed - 2 * self.received > MAX_FRAMING_BYTES:
             self._refuse_framing()
@@ -361,3 +366,9 @@ class LimitedProtocol(HttpToolsProtocol):
         elif not self.flow.read_paused:  # libuv would read up to 32 times 256 KB in one turn of the event loop
             self.flow.pause_reading()
             self.loop.call_soon(self.flow.resume_reading)
+
+
+def _refusal_of(piece: bytes, error: httptools.HttpParserError) -> InputError:
+    """Return our own error that ended the parsing, or one that says what the parser's means."""
+    cause = error.__context__
+    return cause if isinstance(cause, InputError) else MalformedRequestError(describe_malformed(piece, error))

@@ -1,4 +1,4 @@
-"""The time slices that Linux gives the server: short ones, with which it gets a busy CPU core sooner."""
+"""What the server asks Linux's scheduler for: a busy CPU core sooner, and an end of each wait in time."""
 
 import ctypes
 import os
@@ -8,6 +8,8 @@ import sys
 
 SLICE_NS = 100_000
 """The shortest that Linux accepts."""
+_SET_TIMER_SLACK = 29
+"""PR_SET_TIMERSLACK of prctl(2)."""
 _SET_ATTRIBUTES = {"x86_64": 314, "aarch64": 274}
 """The number of the system call sched_setattr, which the C library does not have everywhere."""
 _ATTRIBUTES = struct.Struct("=IIQiIQQQ")
@@ -30,3 +32,12 @@ def ask_for_short_slices() -> bool:
     niceness = os.getpriority(os.PRIO_PROCESS, 0)
     attributes = _ATTRIBUTES.pack(_ATTRIBUTES.size, os.SCHED_OTHER, 0, niceness, 0, SLICE_NS, 0, 0)
     return bool(ctypes.CDLL(None).syscall(number, 0, attributes, 0) == 0)
+
+
+def ask_for_exact_timers() -> None:
+    """Ask for waits of this thread, and of all threads that it starts, that end in time: Linux adds up to 0.05 ms.
+
+    A thread that waits for Python's interpreter asks for it after such a wait.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_TIMER_SLACK, 1, 0, 0, 0)  # ns; 0 is the default, 50,000

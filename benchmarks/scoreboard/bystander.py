@@ -1,12 +1,14 @@
 """A process beside an attack: probes, each on a new connection, and an ordinary client that predicts digits.
 
-It is a process of its own with the standard library only, so that the attack's work does not delay its clock. For each
-probe it also reads how long the server's main thread, its event loop, waited for a CPU in this time: the rest of
-a late answer is a loop that was blocked.
+It is a process of its own with the standard library only, so that the attack's work does not delay its clock. On a busy
+machine this process, too, waits for a CPU: the time of an answer is when the kernel got it (SO_TIMESTAMPNS, `socket(7)`
+of Linux). For each probe it also reads how long the server's main thread, its event loop, waited for a CPU in this
+time: the rest of a late answer is a loop that was blocked.
 """
 
 import json
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -24,6 +26,9 @@ TIMEOUT_S = 10.0
 FAILED_MS = 1e6
 """The latency of an answer that is not a 200."""
 ADDRESS = "127.0.0.1"
+SO_TIMESTAMPNS = 35
+"""Of Linux; Python has no name for it. A received message says when it came: seconds and nanoseconds since 1970."""
+TIMESTAMP = struct.Struct("@ll")
 
 
 class Watch:
@@ -88,28 +93,36 @@ class _Bystander:
         self._port = port
         self._scheduling = Path(f"/proc/{pid}/task/{pid}/schedstat")
         self._stopped = threading.Event()
+        self._stamping = socket.socket()  # while it is open, the kernel stamps all messages from the first one on
+        self._stamping.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.result: dict[str, list[float]] = {"probes_ms": [], "blocked_ms": [], "predictions_ms": []}
         self.failures: dict[str, int] = {}
 
     def probe(self) -> None:
         while not self.result["probes_ms"] or not self._stopped.wait(PROBE_EVERY_S):
-            waited_ms, started = self._waited_ms(), time.perf_counter()
-            is_answered = self._livez()
-            spent_ms = (time.perf_counter() - started) * 1e3
+            waited_ms, started = self._waited_ms(), time.time()
+            answered = self._livez()
+            spent_ms = ((answered or time.time()) - started) * 1e3
             self.result["blocked_ms"].append(max(0.0, spent_ms - (self._waited_ms() - waited_ms)))
-            self.result["probes_ms"].append(spent_ms if is_answered else FAILED_MS)
+            self.result["probes_ms"].append(spent_ms if answered else FAILED_MS)
 
-    def _livez(self) -> bool:
+    def _livez(self) -> float | None:
+        """Return when the kernel got the answer, in seconds since 1970; None if there was no 200."""
         try:
             with socket.create_connection((ADDRESS, self._port), timeout=TIMEOUT_S) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
                 connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                is_answered = connection.recv(4096).startswith(b"HTTP/1.1 200")
+                answer, ancillary, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(TIMESTAMP.size))
         except OSError as error:
             self._count(f"probe {type(error).__name__}")
-            return False
-        if not is_answered:
+            return None
+        if not answer.startswith(b"HTTP/1.1 200"):
             self._count("probe not 200")
-        return is_answered
+            return None
+        if not ancillary:
+            return time.time()  # later than it came
+        seconds, nanoseconds = TIMESTAMP.unpack(ancillary[0][2])
+        return float(seconds) + nanoseconds / 1e9
 
     def _waited_ms(self) -> float:
         """Return how long the server's main thread has waited for a CPU; 0 where the kernel does not count it."""

@@ -1,4 +1,4 @@
-"""The time slices of the server's threads."""
+"""What the server's threads ask the scheduler for."""
 
 import os
 import platform
@@ -42,6 +42,7 @@ def test_process_keeps_its_niceness() -> None:
     assert slice_ns(shown) == 100_000
 
 
-def test_server_has_short_slices(tmp_path: Path) -> None:
+def test_server_has_short_slices_and_exact_timers(tmp_path: Path) -> None:
     with start_server(tmp_path) as server:
         assert slice_ns(Path(f"/proc/{server.process.pid}/sched").read_text()) == 100_000
+        assert Path(f"/proc/{server.process.pid}/timerslack_ns").read_text() == "1\n"
