@@ -37,10 +37,10 @@ class HeldFlow(FlowControl):
             self._is_waiting = True
             self._reads.add(HeldFlow._resume, self, self._loop)
 
-    def _resume(self) -> bool:
-        """Resume the reading, unless it was paused again; return whether it goes on."""
+    def _resume(self) -> int:
+        """Resume the reading, unless it was paused again; return 1 if it goes on, else 0."""
         is_due = self._is_waiting and not self._is_held and not self._transport.is_closing()
         self._is_waiting = False
         if is_due:
             super().resume_reading()
-        return is_due
+        return int(is_due)

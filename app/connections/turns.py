@@ -1,12 +1,12 @@
-"""What all connections may do in one turn of the event loop."""
+"""The work of all connections in one turn of the event loop, and its limit."""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-STARTS_PER_TURN: Final = 4
-"""Requests that begin."""
+STARTS_PER_TURN: Final = 8
+"""Requests that begin, if each has one image to predict; of others, half as many."""
 READS_PER_TURN: Final = 4
 """Connections whose reading goes on; each may bring 256 KiB."""
 
@@ -21,17 +21,17 @@ class Turns:
     def __init__(self, per_turn: int) -> None:
         self._per_turn = self._left = per_turn
         self._is_counting = False
-        self._waiting: deque[tuple[Callable[[Any], bool], Any]] = deque()
+        self._waiting: deque[tuple[Callable[[Any], int], Any]] = deque()
 
-    def add(self, act: Callable[[Any], bool], subject: Any, loop: asyncio.AbstractEventLoop) -> None:
-        """Call `act(subject)` now, or in one of the next turns; it returns False if there was nothing left to do."""
+    def add(self, act: Callable[[Any], int], subject: Any, loop: asyncio.AbstractEventLoop) -> None:
+        """Call `act(subject)` now, or in one of the next turns; it returns its cost: 0 if nothing was left to do."""
         if not self._is_counting:
             self._is_counting = True
             loop.call_soon(self._begin_turn, loop)
         if self._left <= 0 or self._waiting:
             self._waiting.append((act, subject))
-        elif act(subject):
-            self._left -= 1
+        else:
+            self._left -= act(subject)
 
     def spend(self, loop: asyncio.AbstractEventLoop) -> None:
         """Count what cannot wait: as much less is done in this turn, and in the next one."""
@@ -44,8 +44,7 @@ class Turns:
         self._left = max(1, self._per_turn + min(0, self._left))
         while self._waiting and self._left > 0:
             act, subject = self._waiting.popleft()
-            if act(subject):
-                self._left -= 1
+            self._left -= act(subject)
         self._is_counting = self._left < self._per_turn
         if self._is_counting:
             loop.call_soon(self._begin_turn, loop)

@@ -1,4 +1,4 @@
-"""What the server asks Linux's scheduler for: a busy CPU core sooner, and an end of each wait in time."""
+"""The settings of Linux's scheduler for the server: a busy CPU core sooner, and an end of each wait in time."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""What all connections may do in one turn of the event loop, on a real event loop."""
+"""The limits on the work of one turn of the event loop, on a real event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -39,30 +39,51 @@ def by_turn(act: Callable[[], Any], seen: Callable[[], Any], turns: int = 4) -> 
     return asyncio.run(follow())
 
 
-def done_by_turn(are_due: list[bool]) -> list[list[int]]:
+def done_by_turn(costs: list[int]) -> list[list[int]]:
     """Add acts in one turn, some of which are not due any more; return the numbers of those done after each turn."""
     done: list[int] = []
 
-    def act(number: int) -> bool:
-        if are_due[number]:
+    def act(number: int) -> int:
+        if costs[number]:
             done.append(number)
-        return are_due[number]
+        return costs[number]
 
     def add() -> None:
         turns, loop = Turns(8), asyncio.get_running_loop()
-        for number in range(len(are_due)):
+        for number in range(len(costs)):
             turns.add(act, number, loop)
 
     return by_turn(add, lambda: list(done))
 
 
 def test_are_done_in_order_some_per_turn() -> None:
-    assert done_by_turn([True] * 20) == [list(range(8)), list(range(16)), list(range(20)), list(range(20))]
+    assert done_by_turn([1] * 20) == [list(range(8)), list(range(16)), list(range(20)), list(range(20))]
 
 
 def test_what_is_not_due_any_more_takes_no_turn() -> None:
-    assert done_by_turn([False] * 15 + [True] * 5)[0] == list(range(15, 20))
-    assert done_by_turn([True] * 8 + [False] * 7 + [True] * 5)[1] == [*range(8), *range(15, 20)]
+    assert done_by_turn([0] * 15 + [1] * 5)[0] == list(range(15, 20))
+    assert done_by_turn([1] * 8 + [0] * 7 + [1] * 5)[1] == [*range(8), *range(15, 20)]
+
+
+def test_what_costs_more_is_done_less() -> None:
+    assert done_by_turn([2] * 10)[:3] == [list(range(4)), list(range(8)), list(range(10))]
+
+
+def test_what_cannot_wait_is_paid_later() -> None:
+    done: list[int] = []
+
+    def act(number: int) -> int:
+        done.append(number)
+        return 1
+
+    def add() -> None:
+        turns, loop = Turns(8), asyncio.get_running_loop()
+        for _ in range(13):
+            turns.spend(loop)
+        for number in range(10):
+            turns.add(act, number, loop)
+
+    assert by_turn(add, lambda: len(done)) == [0, 3, 10, 10]
 
 
 def test_reading_goes_on_for_some_connections_per_turn() -> None:

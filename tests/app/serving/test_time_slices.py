@@ -1,4 +1,4 @@
-"""What the server's threads ask the scheduler for."""
+"""The time slices and timers of the server's threads."""
 
 import os
 import platform
