@@ -1,16 +1,19 @@
 """The checkpoint of a trained network: its temperature, its evaluation, its card."""
 
+from concurrent.futures import Future
 from functools import lru_cache
 from importlib.metadata import version
+from threading import Thread
 
 from inkling.mnist import Dataset
-from inkling.network.checkpoint import Card, Checkpoint, LearnedFeedback, save, verify
+from inkling.network.checkpoint import Card, Checkpoint, DigitProbeFit, LearnedFeedback, save, verify
 from inkling.network.evaluation import evaluate
 from inkling.network.recipe import Recipe
 from training.calibration import fit_temperature, fit_views
 from training.digit_probe import ProbePictures, draw_probe_pictures, fit_digit_probe, fit_effort
 from training.predictions import predict_logits, predict_mean_logits, probabilities_of, reread_unsure, split_logits
 from training.snapshot import Parameters
+from training.tensorflow_environment import computing_threads
 
 
 def build_checkpoint(
@@ -24,6 +27,21 @@ def build_checkpoint(
         CheckpointError: a parameter is not finite.
     """
     verify(parameters)  # before the evaluation, which cannot score NaN
+    fitting: Future[tuple[Parameters, DigitProbeFit | None]] = Future()
+    fit = Thread(target=_fit_probe, args=(fitting, parameters, recipe, dataset), daemon=True)  # Ctrl-C does not wait
+    fit.start()  # beside TensorFlow, which computes what follows
+    if computing_threads() == 1:
+        fit.join()
+    return _evaluate(parameters, recipe, dataset, feedback, fitting)
+
+
+def _evaluate(
+    parameters: Parameters,
+    recipe: Recipe,
+    dataset: Dataset,
+    feedback: LearnedFeedback | None,
+    fitting: "Future[tuple[Parameters, DigitProbeFit | None]]",
+) -> Checkpoint:
     _, validation = dataset.hold_out(recipe.validation_size)
     temperature, views = 1.0, None
     if len(validation):
@@ -34,11 +52,8 @@ def build_checkpoint(
     test = dataset.test
     test_logits = predict_logits(test.images, parameters)
     single_view = probabilities_of(test_logits, temperature)
-    digit_probe = None
-    effort = 1.0 if recipe.base else fit_effort(recipe.training_steps)  # a base had a long training
-    if dataset.shows_digits:
-        pictures = _probe_pictures(dataset, recipe.validation_size, recipe.seed, effort)
-        parameters, digit_probe = fit_digit_probe(parameters, pictures, recipe.seed, effort)
+    served = reread_unsure(single_view, test.images, parameters, views)
+    with_probe, digit_probe = fitting.result()
     card = Card(
         recipe=recipe,
         dataset=dataset.name,
@@ -46,7 +61,7 @@ def build_checkpoint(
         classes=None if dataset.shows_digits else dataset.classes,
         fit=dataset.fit,
         evaluation=evaluate(
-            reread_unsure(single_view, test.images, parameters, views),
+            served,
             test.labels,
             uncalibrated=probabilities_of(test_logits),
             single_view=single_view if views else None,
@@ -57,7 +72,20 @@ def build_checkpoint(
         feedback=feedback,
         libraries={name: version(name) for name in ("tensorflow", "keras", "numpy")},
     )
-    return save(parameters, card)
+    return save(with_probe, card)
+
+
+def _fit_probe(
+    fitting: "Future[tuple[Parameters, DigitProbeFit | None]]", parameters: Parameters, recipe: Recipe, dataset: Dataset
+) -> None:
+    """Find the parameters with those of a digit probe, and how it was fitted; without one for other classes."""
+    try:
+        pictures, effort = None, 1.0 if recipe.base else fit_effort(recipe.training_steps)  # a base had a long training
+        if dataset.shows_digits:
+            pictures = _probe_pictures(dataset, recipe.validation_size, recipe.seed, effort)
+        fitting.set_result(fit_digit_probe(parameters, pictures, recipe.seed, effort))
+    except BaseException as error:  # it is raised where the result is asked for
+        fitting.set_exception(error)
 
 
 @lru_cache(maxsize=1)

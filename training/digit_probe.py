@@ -1,6 +1,6 @@
 """The digit probe of a trained network, fitted on digits that it has learned and on pictures without a digit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,8 @@ LONG_TRAINING, MIN_EFFORT = 48_000, 1 / 16
 """Steps from which a training gets the whole fit; the smallest share of it. A short one would wait longer for its probe
 than it took."""
 STEPS, BATCH_SIZE = 8000, 256
+GUIDES = 1 << 16
+"""Parts of the numbers from 0 to 1; a power of 2, so that the part of a number is exact."""
 LEARNING_RATE, BETA_1, BETA_2 = 0.003, 0.9, 0.999
 """Adam's largest step size, and the decay of its moments."""
 DECAYS = (0.3, 0.0, 0.3, 0.0)
@@ -140,8 +142,10 @@ def _fit(
     weights = np.repeat(np.array(shares) / sizes, sizes)
     x, y = np.concatenate(groups), np.repeat(are_digits, sizes).astype(np.float32)
     mean = (weights @ x).astype(np.float32)
-    deviation = np.sqrt(weights @ (x - mean) ** 2).astype(np.float32) + np.float32(1e-4)
-    probe = _minimize((x - mean) / deviation, y, np.cumsum(weights) / weights.sum(), steps, seed)
+    x -= mean  # in place: a copy takes a tenth of a short fit
+    deviation = np.sqrt(weights @ x**2).astype(np.float32) + np.float32(1e-4)
+    x /= deviation
+    probe = _minimize(x, y, np.cumsum(weights) / weights.sum(), steps, seed)
     units, largest_logit = probe.output[:-1], probe.output[-1:] / deviation[-1]
     return {  # of the features as they are; tanh(x) is 2 sigmoid(2 x) - 1
         UNIT_WEIGHTS: 2 * probe.hidden / deviation[:, np.newaxis],
@@ -171,8 +175,9 @@ def _minimize(x: Floats, y: Floats, up_to: NDArray[np.float64], steps: int, seed
     decays = np.repeat(np.array(DECAYS, np.float32), sizes)
     probe = _Probe(values[: hidden.size].reshape(hidden.shape), *np.split(values, np.cumsum(sizes)[:-1])[1:])
     first, second = np.zeros_like(values), np.zeros_like(values)
+    draw = _row_finder(up_to)
     for step in range(1, steps + 1):
-        rows = np.searchsorted(up_to, random.random(BATCH_SIZE))
+        rows = draw(random.random(BATCH_SIZE))
         rate = LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2
         gradient = np.concatenate([array.ravel() for array in _gradients(probe, x[rows], y[rows])])
         first += (1 - BETA_1) * (gradient - first)
@@ -180,6 +185,24 @@ def _minimize(x: Floats, y: Floats, up_to: NDArray[np.float64], steps: int, seed
         scaled = first / (1 - BETA_1**step) / (np.sqrt(second / (1 - BETA_2**step)) + 1e-8)
         values -= rate * (scaled + decays * values)
     return probe
+
+
+def _row_finder(up_to: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], NDArray[np.intp]]:
+    """Return `np.searchsorted(up_to, ...)` for numbers from 0 to below 1, in a fifth of its time.
+
+    A table says where the search for a number begins: at the first row of its part of GUIDES. Few searches go on from
+    there (the method of guide tables; Chen and Asau 1974, "On generating random variates from an empirical
+    distribution").
+    """
+    first = np.searchsorted(up_to, np.arange(GUIDES) / GUIDES)
+
+    def find(numbers: NDArray[np.float64]) -> NDArray[np.intp]:
+        rows = first[(numbers * GUIDES).astype(np.intp)]
+        while (is_before := up_to[rows] < numbers).any():
+            rows += is_before
+        return rows
+
+    return find
 
 
 def _gradients(probe: _Probe, x: Floats, y: Floats) -> _Probe:

@@ -23,8 +23,14 @@ from training.predictions import probabilities_of, split_logits
 from training.snapshot import Parameters, TrainingState
 from training.trainer import Trainer
 
+Tensors = tuple[tf.Tensor, tf.Tensor]
 CORRECTIONS = 1024
 """The number of corrections that a run learns is filled up to a multiple of this."""
+
+
+def to_tensors(split: Split) -> Tensors:
+    """Return flattened images, uint8 (n, 784), and labels, int32 (n,), as `Trainer.run_steps` takes them."""
+    return tf.constant(split.images.reshape(-1, NUM_PIXELS)), tf.constant(split.labels, tf.int32)
 
 
 class DivergedError(InklingError):
@@ -40,6 +46,7 @@ def train(
     *,
     lessons: Lessons = NO_LESSONS,
     make_trainer: Callable[[Recipe, int], Trainer] = Trainer,
+    make_tensors: Callable[[Split], Tensors] = to_tensors,
 ) -> Parameters:
     """Train a new network, or resume from a state, and return its parameters, named as in the checkpoint file.
 
@@ -55,6 +62,8 @@ def train(
         on_drawn: called with the number of synthetic digits drawn so far, from 0, and with their total.
         lessons: the corrections to learn and the parameters to start from.
         make_trainer: called with the recipe and the number of images; returns a trainer, new or restarted.
+        make_tensors: called with the dataset's own split if nothing is added to it; returns its tensors, which may be
+            kept, as `to_tensors` does.
 
     Raises:
         DatasetError: no image would be left to train on, or the recipe adds digits to other classes.
@@ -68,7 +77,10 @@ def train(
     train_split, validation_split = dataset.hold_out(recipe.validation_size)
     train_split = add_synthetic_digits(train_split, recipe.synthetic, recipe.seed, on_drawn)
     size, feedback = len(train_split), lessons.feedback
-    images, labels = to_tensors(join(train_split, _padded(feedback.learned)) if feedback else train_split)
+    if feedback:
+        images, labels = to_tensors(join(train_split, _padded(feedback.learned)))
+    else:
+        images, labels = (to_tensors if recipe.synthetic else make_tensors)(train_split)
     trainer = make_trainer(recipe, len(labels))
     if lessons.base:
         trainer.start_from(lessons.base)
@@ -141,8 +153,3 @@ def _held_out_scores(held_out: Split, parameters: Parameters) -> tuple[float, fl
     probabilities = probabilities_of(split_logits(held_out, parameters))
     labels = tf.constant(held_out.labels, tf.int32)
     return float(accuracy(probabilities, labels)), cross_entropy(probabilities, held_out.labels)
-
-
-def to_tensors(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return flattened images, uint8 (n, 784), and labels, int32 (n,), as `Trainer.run_steps` takes them."""
-    return tf.constant(split.images.reshape(-1, NUM_PIXELS)), tf.constant(split.labels, tf.int32)

@@ -2,6 +2,8 @@
 
 import os
 
+from inkling.cpus import count_cpus
+
 
 def prepare_tensorflow(threads: int | None = None) -> None:
     """Set the variables for this process. Call it before the first import of TensorFlow.
@@ -17,3 +19,8 @@ def prepare_tensorflow(threads: int | None = None) -> None:
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     if threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+
+
+def computing_threads() -> int:
+    """Return how many threads one operation of TensorFlow computes with."""
+    return int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) or count_cpus()

@@ -1,4 +1,4 @@
-"""The warm start: the dataset and the compiled steps that a trainer process keeps from one run for the next."""
+"""The warm start: the dataset, its tensors and the compiled steps that a trainer process keeps for the next run."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -6,21 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inkling.datasets.own_data import OnRead, load_dataset
-from inkling.mnist import Dataset, files_in
+from inkling.mnist import Dataset, Split, files_in
 from inkling.network.recipe import Recipe
 from inkling.settings import StoreSettings
 
 if TYPE_CHECKING:
+    from training.loop import Tensors
     from training.trainer import Trainer
 
 
 class WarmStart:
-    """Owns the dataset and the trainer of the last run. What it keeps changes no bit of the next one."""
+    """Owns the dataset, the tensors and the trainer of the last run. What it keeps changes no bit of the next one."""
 
     def __init__(self, settings: StoreSettings) -> None:
         self._settings = settings
         self._dataset: Dataset | None = None
         self._files: str | None = None
+        self._tensors: tuple[Split, Tensors] | None = None
         self._trainer: Trainer | None = None
 
     def dataset(self, on_read: OnRead, on_cold: Callable[[], None] = lambda: None) -> Dataset:
@@ -36,9 +38,18 @@ class WarmStart:
         files = _fingerprint(self._settings)
         if self._dataset is None or files is None or files != self._files:
             on_cold()
-            self._dataset = None  # frees its memory before the next one is read
+            self._dataset = self._tensors = None  # frees their memory before the next ones are read
             self._dataset, self._files = load_dataset(self._settings, on_read), files
         return self._dataset
+
+    def tensors(self, split: Split) -> "Tensors":
+        """Return the tensors of a part of the dataset: those of the last run if it is the same part."""
+        from training.loop import to_tensors  # noqa: PLC0415  TensorFlow, as below
+
+        if self._tensors is None or self._tensors[0] is not split:
+            self._tensors = None  # frees their memory before the next ones are made
+            self._tensors = (split, to_tensors(split))
+        return self._tensors[1]
 
     def has_compiled(self, recipe: Recipe, images: int) -> bool:
         """Return whether the trainer of the last run needs no compilation for a recipe on so many images."""

@@ -259,6 +259,7 @@ class Worker:
                 record_drawn,
                 lessons=lessons,
                 make_trainer=make_trainer,
+                make_tensors=self._warm_start.tensors,
             )
         finally:
             weights.close()

@@ -21,8 +21,9 @@ Each row is an attack or a fault against real processes, started for this row al
 docker-compose.yml, {limit} MiB, and its settings, in a memory cgroup where one can be created; the figure says which.
 Attackers, server and observers share the cores of one machine, so latencies are upper bounds. A probe is `GET /livez`
 on a new connection every 10 ms; an ordinary prediction is one image on a kept connection every 20 ms, and a failed one
-counts as infinitely late. *Blocked* is the longest answer to a probe, less the time that the server's main thread
-waited for a CPU. CPU time is of the server and all its children. Each row can fail, and one that breaks fails.
+counts as infinitely late. A probe is answered when the kernel gets the answer: the process that asked may wait for a
+CPU. *Blocked* is the longest answer to a probe, less the time that the server's main thread waited for a CPU. CPU time
+is of the server and all its children. Each row can fail, and one that breaks fails.
 `python -m benchmarks.scoreboard --only NAME` repeats a row, with `--update` in this document.
 """
 

@@ -81,3 +81,15 @@ def test_features_are_the_activations_and_the_largest_logit(shipped: Checkpoint,
     logits = layer_2 @ p["weights/out"] + p["biases/out"]
     expected = np.concatenate([layer_1, layer_2, logits.max(axis=1, keepdims=True)], axis=1)
     np.testing.assert_allclose(features[-20:], expected, atol=1e-4)
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("rows", [1, 3, 5000, 100_000])
+def test_rows_are_those_of_a_binary_search(rows: int) -> None:
+    from training.digit_probe import GUIDES, _row_finder
+
+    random = np.random.default_rng(rows)
+    weights = random.random(rows) ** 8  # some rows have next to no weight
+    up_to = np.cumsum(weights) / weights.sum()
+    numbers = np.concatenate([random.random(10_000), up_to[:-1][:5000], np.arange(GUIDES) / GUIDES])
+    assert np.array_equal(_row_finder(up_to)(numbers), np.searchsorted(up_to, numbers))

@@ -40,7 +40,14 @@ def warm_start(store: StoreSettings) -> WarmStart:
 def train(recipe: Recipe, data: Dataset, warm_start: WarmStart, lessons: Lessons = NO_LESSONS) -> Parameters:
     from training import loop
 
-    return loop.train(recipe, data, lambda *_: None, lessons=lessons, make_trainer=warm_start.trainer)
+    return loop.train(
+        recipe,
+        data,
+        lambda *_: None,
+        lessons=lessons,
+        make_trainer=warm_start.trainer,
+        make_tensors=warm_start.tensors,
+    )
 
 
 @pytest.mark.train
@@ -104,6 +111,16 @@ def test_dataset_is_read_again_only_when_its_files_have_changed(
     # then
     with pytest.raises(DatasetError, match=TRAIN_LABELS):
         warm_start.dataset(lambda read, total: None)
+
+
+@pytest.mark.train
+def test_tensors_are_kept_for_the_same_part_of_the_dataset(data: Dataset, warm_start: WarmStart) -> None:
+    train_split, _ = data.hold_out(200)
+    images, labels = warm_start.tensors(train_split)
+    assert np.array_equal(images.numpy().reshape(-1, 28, 28), train_split.images)
+    assert np.array_equal(labels.numpy(), train_split.labels)
+    assert warm_start.tensors(data.hold_out(200)[0])[0] is images
+    assert len(warm_start.tensors(data.hold_out(300)[0])[0]) == len(train_split) - 100
 
 
 def claim(registry: Registry, recipe: Recipe = SHORT) -> Lease:
