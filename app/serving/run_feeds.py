@@ -118,6 +118,8 @@ class RunFeeds:
         self._max_streams = max_streams
         self._streams = 0
         self._feeds: dict[int, RunFeed] = {}
+        self._opening: dict[int, asyncio.Task[RunFeed]] = {}
+        """The first readings of runs, which all clients share that ask meanwhile."""
         self._watched = asyncio.Event()
         self._is_closed = False
 
@@ -166,15 +168,26 @@ class RunFeeds:
             feed.close()
 
     async def _join(self, run_id: int) -> RunFeed:
-        if run_id not in self._feeds:
-            found = await asyncio.to_thread(self._read, run_id, 0)
-            feed = self._feeds.setdefault(run_id, RunFeed())
-            feed.publish(*found)
-        feed = self._feeds[run_id]
+        feed = self._feeds.get(run_id)
+        if feed is None:
+            feed = self._feeds.setdefault(run_id, await self._open(run_id))
         feed.streams += 1
         self._watched.set()
         if self._is_closed:
             feed.close()
+        return feed
+
+    async def _open(self, run_id: int) -> RunFeed:
+        """Return a feed with all progress so far: one reading, however many clients come back at once."""
+        opening = self._opening.get(run_id)
+        if opening is None:
+            opening = self._opening[run_id] = asyncio.create_task(self._read_feed(run_id))
+            opening.add_done_callback(lambda _: self._opening.pop(run_id))
+        return await asyncio.shield(opening)  # the others wait for it, too
+
+    async def _read_feed(self, run_id: int) -> RunFeed:
+        feed = RunFeed()
+        feed.publish(*await asyncio.to_thread(self._read, run_id, 0))
         return feed
 
     def _leave(self, run_id: int, feed: RunFeed) -> None:

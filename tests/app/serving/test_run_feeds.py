@@ -1,4 +1,5 @@
 import asyncio
+import time
 from contextlib import AsyncExitStack, suppress
 
 import anyio
@@ -7,7 +8,7 @@ import pytest
 from app.errors import OverloadedError
 from app.serving.run_feeds import RunFeed, RunFeeds
 from inkling.errors import UnknownRunError
-from inkling.registry.records import Run
+from inkling.registry.records import Progress, Run
 from inkling.registry.registry import Registry
 from inkling.registry.runs import Runs
 from tests.support.events import claim, parse, record
@@ -49,6 +50,46 @@ async def test_many_streams_of_a_run_cost_one_read_at_a_time(
         assert steps_after(watched[-1], 100) == [200, 300]
         assert len(reads) < 100
         tasks.cancel_scope.cancel()
+
+
+async def test_streams_that_come_back_at_once_share_one_reading(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: a reading that takes a while
+    reads: list[int] = []
+    read = Runs.progress
+
+    def slow(self: Runs, run_id: int, after: int = 0) -> list[Progress]:
+        reads.append(run_id)
+        time.sleep(0.2)
+        return read(self, run_id, after=after)
+
+    monkeypatch.setattr(Runs, "progress", slow)
+    record(registry, claim(registry), 100)
+    feeds = RunFeeds(registry, max_streams=100)
+    found: list[RunFeed] = []
+
+    async def stream(run_id: int) -> None:
+        async with feeds.watch(run_id) as feed:
+            found.append(feed)
+            await asyncio.sleep(0.1)
+
+    # when: fifty clients ask at once, the first of which leaves at once
+    streams = [asyncio.create_task(stream(1)) for _ in range(50)]
+    await asyncio.sleep(0.05)
+    streams[0].cancel()
+    await asyncio.gather(*streams, return_exceptions=True)
+    # then
+    assert reads == [1]
+    assert len(found) == 49
+    assert len({id(feed) for feed in found}) == 1
+    assert steps_after(found[0], 0) == [100]
+    # when: they have left; then the run is read again
+    await stream(1)
+    assert reads == [1, 1]
+    # when: there is no such run
+    unknown = await asyncio.gather(*[stream(7) for _ in range(5)], return_exceptions=True)
+    assert [type(error) for error in unknown] == [UnknownRunError] * 5
 
 
 async def test_stream_beyond_the_limit_is_refused_until_one_ends(registry: Registry) -> None:
