@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -153,14 +154,13 @@ class _Bystander:
         self.failures[kind] = self.failures.get(kind, 0) + 1
 
     def run(self) -> None:
-        threads = [threading.Thread(target=self.probe), threading.Thread(target=self.predict)]
-        for thread in threads:
-            thread.start()
-        print("started", flush=True)
-        sys.stdin.read()
-        self._stopped.set()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(2) as threads:
+            running = [threads.submit(self.probe), threads.submit(self.predict)]
+            print("started", flush=True)
+            sys.stdin.read()
+            self._stopped.set()
+            for each in running:
+                each.result()  # one that ended early fails the row
         print(json.dumps({**self.result, "failures": self.failures}))
 
 
