@@ -77,6 +77,17 @@ def test_document_is_read_back_for_rows_that_are_repeated(arena: Arena) -> None:
     assert report.rows_of(report.document({"Faults": rows}, "make scoreboard")) == {row.name: row for row in rows}
 
 
+def test_document_says_when_and_where_rows_were_repeated(arena: Arena) -> None:
+    rows = {"Faults": [attack(holds=True).run(arena)]}
+    measured = "by `make scoreboard` on 2026-01-01: 2 cores, A CPU; `a-row`, `b` again on 2026-01-02: C"
+    text = report.document(rows, measured)
+    again = report.measured_again(text, ["a-row"])
+    assert again == f"{measured}; `a-row` again {report.here()}"
+    assert report.measured_again(report.document(rows, again), ["a-row", "b"]) == (
+        f"by `make scoreboard` on 2026-01-01: 2 cores, A CPU; `a-row`, `b` again {report.here()}"
+    )
+
+
 def test_names_are_unique_and_can_be_chosen(arena: Arena) -> None:
     names = [each.name for each in every_attack()]
     assert len(set(names)) == len(names)

@@ -16,8 +16,6 @@ from benchmarks.scoreboard.row import Attack, Row, Verdict
 from benchmarks.scoreboard.sections import SECTIONS
 from benchmarks.verdicts import log_to_stderr
 
-REPEATED = "`, and some rows again by `python -m benchmarks.scoreboard --update --only NAME"
-
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoreboard", description=__doc__)
@@ -34,19 +32,22 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no row is called {', '.join(sorted(unknown))}; --list shows all")
     with tempfile.TemporaryDirectory() as folder:
         rows = run(Arena(chosen.seed, chosen.short, Path(folder)), chosen.only)
+    measured = f"by `make scoreboard` {report.here()}"
     if chosen.update:
-        rows = _beside_those_of_the_last_run(rows)
+        last = report.DOCUMENT.read_text() if report.DOCUMENT.exists() else ""
+        measured = report.measured_again(last, [row.name for section in rows.values() for row in section])
+        rows = _beside_those_of_the_last_run(rows, last)
     if (chosen.only and not chosen.update) or chosen.short:
-        print(report.document(rows, "python -m benchmarks.scoreboard " + " ".join(arguments)))
+        command = "python -m benchmarks.scoreboard " + " ".join(arguments)
+        print(report.document(rows, f"by `{command}` {report.here()}"))
     else:
-        command = "make scoreboard" + (REPEATED if chosen.update else "")
-        report.DOCUMENT.write_text(report.document(rows, command))
+        report.DOCUMENT.write_text(report.document(rows, measured))
         log_to_stderr(f"written: {report.DOCUMENT.name}")
     return 1 if any(row.verdict is Verdict.FAILS for section in rows.values() for row in section) else 0
 
 
-def _beside_those_of_the_last_run(rows: Mapping[str, Sequence[Row]]) -> Mapping[str, Sequence[Row]]:
-    known = report.rows_of(report.DOCUMENT.read_text()) if report.DOCUMENT.exists() else {}
+def _beside_those_of_the_last_run(rows: Mapping[str, Sequence[Row]], last: str) -> Mapping[str, Sequence[Row]]:
+    known = report.rows_of(last)
     known |= {row.name: row for section in rows.values() for row in section}
     return {
         title: [known.get(attack.name) or attack.not_run("not run yet") for attack in attacks]

@@ -28,18 +28,17 @@ is of the server and all its children. Each row can fail, and one that breaks fa
 """
 
 
-def document(sections: Mapping[str, Sequence[Row]], command: str) -> str:
+def document(sections: Mapping[str, Sequence[Row]], measured: str) -> str:
     """Return the document in Markdown.
 
     Args:
         sections: title -> its rows, in order.
-        command: the command that made it.
+        measured: by which command, when and where.
     """
     rows = [row for section in sections.values() for row in section]
     counts = Counter(row.verdict for row in rows)
     head = (
-        f"Measured by `{command}` on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores, {processor()}. "
-        f"{len(rows)} rows: {counts[Verdict.HOLDS]} hold, {counts[Verdict.FAILS]} fail, "
+        f"Measured {measured}. {len(rows)} rows: {counts[Verdict.HOLDS]} hold, {counts[Verdict.FAILS]} fail, "
         f"{counts[Verdict.NOT_RUN]} were not run. What each defends is in [security.md](security.md)."
     )
     parts = ["# Reliability", paragraph(head), paragraph(READING.format(limit=compose_limit_mib()))]
@@ -49,6 +48,19 @@ def document(sections: Mapping[str, Sequence[Row]], command: str) -> str:
     for title, section in sections.items():
         parts += [f"## {title}", table_of(section)]
     return "\n\n".join(parts) + "\n"
+
+
+def here() -> str:
+    """Return the date and the machine."""
+    return f"on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores, {processor()}"
+
+
+def measured_again(text: str, names: Sequence[str]) -> str:
+    """Return how a document was measured of which some rows are repeated here and now."""
+    found = re.search(r"Measured (.*?)\. \d+ rows", " ".join(text.split()))
+    first, *repeated = (found[1] if found else "never as a whole").split("; ")
+    kept = [part for part in repeated if not set(re.findall(r"`([a-z0-9-]+)`", part)) <= set(names)]
+    return "; ".join([first, *kept, f"{', '.join(f'`{name}`' for name in names)} again {here()}"])
 
 
 def rows_of(text: str) -> dict[str, Row]:
