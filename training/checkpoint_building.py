@@ -15,6 +15,8 @@ from training.predictions import predict_logits, predict_mean_logits, probabilit
 from training.snapshot import Parameters
 from training.tensorflow_environment import computing_threads
 
+ProbeFitting = Future[tuple[Parameters, DigitProbeFit | None]]
+
 
 def build_checkpoint(
     parameters: Parameters, recipe: Recipe, dataset: Dataset, feedback: LearnedFeedback | None = None
@@ -27,21 +29,7 @@ def build_checkpoint(
         CheckpointError: a parameter is not finite.
     """
     verify(parameters)  # before the evaluation, which cannot score NaN
-    fitting: Future[tuple[Parameters, DigitProbeFit | None]] = Future()
-    fit = Thread(target=_fit_probe, args=(fitting, parameters, recipe, dataset), daemon=True)  # Ctrl-C does not wait
-    fit.start()  # beside TensorFlow, which computes what follows
-    if computing_threads() == 1:
-        fit.join()
-    return _evaluate(parameters, recipe, dataset, feedback, fitting)
-
-
-def _evaluate(
-    parameters: Parameters,
-    recipe: Recipe,
-    dataset: Dataset,
-    feedback: LearnedFeedback | None,
-    fitting: "Future[tuple[Parameters, DigitProbeFit | None]]",
-) -> Checkpoint:
+    fitting = _begin_fit_of_probe(parameters, recipe, dataset)
     _, validation = dataset.hold_out(recipe.validation_size)
     temperature, views = 1.0, None
     if len(validation):
@@ -75,9 +63,17 @@ def _evaluate(
     return save(with_probe, card)
 
 
-def _fit_probe(
-    fitting: "Future[tuple[Parameters, DigitProbeFit | None]]", parameters: Parameters, recipe: Recipe, dataset: Dataset
-) -> None:
+def _begin_fit_of_probe(parameters: Parameters, recipe: Recipe, dataset: Dataset) -> ProbeFitting:
+    """Fit the digit probe beside TensorFlow, or at once where that computes with one thread."""
+    fitting: ProbeFitting = Future()
+    thread = Thread(target=_fit_probe, args=(fitting, parameters, recipe, dataset), daemon=True)  # Ctrl-C does not wait
+    thread.start()
+    if computing_threads() == 1:
+        thread.join()
+    return fitting
+
+
+def _fit_probe(fitting: ProbeFitting, parameters: Parameters, recipe: Recipe, dataset: Dataset) -> None:
     """Find the parameters with those of a digit probe, and how it was fitted; without one for other classes."""
     try:
         pictures, effort = None, 1.0 if recipe.base else fit_effort(recipe.training_steps)  # a base had a long training

@@ -115,3 +115,30 @@ def test_parameters_that_are_not_finite_are_refused(data: Dataset) -> None:
     parameters["weights/out"][0, 0] = np.inf
     with pytest.raises(CheckpointError, match="weights/out holds values that are not finite"):
         build_checkpoint(parameters, SMALL, data)
+
+
+def test_probe_is_the_same_beside_tensorflow_and_before_it(
+    data: Dataset, parameters: Parameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.checkpoint_building import build_checkpoint
+
+    digests = set()
+    for threads in ("1", "2"):
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
+        digests.add(build_checkpoint(parameters, SMALL, data).digest)
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_error_of_the_probe_is_raised(
+    data: Dataset, parameters: Parameters, monkeypatch: pytest.MonkeyPatch, threads: str
+) -> None:
+    from training import checkpoint_building
+
+    def fail(*arguments: object) -> None:
+        raise MemoryError("no memory for the features")
+
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
+    monkeypatch.setattr(checkpoint_building, "fit_digit_probe", fail)
+    with pytest.raises(MemoryError, match="no memory for the features"):
+        checkpoint_building.build_checkpoint(parameters, SMALL, data)
