@@ -25,9 +25,7 @@ class Turns:
 
     def add(self, act: Callable[[Any], int], subject: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Call `act(subject)` now, or in one of the next turns; it returns its cost: 0 if nothing was left to do."""
-        if not self._is_counting:
-            self._is_counting = True
-            loop.call_soon(self._begin_turn, loop)
+        self._count(loop)
         if self._left <= 0 or self._waiting:
             self._waiting.append((act, subject))
         else:
@@ -35,7 +33,10 @@ class Turns:
 
     def spend(self, loop: asyncio.AbstractEventLoop) -> None:
         """Count what cannot wait: as much less is done in this turn, and in the next one."""
+        self._count(loop)
         self._left -= 1
+
+    def _count(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._is_counting:
             self._is_counting = True
             loop.call_soon(self._begin_turn, loop)
