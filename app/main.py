@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app import error_answers, lifecycle, openapi_schema
 from app.admission.admission import Admission
 from app.admission.forwarded import Forwarded
+from app.fast.direct_answers import DirectAnswers
 from app.fast.predict_route import PredictRoute
 from app.observability.compression import Compression
 from app.observability.counter_file import CounterFile
@@ -79,13 +80,15 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
         counters: that worker processes share; None: this process is alone.
     """
     collected, admission = Metrics(counters), Admission.from_settings(settings)
+    platforms = platform_routers(vertex_ai) if vertex_ai else ()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         ask_for_short_slices()
         ask_for_exact_timers()
         async with lifecycle.run(app, settings, collected, admission) as connections:
-            yield {"connections": connections}  # for the HTTP protocol: the state of ASGI's lifespan
+            direct = None if platforms else DirectAnswers.for_app(app, settings, collected, admission)
+            yield {"connections": connections, "direct": direct}  # for the HTTP protocol: the state of ASGI's lifespan
         await asyncio.to_thread(TRACING.stop)
 
     app = FastAPI(
@@ -108,7 +111,6 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
             "auto_configure": False,
         },
     )
-    platforms = platform_routers(vertex_ai) if vertex_ai else ()
     protocols = protocol_routers()
     app.add_middleware(Compression)
     app.add_middleware(

@@ -21,7 +21,7 @@ from app.cli.worker_processes import WorkerApp, WorkerProcesses
 from app.connections.listeners import SoleServer
 from app.connections.listening import ALL_ADDRESSES, dual_stack_socket, inherited_sockets, log_address
 from app.connections.stop import CANCEL_BEFORE_S, CLOSE_S
-from app.fast.http_protocol import JoinedHttpProtocol
+from app.fast.http_protocol import FastHttpProtocol
 from app.security import KEY_FILE, resolve_key
 from app.settings import PREFIX, Settings
 from inkling.data_dir import check_data_dir
@@ -75,7 +75,7 @@ def _run(settings: Settings) -> int:
         workers=settings.workers,
         host=settings.host,
         port=settings.port,
-        http=JoinedHttpProtocol,
+        http=FastHttpProtocol,
         ws="none",
         access_log=False,  # the application's own names the request id
         server_header=False,

@@ -8,7 +8,12 @@ from app.admission.answer_headers import ANSWER_HEADERS
 
 _FIXED_LINES: Final = {
     header: b"%b: %b\r\n" % header
-    for header in (*ANSWER_HEADERS, (b"cache-control", b"no-store"), (b"content-type", b"application/json"))
+    for header in (
+        *ANSWER_HEADERS,
+        (b"cache-control", b"no-store"),
+        (b"content-type", b"application/json"),
+        (b"content-type", b"application/x-npy"),
+    )
 }
 _VARIABLE_NAMES: Final = frozenset(
     (b"date", b"content-length", b"server-timing", b"vary", b"x-model-version", b"x-request-id")
@@ -33,6 +38,20 @@ class Cycle(RequestResponseCycle):
         ):
             await super().send(message)
 
+    def answer_at_once(self, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+        """Send a whole answer of status 200 to a request that no application has.
+
+        Raises:
+            RuntimeError: its head is not a usual one.
+        """
+        if not self._send_usual_head({"type": "http.response.start", "status": 200, "headers": headers}):
+            raise RuntimeError("only the application can send this head")
+        self.transport.write(content)
+        self.response_complete = True
+        self.message_event.set()
+        on_response, self.on_response = self.on_response, _nothing  # as uvicorn does: it is a reference cycle
+        on_response()
+
     def _send_usual_head(self, message: Any) -> bool:
         """Send the head of an answer; return False, having sent nothing, where it is not a usual one."""
         if message["type"] != "http.response.start":
@@ -56,3 +75,7 @@ class Cycle(RequestResponseCycle):
         lines.append(b"\r\n")
         self.transport.write(b"".join(lines))
         return True
+
+
+def _nothing() -> None:
+    pass

@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-STARTS_PER_TURN: Final = 8
-"""Requests that begin, if each has one image to predict; of others, half as many."""
+STARTS_PER_TURN: Final = 24
+"""The cost of the requests that begin, and of connections that are made or end: 25 us of CPU time each."""
+CONNECTION_COST: Final = 3
+"""Of a connection that is made, or that ends."""
 READS_PER_TURN: Final = 4
 """Connections whose reading goes on; each may bring 256 KiB."""
 
@@ -31,10 +33,10 @@ class Turns:
         else:
             self._left -= act(subject)
 
-    def spend(self, loop: asyncio.AbstractEventLoop) -> None:
+    def spend(self, cost: int, loop: asyncio.AbstractEventLoop) -> None:
         """Count what cannot wait: as much less is done in this turn, and in the next one."""
         self._count(loop)
-        self._left -= 1
+        self._left -= cost
 
     def _count(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._is_counting:

@@ -23,19 +23,25 @@ class PredictRoute:
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = self
-        content_type = accept = None
-        for name, value in scope["headers"]:  # the first of several counts, as with Starlette
-            if name == b"content-type" and content_type is None:
-                content_type = value.decode("latin-1")
-            elif name == b"accept" and accept is None:
-                accept = value.decode("latin-1")
+        content_type, accept = read_headers(scope)
         body = await _read_body(receive)
         inference: Inference = scope["app"].state.inference
-        answer = inference.predict_at_once(body, content_type or "", accept or "")
+        answer = inference.predict_at_once(body, content_type, accept)
         if answer is None:
-            answer = await while_connected(receive, inference.predict_strict(body, content_type or "", accept or ""))
+            answer = await while_connected(receive, inference.predict_strict(body, content_type, accept))
         await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.content})
+
+
+def read_headers(scope: Scope) -> tuple[str, str]:
+    """Return Content-Type and Accept, empty if there is none; the first of several counts, as with Starlette."""
+    content_type = accept = None
+    for name, value in scope["headers"]:
+        if name == b"content-type" and content_type is None:
+            content_type = value.decode("latin-1")
+        elif name == b"accept" and accept is None:
+            accept = value.decode("latin-1")
+    return content_type or "", accept or ""
 
 
 async def _read_body(receive: Receive) -> bytes:

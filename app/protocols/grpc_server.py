@@ -16,9 +16,9 @@ from app.admission.byte_budget import SMALL_BODY_BYTES
 from app.error_answers import release_frames
 from app.errors import TABLE, ProtocolError, RequestTimeoutError
 from app.observability.answered_request import AnsweredRequest, log_access
-from app.observability.exchange import request_id_of
 from app.observability.metrics import Metrics
 from app.observability.problem_log import ProblemLog
+from app.observability.request_head import request_id_of
 from app.protocols.grpc_messages import MESSAGES
 from app.settings import Settings
 from inkling.logging_config import LOG_FIELDS

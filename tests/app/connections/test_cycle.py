@@ -114,3 +114,17 @@ async def test_the_head_of_a_usual_answer_is_not_left_to_uvicorn() -> None:
     cycle = _cycle(Cycle, _Transport(), "GET")
     assert not cycle._send_usual_head({"type": "http.response.start", "status": 200, "headers": HEADERS["chunks"]})
     assert cycle._send_usual_head({"type": "http.response.start", "status": 200, "headers": USUAL})
+
+
+async def test_answer_at_once_has_the_same_bytes() -> None:
+    transport = _Transport()
+    cycle = _cycle(Cycle, transport, "POST")
+    cycle.answer_at_once(list(USUAL), b"12345")
+    assert (transport.sent, transport.is_closed, cycle.response_complete) == await _answer(Cycle, USUAL, "POST")
+
+
+async def test_answer_at_once_with_another_head_is_refused() -> None:
+    transport = _Transport()
+    with pytest.raises(RuntimeError, match="only the application"):
+        _cycle(Cycle, transport, "POST").answer_at_once(list(HEADERS["chunks"]), b"12345")
+    assert transport.sent == b""

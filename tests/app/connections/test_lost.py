@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from app.connections.limits import ConnectionLimits
 from app.connections.open_connections import OpenConnections
-from app.fast.http_protocol import JoinedHttpProtocol
+from app.fast.http_protocol import FastHttpProtocol
 from app.observability.metrics import Metrics
 
 CONNECTIONS = 30
@@ -41,15 +41,15 @@ async def _app(scope: Any, receive: Callable[..., Any], send: Callable[..., Any]
 
 
 @asynccontextmanager
-async def _server(made: list[weakref.ref[JoinedHttpProtocol]]) -> AsyncIterator[int]:
+async def _server(made: list[weakref.ref[FastHttpProtocol]]) -> AsyncIterator[int]:
     """Serve with the protocol, note its connections, and yield the port."""
-    config = uvicorn.Config(_app, http=JoinedHttpProtocol, ws="none", log_config=None)
+    config = uvicorn.Config(_app, http=FastHttpProtocol, ws="none", log_config=None)
     config.load()
     state, loop = ServerState(), asyncio.get_running_loop()
     connections = OpenConnections(LIMITS, Metrics(), access_log=False)
 
-    def connect() -> JoinedHttpProtocol:
-        protocol = JoinedHttpProtocol(config, state, {"connections": connections}, loop)
+    def connect() -> FastHttpProtocol:
+        protocol = FastHttpProtocol(config, state, {"connections": connections}, loop)
         made.append(weakref.ref(protocol))
         return protocol
 
@@ -60,7 +60,7 @@ async def _server(made: list[weakref.ref[JoinedHttpProtocol]]) -> AsyncIterator[
 
 async def _left(sent: bytes, *, is_read: bool) -> list[bool]:
     """Open connections, send the same on each, and close them; return for each whether it is still in memory."""
-    made: list[weakref.ref[JoinedHttpProtocol]] = []
+    made: list[weakref.ref[FastHttpProtocol]] = []
     async with _server(made) as port:
         for _ in range(CONNECTIONS):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

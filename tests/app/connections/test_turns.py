@@ -79,7 +79,7 @@ def test_what_cannot_wait_is_paid_later() -> None:
     def add() -> None:
         turns, loop = Turns(8), asyncio.get_running_loop()
         for _ in range(13):
-            turns.spend(loop)
+            turns.spend(1, loop)
         for number in range(10):
             turns.add(act, number, loop)
 
