@@ -70,7 +70,7 @@ class DirectAnswers:
             return False
         try:
             answer = self._inference.predict_at_once(bytes(cycle.body), *read_headers(scope), is_plain=True)
-        except Exception:  # whatever it is: the application answers it, and logs it
+        except Exception:  # of any kind: the application answers it, and logs it
             return False
         if answer is None:
             return False
