@@ -29,12 +29,13 @@ class Cycle(RequestResponseCycle):
 
     async def send(self, message: Any) -> None:
         if (
-            self.response_started
+            message["type"] != "http.response.start"
+            or self.response_started
             or self.disconnected
             or self.access_log
             or not self.keep_alive
             or self.flow.write_paused
-            or not self._send_usual_head(message)
+            or not self._send_usual_head(message["status"], message["headers"])
         ):
             await super().send(message)
 
@@ -44,20 +45,19 @@ class Cycle(RequestResponseCycle):
         Raises:
             RuntimeError: its head is not a usual one.
         """
-        if not self._send_usual_head({"type": "http.response.start", "status": 200, "headers": headers}):
+        if not self._send_usual_head(200, headers):
             raise RuntimeError("only the application can send this head")
         self.transport.write(content)
+        self.body = bytearray()  # an idle connection needs no memory for it
         self.response_complete = True
         self.message_event.set()
         on_response, self.on_response = self.on_response, _nothing  # as uvicorn does: it is a reference cycle
         on_response()
 
-    def _send_usual_head(self, message: Any) -> bool:
+    def _send_usual_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bool:
         """Send the head of an answer; return False, having sent nothing, where it is not a usual one."""
-        if message["type"] != "http.response.start":
-            return False
-        lines, values, length = [STATUS_LINE[message["status"]]], [], None
-        for header in (*self.default_headers, *message["headers"]):
+        lines, values, length = [STATUS_LINE[status]], [], None
+        for header in (*self.default_headers, *headers):
             if line := _FIXED_LINES.get(header):
                 lines.append(line)
                 continue

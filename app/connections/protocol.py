@@ -16,7 +16,7 @@ from app.connections.malformed import describe_malformed, without_upgrade
 from app.connections.open_connections import OpenConnections, Wait
 from app.connections.refusal import encode_refusal, refused_scope
 from app.connections.request_url import split_url
-from app.connections.turns import CONNECTION_COST
+from app.connections.turns import CONNECTION_COST, OTHER_COST, QUICK_COST
 from app.errors import HeadersTooLargeError, MalformedRequestError
 from inkling.errors import InputError
 
@@ -39,9 +39,6 @@ FIRST_PATHS: Final = frozenset(("/livez", "/readyz", "/metrics"))
 QUICK_PATH: Final = "/predict"
 QUICK_BYTES: Final = 4096
 """Requests with one image are answered in a quarter of the time of others: without FastAPI's routing, and at once."""
-QUICK_COST: Final = 3
-OTHER_COST: Final = 6
-"""In turns of the event loop."""
 
 
 class LimitedProtocol(HttpToolsProtocol):

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 STARTS_PER_TURN: Final = 24
-"""The cost of the requests that begin, and of connections that are made or end: 25 us of CPU time each."""
+DIRECT_COST: Final = 2
+QUICK_COST: Final = 3
+OTHER_COST: Final = 6
 CONNECTION_COST: Final = 3
-"""Of a connection that is made, or that ends."""
+"""In units of some 25 us of CPU time: of a direct answer, of a prediction of one image by the application, of any other
+request, and of a connection that is made or ends.
+"""
 READS_PER_TURN: Final = 4
 """Connections whose reading goes on; each may bring 256 KiB."""
 
@@ -45,9 +49,11 @@ class Turns:
 
     def _begin_turn(self, loop: asyncio.AbstractEventLoop) -> None:
         self._left = max(1, self._per_turn + min(0, self._left))
-        while self._waiting and self._left > 0:
-            act, subject = self._waiting.popleft()
-            self._left -= act(subject)
-        self._is_counting = self._left < self._per_turn
-        if self._is_counting:
-            loop.call_soon(self._begin_turn, loop)
+        try:
+            while self._waiting and self._left > 0:
+                act, subject = self._waiting.popleft()
+                self._left -= act(subject)
+        finally:  # the next turn must come even if an act fails
+            self._is_counting = self._left < self._per_turn or bool(self._waiting)
+            if self._is_counting:
+                loop.call_soon(self._begin_turn, loop)

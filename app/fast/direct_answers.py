@@ -53,7 +53,7 @@ class DirectAnswers:
             or settings.max_body_bytes < QUICK_BYTES
             or admission.rate is not None
             or TRACING.is_on
-            or not _is_outermost(app)
+            or not _has_only_own_layers(app)
         )
         return None if sees_all else cls(app.state.inference, metrics, admission.hosts)
 
@@ -69,7 +69,7 @@ class DirectAnswers:
         if head.encoding or (self._hosts and head.host is not None and not self._hosts.allow(head.host)):
             return False
         try:
-            answer = self._inference.predict_at_once(bytes(cycle.body), *read_headers(scope), is_plain=True)
+            answer = self._inference.predict_at_once(bytes(cycle.body), *read_headers(scope), plain_only=True)
         except Exception:  # of any kind: the application answers it, and logs it
             return False
         if answer is None:
@@ -80,7 +80,7 @@ class DirectAnswers:
         return True
 
 
-def _is_outermost(app: FastAPI) -> bool:
+def _has_only_own_layers(app: FastAPI) -> bool:
     """Return whether only the framework's own layers surround `RequestMiddleware`; others have to see every request."""
     layer: Any = app.middleware_stack
     while not isinstance(layer, RequestMiddleware):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -11,19 +11,18 @@ from uvicorn.server import ServerState
 
 from app.connections.lingering import LingeringTransport
 from app.connections.protocol import QUICK_BYTES, LimitedProtocol
+from app.connections.turns import DIRECT_COST
 from app.fast.direct_answers import DirectAnswers
 
 MAX_PIECES = 512
 """Written by one call of the system; the kernel takes up to 1,024."""
-DIRECT_COST: Final = 2
-"""Of a direct answer in a turn of the event loop."""
 
 
 class FastHttpProtocol(LimitedProtocol):
     """The limited protocol, with the head and the body of an answer in one packet instead of two, and direct answers.
 
     Each packet costs the server 6 us, and the client as much. A request that may be answered directly begins when its
-    body has come, if it comes in the same piece as its head.
+    body has come, if it comes in the same piece as its head; one that had to wait for its turn, when that comes.
     """
 
     def __init__(
@@ -49,6 +48,10 @@ class FastHttpProtocol(LimitedProtocol):
         super().on_message_complete()
         self._begin_held()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._begin_held()  # a request that waited for this answer may have to wait for its body, too
+
     def _feed(self, piece: bytes) -> None:
         super()._feed(piece)
         self._begin_held()
@@ -67,14 +70,16 @@ class FastHttpProtocol(LimitedProtocol):
 
     def _begin(self, cycle: Any) -> int:
         direct = self._direct
-        if direct and self._is_ready(cycle) and direct.takes(cycle.scope) and direct.answer(cycle):
+        if direct and self._is_whole(cycle) and direct.takes(cycle.scope) and direct.answer(cycle):
             return DIRECT_COST
         return super()._begin(cycle)
 
-    def _is_ready(self, cycle: RequestResponseCycle) -> bool:
-        """Return whether a request is complete, and the only one: the end of an answer begins the next."""
-        is_complete = cycle.keep_alive and not (cycle.more_body or cycle.disconnected)
-        return is_complete and not (self.pipeline or self.flow.write_paused)
+    def _is_whole(self, cycle: RequestResponseCycle) -> bool:
+        """Return whether a request is short, has come, and is the only one: the end of an answer begins the next."""
+        is_short = cycle.keep_alive and len(cycle.body) <= QUICK_BYTES
+        return (
+            is_short and not (cycle.more_body or cycle.disconnected) and not (self.pipeline or self.flow.write_paused)
+        )
 
 
 class _JoinedWrites(LingeringTransport):

@@ -69,14 +69,16 @@ class Inference:
     digit_threshold: float = DIGIT_THRESHOLD
     """The score below which an image is no digit."""
 
-    def predict_at_once(self, body: bytes, content_type: str, accept: str, *, is_plain: bool = False) -> Answer | None:
+    def predict_at_once(
+        self, body: bytes, content_type: str, accept: str, *, plain_only: bool = False
+    ) -> Answer | None:
         """Read the digits on images of 28x28 pixels if that takes no time; None: `predict_strict` is needed.
 
         Args:
             body: of the request.
             content_type: the header.
             accept: the header.
-            is_plain: whether of files only the plainest are read.
+            plain_only: whether of files only the plainest are read.
 
         Raises:
             InklingError: as `read_images`; or no version is loaded.
@@ -84,7 +86,7 @@ class Inference:
         if len(body) > INLINE_BODY_BYTES:
             return None
         started = time.perf_counter()
-        decode = _decode_plain if is_plain or len(body) > INLINE_FILE_BYTES else _decode_small
+        decode = _decode_plain if plain_only or len(body) > INLINE_FILE_BYTES else _decode_small
         try:
             images = read_images(body, content_type, self.limits, decode)
         except _TakesTimeError:

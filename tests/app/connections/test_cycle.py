@@ -112,15 +112,17 @@ async def test_refuses_what_uvicorn_refuses(headers: list[tuple[bytes, bytes]]) 
 async def test_the_head_of_a_usual_answer_is_not_left_to_uvicorn() -> None:
     """Or the bytes above would be the same because they are uvicorn's."""
     cycle = _cycle(Cycle, _Transport(), "GET")
-    assert not cycle._send_usual_head({"type": "http.response.start", "status": 200, "headers": HEADERS["chunks"]})
-    assert cycle._send_usual_head({"type": "http.response.start", "status": 200, "headers": USUAL})
+    assert not cycle._send_usual_head(200, HEADERS["chunks"])
+    assert cycle._send_usual_head(200, USUAL)
 
 
 async def test_answer_at_once_has_the_same_bytes() -> None:
     transport = _Transport()
     cycle = _cycle(Cycle, transport, "POST")
+    cycle.body += b"body"
     cycle.answer_at_once(list(USUAL), b"12345")
     assert (transport.sent, transport.is_closed, cycle.response_complete) == await _answer(Cycle, USUAL, "POST")
+    assert cycle.body == b""
 
 
 async def test_answer_at_once_with_another_head_is_refused() -> None:

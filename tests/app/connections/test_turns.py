@@ -86,6 +86,24 @@ def test_what_cannot_wait_is_paid_later() -> None:
     assert by_turn(add, lambda: len(done)) == [0, 3, 10, 10]
 
 
+def test_act_that_fails_holds_up_no_other() -> None:
+    done: list[int] = []
+
+    def act(number: int) -> int:
+        if number == 10:
+            raise ZeroDivisionError
+        done.append(number)
+        return 1
+
+    def add() -> None:
+        turns, loop = Turns(8), asyncio.get_running_loop()
+        loop.set_exception_handler(lambda *_: None)
+        for number in range(12):
+            turns.add(act, number, loop)
+
+    assert by_turn(add, lambda: len(done)) == [8, 10, 11, 11]
+
+
 def test_reading_goes_on_for_some_connections_per_turn() -> None:
     transports = [Transport() for _ in range(20)]
 

@@ -276,3 +276,28 @@ async def test_body_that_never_comes_is_no_direct_answer(settings: Settings) -> 
         await asyncio.sleep(PIECE_S)
         assert service.reached == {"/predict": 1}  # which waits for it, or refuses
         writer.close()
+
+
+async def test_request_behind_another_begins_without_its_body(settings: Settings) -> None:
+    head, body = request(PLAIN, PNG, "Expect: 100-continue")
+    probe = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    async with serve(settings) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(probe + head)
+        async with asyncio.timeout(10):
+            seen = await reader.readuntil(b"HTTP/1.1 100 Continue\r\n\r\n")
+        writer.write(body)
+        answer = await reader.readuntil(b"}]}")
+        writer.close()
+    assert seen.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_longer_body_behind_another_request_is_the_applications(settings: Settings) -> None:
+    limited = settings.model_copy(update={"max_body_bytes": 5000})
+    probe = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    sent = probe + b"".join(request(IMAGES[:12].tobytes(), RAW))
+    async with serve(limited) as service:
+        _, answer = await service.answers(sent, count=2)
+        assert service.reached == {"/livez": 1, "/predict": 1}
+    assert answer.startswith(b"HTTP/1.1 413 ")
