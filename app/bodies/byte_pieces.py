@@ -35,3 +35,12 @@ def count(text: bytes, pattern: bytes, start: int = 0) -> int:
         return text.count(pattern, start)
     rest = len(pattern) - 1
     return sum([text.count(pattern, i, i + PIECE_BYTES + rest) for i in range(start, len(text), PIECE_BYTES)])
+
+
+def equal(text: bytes, first: int, second: int, length: int) -> bool:
+    """Return whether the bytes of a length from two positions on are the same; they may overlap."""
+    for start in range(0, length, PIECE_BYTES):
+        end = min(start + PIECE_BYTES, length)
+        if text[first + start : first + end] != text[second + start : second + end]:
+            return False
+    return True

@@ -16,7 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.bodies.arrays import GrayLevels
-from app.bodies.byte_pieces import contains, find, translate
+from app.bodies.byte_pieces import contains, equal, find, translate
 from app.bodies.unknown_fields import refuse_unknown
 from app.errors import BodyError
 from inkling.errors import ImageError
@@ -36,6 +36,7 @@ EXPECTED = (
 )
 _ONLY_NUMBERS = "`images` must hold numbers 0 to 255, and nothing else; or data: URIs, and nothing else"
 _SPACE = b" \t\r\n"
+_COMMA = ord(",")
 _NUMBER = b"0123456789+-.eE"
 _NUMBER_AS_0 = bytes.maketrans(_NUMBER, b"0" * len(_NUMBER))
 _OPENING = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"images"[ \t\r\n]*:[ \t\r\n]*(?=\[)')
@@ -86,17 +87,18 @@ def regular_shape(text: bytes) -> tuple[int, ...] | None:
     axes = len(opening) - len(opening.lstrip(b"["))
     if not 1 <= axes <= MAX_AXES:
         return None
-    width = brackets.find(b"]", axes) - axes + 1
-    unit = b"[" + b"," * (width - 1) + b"]"
-    shape = [width]
-    for start in range(axes - 1, 0, -1):  # where the unit of each axis begins, from the innermost outwards
-        end = find(brackets, unit + b"]", start)
-        count = (end + len(unit) - start + 1) // (len(unit) + 1)
-        if count < 1:
+    shape: list[int] = []
+    start, length = axes, 0  # of the first number, which was taken out; then of the first list in a list
+    for depth in range(1, axes + 1):
+        closing = find(brackets, b"]" * depth, start)
+        content = closing + depth - 1 - start  # the bytes between the brackets of a list
+        count, rest = divmod(content + 1, length + 1)
+        is_alike = closing >= 0 and not rest and equal(brackets, start, start + length + 1, content - length - 1)
+        if not is_alike or (count > 1 and brackets[start + length] != _COMMA):
             return None
-        unit = b"[" + (unit + b",") * (count - 1) + unit + b"]"
         shape.insert(0, count)
-    return tuple(shape) if unit == brackets else None
+        start, length = start - 1, content + 2
+    return tuple(shape) if length == len(brackets) else None
 
 
 def parsed_pieces(text: bytes) -> Iterator[NDArray[Any]]:

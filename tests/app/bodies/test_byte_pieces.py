@@ -32,3 +32,12 @@ def test_pattern_is_counted_as_in_the_whole_text() -> None:
         start = int(rng.integers(10))
         for pattern in (b"a", b"ab", b"aab", b"abbb"):
             assert byte_pieces.count(text, pattern, start) == text.count(pattern, start)
+
+
+def test_two_stretches_are_equal_as_in_the_whole_text() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(2000):
+        text = bytes(rng.choice([97, 98], 20).tolist()) * 2
+        first, second, length = (int(rng.integers(20)) for _ in range(3))
+        expected = text[first : first + length] == text[second : second + length]
+        assert byte_pieces.equal(text, first, second, length) == expected
