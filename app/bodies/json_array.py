@@ -16,7 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.bodies.arrays import GrayLevels
-from app.bodies.byte_pieces import contains, equal, find, translate
+from app.bodies.byte_pieces import contains, count, equal, find, translate
 from app.bodies.unknown_fields import refuse_unknown
 from app.errors import BodyError
 from inkling.errors import ImageError
@@ -92,11 +92,11 @@ def regular_shape(text: bytes) -> tuple[int, ...] | None:
     for depth in range(1, axes + 1):
         closing = find(brackets, b"]" * depth, start)
         content = closing + depth - 1 - start  # the bytes between the brackets of a list
-        count, rest = divmod(content + 1, length + 1)
+        items, rest = divmod(content + 1, length + 1)
         is_alike = closing >= 0 and not rest and equal(brackets, start, start + length + 1, content - length - 1)
-        if not is_alike or (count > 1 and brackets[start + length] != _COMMA):
+        if not is_alike or (items > 1 and brackets[start + length] != _COMMA):
             return None
-        shape.insert(0, count)
+        shape.insert(0, items)
         start, length = start - 1, content + 2
     return tuple(shape) if length == len(brackets) else None
 
@@ -125,7 +125,7 @@ def _pieces(numbers: bytes) -> Iterator[bytes]:
 def _irregular_levels(body: bytes) -> NDArray[np.uint8]:
     """Parse a small body of any form: nearly always to say what is wrong with it."""
     check_text(body)
-    items = sum([body.count(mark) for mark in (b"[", b"{", b",", b":")])  # no map: it would be one call
+    items = sum(count(body, mark) for mark in (b"[", b"{", b",", b":"))
     if len(body) > MAX_IRREGULAR_BYTES or items > MAX_IRREGULAR_ITEMS:
         raise ImageError(
             f"the body ({len(body)} bytes, {items} lists and values) is not a regular array of numbers in "
@@ -174,9 +174,9 @@ def _check_repeated(body: bytes) -> None:
 
     def check(pairs: list[tuple[str, Any]]) -> None:
         counts = Counter(key for key, _ in pairs)
-        for key, count in counts.most_common(1):
-            if count > 1:
-                raise BodyError(f"the key `{key[:100]}` comes {count} times in an object of the body; send it once")
+        for key, times in counts.most_common(1):
+            if times > 1:
+                raise BodyError(f"the key `{key[:100]}` comes {times} times in an object of the body; send it once")
 
     try:
         json.loads(body, object_pairs_hook=check, parse_int=float)
