@@ -5,7 +5,7 @@ import gc
 import re
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -29,8 +29,17 @@ pytestmark = pytest.mark.anyio
 
 IMAGES = make_digits(20, seed=9)[0]
 PLAIN = image_file(IMAGES[0])
-PIECE_S = 0.05
-"""Seconds between two pieces, which the server thus receives as two."""
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait in turns of the event loop, in which the server of this process goes on.
+
+    Raises:
+        TimeoutError: it was not so within 30 s.
+    """
+    async with asyncio.timeout(30):
+        while not is_so():
+            await asyncio.sleep(0.001)
 
 
 @dataclass
@@ -44,12 +53,13 @@ class Service:
     protocols: list[weakref.ref[FastHttpProtocol]]
 
     async def answers(self, *pieces: bytes, count: int = 1) -> list[bytes]:
-        """Send pieces of requests on one connection, and return so many answers."""
+        """Send pieces of requests on one connection, each when the application has the one before; return answers."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        answers = []
+        answers, before = [], self.reached.total()
         try:
             for number, piece in enumerate(pieces):
-                await asyncio.sleep(PIECE_S if number else 0)
+                if number:
+                    await until(lambda: self.reached.total() > before)
                 writer.write(piece)
             for _ in range(count):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -262,8 +272,7 @@ async def test_connection_waits_for_no_garbage_collector(settings: Settings, pie
         try:
             for _ in range(10):
                 await service.answers(*pieces)
-            await asyncio.sleep(PIECE_S)
-            assert [each() for each in service.protocols] == [None] * 10
+            await until(lambda: [each() for each in service.protocols] == [None] * 10)
         finally:
             gc.enable()
 
@@ -273,8 +282,7 @@ async def test_body_that_never_comes_is_no_direct_answer(settings: Settings) -> 
     async with serve(settings) as service:
         _, writer = await asyncio.open_connection("127.0.0.1", service.port)
         writer.write(head + body[:-1])
-        await asyncio.sleep(PIECE_S)
-        assert service.reached == {"/predict": 1}  # which waits for it, or refuses
+        await until(lambda: service.reached == {"/predict": 1})  # which waits for it, or refuses
         writer.close()
 
 
