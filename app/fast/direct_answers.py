@@ -7,7 +7,6 @@ from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
 
 from app.admission.admission import Admission
-from app.admission.allowed_hosts import AllowedHosts
 from app.connections.cycle import Cycle
 from app.connections.protocol import QUICK_BYTES
 from app.fast.predict_route import PredictRoute, read_headers
@@ -27,13 +26,13 @@ class DirectAnswers:
     Args:
         inference: that answers.
         metrics: that count the requests.
-        hosts: the names of this server; None: every name is its own.
+        admission: of requests, without a limit on the rate of clients.
     """
 
-    def __init__(self, inference: Inference, metrics: Metrics, hosts: AllowedHosts | None) -> None:
+    def __init__(self, inference: Inference, metrics: Metrics, admission: Admission) -> None:
         self._inference = inference
         self._metrics = metrics
-        self._hosts = hosts
+        self._admission = admission
         self._route = PredictRoute()
 
     @classmethod
@@ -55,7 +54,7 @@ class DirectAnswers:
             or TRACING.is_on
             or not _has_only_own_layers(app)
         )
-        return None if sees_all else cls(app.state.inference, metrics, admission.hosts)
+        return None if sees_all else cls(app.state.inference, metrics, admission)
 
     def takes(self, scope: Any) -> bool:
         """Return whether a request may be answered here, by its method and its path."""
@@ -66,9 +65,10 @@ class DirectAnswers:
         started = time.perf_counter()
         scope: Any = cycle.scope  # of the same keys as ASGI's other one
         head = RequestHead(scope["headers"])
-        if head.encoding or (self._hosts and head.host is not None and not self._hosts.allow(head.host)):
+        if head.encoding:
             return False
         try:
+            self._admission.check(scope, head.host)
             answer = self._inference.predict_at_once(bytes(cycle.body), *read_headers(scope), plain_only=True)
         except Exception:  # of any kind: the application answers it, and logs it
             return False

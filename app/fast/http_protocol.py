@@ -5,9 +5,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-from uvicorn.server import ServerState
 
 from app.connections.lingering import LingeringTransport
 from app.connections.protocol import QUICK_BYTES, LimitedProtocol
@@ -25,17 +23,13 @@ class FastHttpProtocol(LimitedProtocol):
     body has come, if it comes in the same piece as its head; one that had to wait for its turn, when that comes.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._direct: DirectAnswers | None = app_state.get("direct")
-        self._held: RequestResponseCycle | None = None
-        """A request whose body may be in the piece that is being parsed."""
+    _direct: DirectAnswers | None = None
+    _held: RequestResponseCycle | None = None
+    """A request whose body may be in the piece that is being parsed."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._direct = self.app_state.get("direct")
+        super().connection_made(transport)
 
     def wrap(self, transport: asyncio.Transport) -> Any:
         return _JoinedWrites(transport, self._linger, self.loop)
