@@ -43,7 +43,7 @@ from app.routes import (
     versions,
     weights,
 )
-from app.serving.freed_memory import give_back_freed_memory
+from app.serving.freed_memory import give_back_freed_memory, keep_freed_memory
 from app.serving.time_slices import ask_for_exact_timers, ask_for_short_slices
 from app.settings import Settings, VertexAi
 from inkling import __version__
@@ -89,6 +89,7 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
         ask_for_exact_timers()
         async with lifecycle.run(app, settings, collected, admission) as connections:
             give_back_freed_memory()
+            keep_freed_memory()
             direct = None if platforms else DirectAnswers.for_app(app, settings, collected, admission)
             yield {"connections": connections, "direct": direct}  # for the HTTP protocol: the state of ASGI's lifespan
         await asyncio.to_thread(TRACING.stop)

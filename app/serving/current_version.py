@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DatabaseError
 
 from app.errors import UnavailableError
+from app.serving.spare_cores import SPARE_CORES
 from inkling.errors import CheckpointError, UnknownVersionError
 from inkling.network import checkpoint
 from inkling.network.checkpoint import Checkpoint
@@ -171,6 +172,6 @@ def load_version(registry: Registry, version: int) -> ServedVersion:
 
 
 def _served(loaded: Checkpoint, record: Version) -> ServedVersion:
-    classifier = Classifier(loaded, record.version)
+    classifier = Classifier(loaded, record.version, SPARE_CORES.map)
     classifier.self_check()
     return ServedVersion(Predictor(classifier), record)

@@ -1,6 +1,6 @@
 """The classifier: one checkpoint's forward pass, folded so that it takes less time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,12 +33,23 @@ class Outputs(NamedTuple):
         return Outputs(self.probabilities[rows], None if self.digit_scores is None else self.digit_scores[rows])
 
 
-class Classifier:
-    """A version of the network. Immutable, so that one version answers a whole request."""
+Spread = Callable[[Callable[[NDArray[np.uint8]], Outputs], Sequence[NDArray[np.uint8]]], Iterable[Outputs]]
+"""Applies a function to each of several arrays, as `map` does: one after another, or several at a time."""
 
-    def __init__(self, checkpoint: Checkpoint, version: int) -> None:
+
+class Classifier:
+    """A version of the network. Immutable, so that one version answers a whole request.
+
+    Args:
+        checkpoint: its parameters.
+        version: its number.
+        spread: how the chunks of a batch of more than CHUNK images are computed.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, version: int, spread: Spread = map) -> None:
         self.checkpoint = checkpoint
         self.version = version
+        self._spread = spread
         parameters, card = checkpoint.parameters, checkpoint.card
         self._probe = DigitProbe.of(checkpoint)
         self._layers = _with_probe(_fold(parameters, card.temperature), self._probe)
@@ -53,7 +64,7 @@ class Classifier:
         flat = images.reshape(-1, NUM_PIXELS)
         if len(flat) <= CHUNK:
             return self._forward(flat)
-        chunks = [self._forward(flat[i : i + CHUNK]) for i in range(0, len(flat), CHUNK)]
+        chunks = list(self._spread(self._forward, [flat[i : i + CHUNK] for i in range(0, len(flat), CHUNK)]))
         probabilities = np.concatenate([chunk.probabilities for chunk in chunks])
         scores = [chunk.digit_scores for chunk in chunks if chunk.digit_scores is not None]
         return Outputs(probabilities, np.concatenate(scores) if scores else None)
@@ -67,7 +78,7 @@ class Classifier:
         if self._views is None:
             return self
         card = self.checkpoint.card.model_copy(update={"views": None})
-        return Classifier(save(self.checkpoint.parameters, card), self.version)
+        return Classifier(save(self.checkpoint.parameters, card), self.version, self._spread)
 
     def evaluate(self, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Evaluation:
         """Return the scores on images (n, 28, 28) with labels (n,); those of a single view, too, if there are views."""
