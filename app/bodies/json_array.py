@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.bodies.arrays import GrayLevels
 from app.bodies.byte_pieces import contains, count, equal, find, translate
+from app.bodies.small_integers import small_integers
 from app.bodies.unknown_fields import refuse_unknown
 from app.errors import BodyError
 from inkling.errors import ImageError
@@ -69,7 +70,7 @@ def _regular_levels(body: bytes) -> NDArray[np.uint8] | None:
     levels = GrayLevels("`images`")
     try:
         for numbers in parsed_pieces(text):
-            levels.add(numbers.astype(np.float64))
+            levels.add(numbers if numbers.dtype == np.uint16 else numbers.astype(np.float64))
     except ValueError:
         return None
     return levels.to_array().reshape(shape)
@@ -102,7 +103,7 @@ def regular_shape(text: bytes) -> tuple[int, ...] | None:
 
 
 def parsed_pieces(text: bytes) -> Iterator[NDArray[Any]]:
-    """Yield the numbers in nested lists that have a regular shape, in pieces, as 64-bit integers or floats.
+    """Yield the numbers in nested lists that have a regular shape, in pieces, as integers or floats.
 
     Raises:
         ValueError: some are no numbers of JSON.
@@ -110,7 +111,8 @@ def parsed_pieces(text: bytes) -> Iterator[NDArray[Any]]:
     for piece in _pieces(translate(text, None, b"[]")):
         if len(piece) > 2 * PIECE_BYTES:
             raise ValueError("a number has no end")
-        yield np.array(orjson.loads(b"[" + piece + b"]"))
+        integers = small_integers(piece)
+        yield np.array(orjson.loads(b"[" + piece + b"]")) if integers is None else integers
 
 
 def _pieces(numbers: bytes) -> Iterator[bytes]:
