@@ -12,11 +12,20 @@ _FIXED_LINES: Final = {
         *ANSWER_HEADERS,
         (b"cache-control", b"no-store"),
         (b"content-type", b"application/json"),
+        (b"content-type", b"application/octet-stream"),
         (b"content-type", b"application/x-npy"),
     )
 }
 _VARIABLE_NAMES: Final = frozenset(
-    (b"date", b"content-length", b"server-timing", b"vary", b"x-model-version", b"x-request-id")
+    (
+        b"date",
+        b"content-length",
+        b"inference-header-content-length",
+        b"server-timing",
+        b"vary",
+        b"x-model-version",
+        b"x-request-id",
+    )
 )
 """Of headers that decide nothing about the connection, and whose values are checked."""
 
