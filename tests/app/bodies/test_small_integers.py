@@ -41,6 +41,8 @@ def test_all_small_integers(separator: str) -> None:
     assert found.tolist() == numbers
 
 
-@pytest.mark.parametrize("text", ["", ",", "1,,2", "1000", "007", "00", "-1", "1.0", "1e2", "1 2", "1,\n2", "x", "٣", "1,"])
+@pytest.mark.parametrize(
+    "text", ["", ",", "1,,2", "1000", "007", "00", "-1", "1.0", "1e2", "1 2", "1,\n2", "x", "٣", "1,"]
+)
 def test_other_texts_are_left_to_the_parser(text: str) -> None:
     assert small_integers(text.encode()) is None
