@@ -70,7 +70,7 @@ def _regular_levels(body: bytes) -> NDArray[np.uint8] | None:
     levels = GrayLevels("`images`")
     try:
         for numbers in parsed_pieces(text):
-            levels.add(numbers if numbers.dtype == np.uint16 else numbers.astype(np.float64))
+            levels.add(numbers if numbers.dtype.kind in "iu" else numbers.astype(np.float64))
     except ValueError:
         return None
     return levels.to_array().reshape(shape)

@@ -30,10 +30,12 @@ class SpareCores:
         self._helpers = ThreadPoolExecutor(max(1, cores - 1), "spare-core")  # it starts them when they are needed
 
     def map(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Return the results for items, in their order. The function must be one that releases the GIL mostly.
+        """Return the results for items, in their order.
+
+        It takes less time only if the function mostly lets other threads have Python's interpreter, as NumPy does.
 
         Raises:
-            Exception: the function raised it; what is not begun then is left out.
+            Exception: of the function; items that are not begun then are left out.
         """
         left = deque(enumerate(items))
         results: dict[int, R] = {}

@@ -9,7 +9,6 @@ from app.serving.freed_memory import give_back_freed_memory, keep_freed_memory
 
 FAULTS = """
 import resource
-import sys
 
 import numpy as np
 
