@@ -58,6 +58,15 @@ def test_server_loads_neither_the_model_card_nor_tensorflow() -> None:
     assert not [name for name in loaded if name.startswith("inkling.model_card") or name.split(".")[0] in TRAINING]
 
 
+def test_a_loaded_version_needs_no_random_numbers_of_numpy() -> None:
+    code = (
+        "import sys; from inkling.network.classifier import Classifier; "
+        "from inkling.network.pretrained import load_pretrained; "
+        "Classifier(load_pretrained(), 1).self_check(); sys.exit('numpy.random' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)  # a server would keep 2 MiB more in memory
+
+
 def test_broken_installation_is_a_traceback(tmp_path: Path) -> None:
     result = inkling("predict", "x.png", **without_module(tmp_path, "safetensors"))
     assert result.returncode == 1
