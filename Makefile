@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 
+# Tests and benchmarks start many processes: none of them compiles modules that another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Two stages, each the stamp of an installation: what serving and training need, then what tests and checks need, too.
 SERVE := .venv/.installed-serve
 DEV := .venv/.installed-dev
