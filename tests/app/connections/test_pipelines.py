@@ -52,6 +52,7 @@ def test_pipelined_requests_are_all_answered_in_order(server: Server) -> None:
     assert images == [1, 0, 2] * 500 + [0]
 
 
+@pytest.mark.unmeasured
 def test_tiny_requests_in_one_write_are_all_answered(server: Server) -> None:
     tiny = b"GET /livez HTTP/1.1\r\n\r\n"
     with connect(server) as connection:
