@@ -18,15 +18,17 @@ from inkling.network.classifier import Classifier
 from inkling.network.forward import logits, sigmoid, softmax
 from inkling.network.views import SHIFTS, shifted_weights
 
-NODES = 384
-"""Points of the path where the gradient is computed, by the Gauss-Legendre rule.
+NODES = (48, 384)
+"""Points of the path where the gradient is computed, by the Gauss-Legendre rule; more where fewer are not exact.
 
-Largest error of completeness, for the first and the second digit of 1,000 MNIST test images, whose foreground changes a
-logit by 8 nats: 64 nodes 0.3, 128 nodes 0.03, 256 nodes 2e-4, 384 nodes 6e-7, for the shipped network; for the
-tutorial's, which is much less sharp, 32 nodes are as exact as double precision. A right Riemann sum of 300 points, the
-largest in the paper, has an error of 0.07 even there; composite rules of few points per panel are worse than one rule
-with the same total.
+With 48 nodes the largest error of completeness, for the first and the second digit of 600 MNIST training images, is
+4e-13 nats for the network that ships. With its weights in both hidden layers multiplied by 4, it needs more: 48 nodes
+have an error of 0.04, 384 of 4e-15. A right Riemann sum of 300 points, the largest
+in the paper, has an error of 0.07 even for the tutorial's network; composite rules of few points per panel are worse
+than one rule with the same total.
 """
+EXACT = 1e-9
+"""Nats: the error of completeness up to which the fewer nodes are enough."""
 
 Array = NDArray[np.float64]
 
@@ -78,7 +80,16 @@ def explain(classifier: Classifier, image: NDArray[np.uint8], digit: int) -> Exp
 
 
 def _explain(x: Array, p: Mapping[str, Array], temperature: float, digit: int) -> Explanation:
-    path, averaging = _path()
+    for nodes in NODES:
+        explanation = _integrate(x, p, temperature, digit, nodes)
+        total = explanation.logit - explanation.baseline_logit
+        if abs(explanation.contributions.sum() - total) <= EXACT * max(1.0, abs(total)):
+            break
+    return explanation
+
+
+def _integrate(x: Array, p: Mapping[str, Array], temperature: float, digit: int, nodes: int) -> Explanation:
+    path, averaging = _path(nodes)
 
     # Along the path the image is only scaled, and so is its product with the first weights.
     layer_1 = sigmoid(path[:, np.newaxis] * (x @ p["weights/h1"]) + p["biases/b1"])  # (nodes, 128)
@@ -95,10 +106,10 @@ def _explain(x: Array, p: Mapping[str, Array], temperature: float, digit: int) -
 
 
 @cache
-def _path() -> tuple[Array, Array]:
-    """Return points of the path from 0, the blank image, to 1, the image, and their weights in the average.
+def _path(count: int) -> tuple[Array, Array]:
+    """Return `count` points of the path from 0, the blank image, to 1, the image, and their weights in the average.
 
     Both ends are included with weight 0, for their logits.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)  # on the interval -1 to 1
+    nodes, weights = np.polynomial.legendre.leggauss(count)  # on the interval -1 to 1
     return np.concatenate([[0.0], (nodes + 1) / 2, [1.0]]), np.concatenate([[0.0], weights / 2, [0.0]])

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from inkling import mnist
 from inkling.digit import Gray
 from inkling.network.attribution import Explanation, explain
-from inkling.network.checkpoint import Checkpoint
+from inkling.network.checkpoint import Checkpoint, save
 from inkling.network.classifier import Classifier
 from tests.support.networks import MAX_SUM_ERROR, with_random_parameters, with_temperature
 from tests.support.reference import layers
@@ -65,6 +65,14 @@ def test_contributions_are_the_gradients_of_the_path_times_the_pixels(
 def test_contributions_add_up_to_the_change_of_the_logit(classifier: Classifier, digits: Gray, digit: int) -> None:
     for image in digits:
         assert sum_error(explain(classifier, image, digit)) < MAX_SUM_ERROR
+
+
+def test_contributions_of_a_sharp_network_add_up_as_exactly(shipped: Checkpoint, digits: Gray) -> None:
+    """With 48 nodes they miss their sum by 0.04 nats."""
+    sharp = {name: array * 4 for name, array in shipped.parameters.items() if name in ("weights/h1", "biases/b1")}
+    parameters = {**shipped.parameters, **sharp, "weights/h2": shipped.parameters["weights/h2"] * 4}
+    classifier = Classifier(save(parameters, shipped.card), 1).single_view()
+    assert sum_error(explain(classifier, digits[7], 7)) < 1e-9
 
 
 def test_difference_of_two_digits_is_the_change_of_their_log_odds(classifier: Classifier, digits: Gray) -> None:
