@@ -12,17 +12,17 @@ def label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     """
     height, width = mask.shape
     stride = width + 2  # a false pixel at each end of a row keeps runs, and corners, from wrapping around
-    padded = np.zeros((height, stride), np.int8)
+    padded = np.zeros((height, stride), np.bool_)
     padded[:, 1:-1] = mask
-    steps = np.diff(padded.ravel(), prepend=np.int8(0))
-    starts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)  # (runs,)
+    pixels = padded.reshape(-1)
+    changes = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    starts, ends = changes[::2], changes[1::2]  # (runs,)
     roots = _roots(len(starts), *_touching(starts, ends, stride))
     is_root = roots == np.arange(len(roots))
-    numbers = np.cumsum(is_root)[roots]  # (runs,), 1 to n
-    labels = np.zeros(height * stride, np.int32)
-    labels[starts] = numbers
-    labels[ends] -= numbers.astype(np.int32)
-    return np.cumsum(labels, dtype=np.int32).reshape(height, stride)[:, 1:-1], int(is_root.sum())
+    numbers = np.cumsum(is_root, dtype=np.int32)[roots]  # (runs,), 1 to n
+    labels = np.zeros(mask.shape, np.int32)
+    labels[mask] = np.repeat(numbers, ends - starts)
+    return labels, int(is_root.sum())
 
 
 def _touching(
@@ -51,6 +51,6 @@ def _roots(count: int, left: NDArray[np.intp], right: NDArray[np.intp]) -> NDArr
         is_open = a != b
         left, right, a, b = left[is_open], right[is_open], a[is_open], b[is_open]
         np.minimum.at(parents, np.maximum(a, b), np.minimum(a, b))
-        while (parents[parents] != parents).any():
-            parents = parents[parents]
+        while ((grandparents := parents[parents]) != parents).any():
+            parents = grandparents
     return parents

@@ -7,7 +7,7 @@ from inkling.digit import SIDE, Mask
 from inkling.vision.captions import CAPTIONS_LEFT_OUT, find_captions
 from inkling.vision.connected_components import label
 from inkling.vision.foreground import Foreground
-from inkling.vision.normalization import Normalized, first_reading
+from inkling.vision.normalization import Normalized, first_reading, shift_box
 from inkling.vision.placed_digit import place_digit
 from inkling.vision.placement import bounding_box, longer_side
 from inkling.vision.pooling import WORK_SIDE, dilate, max_pool, upsample
@@ -28,7 +28,7 @@ def normalize_drawing(drawing: Foreground) -> Normalized | None:
     labels, count = label(coarse)
     captions = find_captions(labels, count)
     if captions is None:
-        return _read(drawing, coarse, step) if count <= MAX_DRAWING_COMPONENTS else None
+        return _read(drawing, coarse, step, is_one=count == 1) if count <= MAX_DRAWING_COMPONENTS else None
     kept = np.concatenate([[False], ~captions])[labels]
     if count - captions.sum() > MAX_DRAWING_COMPONENTS:
         return None
@@ -36,11 +36,11 @@ def normalize_drawing(drawing: Foreground) -> Normalized | None:
     return first_reading([*ways, lambda: _read(drawing, coarse, step)])
 
 
-def _read(drawing: Foreground, coarse: Mask, step: int, *warnings: str) -> Normalized:
-    """Normalize the part of a drawing that a mask, reduced `step` times, selects."""
+def _read(drawing: Foreground, coarse: Mask, step: int, *warnings: str, is_one: bool = False) -> Normalized:
+    """Normalize the part of a drawing that a mask, reduced `step` times, selects; `is_one`: its pixels all touch."""
     # Refuse several digits; faint pixels are left out, because they might connect two of them.
     strong = select_digit(coarse & max_pool(drawing.levels > 0.25 * drawing.contrast, step), is_noisy=False)
-    digit = select_digit(coarse, is_noisy=False, is_surely_one=True)
+    digit = coarse if is_one else select_digit(coarse, is_noisy=False, is_surely_one=True)
     reach = _halo(strong, digit, step)
     if not reach:
         return _place(drawing, digit, step, warnings)
@@ -49,8 +49,11 @@ def _read(drawing: Foreground, coarse: Mask, step: int, *warnings: str) -> Norma
 
 
 def _place(drawing: Foreground, digit: Mask, step: int, warnings: tuple[str, ...]) -> Normalized:
-    mask = drawing.mask & upsample(digit, step, drawing.mask.shape)
-    return place_digit(np.where(mask, drawing.levels, 0).astype(np.uint8), mask, drawing, warnings)
+    left, top, right, bottom = bounding_box(digit) or (0, 0, 1, 1)
+    crop = slice(top * step, bottom * step), slice(left * step, right * step)
+    mask = drawing.mask[crop]
+    mask = mask & upsample(digit[top:bottom, left:right], step, mask.shape)
+    return shift_box(place_digit(drawing.levels[crop] * mask, mask, drawing, warnings), left * step, top * step)
 
 
 def _halo(strong: Mask, digit: Mask, step: int) -> int:

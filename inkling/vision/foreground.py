@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from inkling.digit import DIGIT_SIDE, SIDE, Floats, Gray, Mask
+from inkling.vision.pooling import share
 
 FULL_PERCENTILE = 70
 """Percentile of the foreground's levels that becomes 255: a pen is almost as dark at a stroke's edge as inside it."""
@@ -47,7 +48,7 @@ def subtract_uniform_background(gray: Gray | Floats) -> Foreground | None:
     low, high = gray.min(), gray.max()
     contrast = float(high) - float(low)
     border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
-    is_cropped = max((border == low).mean(), (border == high).mean()) < 0.5
+    is_cropped = max(share(border == low), share(border == high)) < 0.5
     if is_cropped and max(gray.shape) > DIGIT_SIDE:
         return None
     if min(gray.shape) >= MIN_NOISY_SIDE and _is_overexposed(gray):
@@ -57,7 +58,7 @@ def subtract_uniform_background(gray: Gray | Floats) -> Foreground | None:
         low, high = gray.dtype.type(0), gray.dtype.type(255)
     background = high if is_darker else low
     mask = gray != background
-    if mask.mean() > 0.9 and max(gray.shape) > DIGIT_SIDE:
+    if share(mask) > 0.9 and max(gray.shape) > DIGIT_SIDE:
         return None
     levels = background - gray if is_darker else gray - background
     levels = levels if levels.dtype == np.uint8 else np.rint(levels).astype(np.uint8)
@@ -79,7 +80,7 @@ def _is_overexposed(gray: Gray | Floats) -> bool:
     """
     sides = (gray[0], gray[-1], gray[:, 0], gray[:, -1])
     corners = [part for side in sides for part in (side[: len(side) // 4], side[-(len(side) // 4) :])]
-    return all((part[1:] != part[:-1]).mean() > 0.05 for part in corners)
+    return all(share(part[1:] != part[:-1]) > 0.05 for part in corners)
 
 
 class Strokes(NamedTuple):

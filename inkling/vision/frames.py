@@ -13,8 +13,9 @@ from PIL import Image
 from inkling.digit import Box, Floats, Gray, Mask
 from inkling.vision.connected_components import label
 from inkling.vision.foreground import box_blur
+from inkling.vision.gray_levels import GrayLevels
 from inkling.vision.placement import bounding_box
-from inkling.vision.pooling import WORK_SIDE, close, dilate, min_pool, upsample
+from inkling.vision.pooling import WORK_SIDE, close, dilate, min_pool, share, upsample
 from inkling.vision.segmentation import component_boxes
 
 GAPS = (0.006, 0.02)
@@ -99,14 +100,13 @@ def _find_marks(gray: Gray | Floats, step: int) -> _Marks | None:
     dark = min_pool(levels if is_dark else 255 - levels, step)  # (h, w), dark strokes
     width = max(3, round(WIDEST_LINE * max(dark.shape)))
     background = close(dark, width)
-    depth = (background - dark).astype(np.float32)
-    sample = depth[::2, ::2]
-    usual = float(np.median(sample))
-    noise = float(np.median(np.abs(sample - usual)))
-    contrast = float(np.percentile(sample, 99.5)) - usual
-    mask = depth > usual + max(MIN_DEPTH, FAINTEST * contrast, 6 * noise)
+    depth = background - dark  # a closing is nowhere darker
+    sample = GrayLevels(depth[::2, ::2])
+    contrast = sample.percentile(99.5) - sample.median
+    least = sample.median + max(MIN_DEPTH, FAINTEST * contrast, 6 * sample.median_deviation)
+    mask = depth > np.uint8(min(255, int(least)))
     border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
-    if mask.mean() > MAX_MARKED and np.median(border) < np.median(dark) - contrast / 2:
+    if share(mask) > MAX_MARKED and np.median(border) < np.median(dark) - contrast / 2:
         return None  # the strokes cover most of it, so the background was taken for lines
     labels, count = label(mask)
     if not count:
@@ -130,10 +130,11 @@ def _outlines(marks: _Marks) -> Iterator[tuple[Mask, int]]:
     covers = [part[:depth_y].any(axis=0).mean(), part[-depth_y:].any(axis=0).mean()]
     covers += [part[:, :depth_x].any(axis=1).mean(), part[:, -depth_x:].any(axis=1).mean()]
     is_outlined = sum(cover >= MIN_COVER for cover in covers) >= 3
+    if len(boxes) == 1 and not is_outlined:
+        return
     lines = marks.select(~_lie_inside_others(marks.boxes))
-    if len(boxes) > 1 or is_outlined:
-        for gap in gaps:
-            yield lines, gap
+    for gap in gaps:
+        yield lines, gap
     if is_outlined:
         lines = lines.copy()
         lines[top:bottom, [left, right - 1]] = True

@@ -23,6 +23,7 @@ from inkling.vision.inner_sides import (
     least_corner,
     straight_sides,
 )
+from inkling.vision.pooling import share
 from inkling.vision.segmentation import component_boxes
 
 LABEL_SIDE = 128
@@ -89,7 +90,7 @@ def _inside_border(gray: Gray | Floats, level: float, tolerance: float) -> Inner
         return inner
     sample = gray[::SAMPLE_STEP, ::SAMPLE_STEP]
     is_close = _differs(sample, level, WEAK_TOLERANCE) & ~_differs(sample, level, tolerance)
-    if is_close.mean() < WEAK_SHARE:
+    if share(is_close) < WEAK_SHARE:
         return None
     return _inner_picture(gray, _differs(gray, level, WEAK_TOLERANCE), level, WEAK_TOLERANCE)
 
@@ -104,7 +105,7 @@ def _border_levels(gray: Gray | Floats) -> Iterator[tuple[float, float]]:
         deviations = np.abs(edge - np.float32(level))
         ringing = RINGING * max(high - level, level - low)
         tolerance = max(MIN_TOLERANCE, ringing, 0.0 if is_even else 6 * float(np.median(deviations)))
-        if tolerance > MAX_TOLERANCE or (deviations <= tolerance).mean() < UNIFORM:
+        if tolerance > MAX_TOLERANCE or share(deviations <= tolerance) < UNIFORM:
             continue
         if all(abs(level - other) > MIN_TOLERANCE for other in seen):
             seen.append(level)
@@ -182,11 +183,11 @@ def _rough_box(is_inner: Mask) -> Box | None:
     top, left, bottom, right = boxes[largest].tolist()
     component = np.where(labels == largest + 1, shares, 0)
     for _ in range(3):
-        rows = np.flatnonzero(component[top:bottom, left:right].mean(axis=1) >= 127)
+        rows = np.flatnonzero(_half_filled(component[top:bottom, left:right].T))
         if not len(rows):
             return None
         top, bottom = top + int(rows[0]), top + int(rows[-1]) + 1
-        columns = np.flatnonzero(component[top:bottom, left:right].mean(axis=0) >= 127)
+        columns = np.flatnonzero(_half_filled(component[top:bottom, left:right]))
         if not len(columns):
             return None
         left, right = left + int(columns[0]), left + int(columns[-1]) + 1
@@ -195,3 +196,9 @@ def _rough_box(is_inner: Mask) -> Box | None:
     height, width = is_inner.shape
     left, top, right, bottom = (side * step for side in (left, top, right, bottom))
     return max(0, left - step), max(0, top - step), min(width, right + step), min(height, bottom + step)
+
+
+def _half_filled(shares: Gray) -> Mask:
+    """Return which columns (w,) of the shares (h, w), 0 to 255, are filled for half or more."""
+    half_filled: Mask = shares.sum(axis=0, dtype=np.uint32) >= 127 * len(shares)
+    return half_filled

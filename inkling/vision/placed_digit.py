@@ -1,12 +1,11 @@
 """A digit cut out of a picture: whether its strokes can be one, and its place in the frame of 28x28 pixels."""
 
-from numpy.lib.stride_tricks import sliding_window_view
-
 from inkling.digit import DIGIT_SIDE, Box, Floats, Gray, Mask
 from inkling.errors import NoDigitError
 from inkling.vision.foreground import Foreground
 from inkling.vision.normalization import Normalization, Normalized
 from inkling.vision.placement import bounding_box, place_in_frame
+from inkling.vision.pooling import has_block
 
 MIN_CONTRAST = 8
 """Gray levels."""
@@ -27,7 +26,7 @@ def place_digit(levels: Gray, mask: Mask, foreground: Foreground, warnings: tupl
     height, width = digit.shape
     _check_size(width, height)
     placed = place_in_frame(digit)
-    if any(sliding_window_view(placed > 127, block).all(axis=(2, 3)).any() for block in SOLID_BLOCKS):
+    if any(has_block(placed > 127, rows, columns) for rows, columns in SOLID_BLOCKS):
         raise NoDigitError(
             f"the picture shows no digit but a solid area: half of a box of {width}x{height} pixels is filled; "
             "expected strokes"

@@ -64,8 +64,10 @@ def select_digit(mask: Mask, *, is_noisy: bool, is_surely_one: bool = False) -> 
 
 def component_boxes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
     """Return top, left, bottom, right of each component (count, 4); the last two are the first pixels outside."""
-    rows, columns = np.nonzero(labels)
-    numbers = labels[rows, columns] - 1
+    flat = labels.reshape(-1)
+    pixels = np.flatnonzero(flat != 0)
+    rows, columns = np.divmod(pixels, labels.shape[1])  # np.nonzero takes three times as long
+    numbers = flat[pixels] - 1
     boxes = np.zeros((count, 4), np.intp)
     boxes[:, :2] = max(labels.shape)
     for axis, positions in enumerate((rows, columns)):

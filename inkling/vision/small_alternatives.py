@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
@@ -16,7 +15,7 @@ from inkling.digit import SIDE, Floats, Gray, Mask
 from inkling.vision.connected_components import label
 from inkling.vision.normalization import Normalization, Normalized
 from inkling.vision.placement import centering_offset, stretch_contrast
-from inkling.vision.pooling import dilate
+from inkling.vision.pooling import dilate, has_block
 
 OUTLINE_LEVEL = 100
 """From this level on, a pixel belongs to the outline of a hollow stroke."""
@@ -111,7 +110,7 @@ def filled(levels: Gray, max_solid: float = MAX_SOLID) -> Gray | None:
     is_beside = np.zeros(count + 1, np.bool_)
     is_beside[areas[dilate(is_outside[areas], 2) & inside]] = True
     hollow = is_beside[areas]
-    if hollow.sum() < MIN_HOLLOW * outline.sum() or _has_square(hollow, HOLLOW_SIDE):
+    if hollow.sum() < MIN_HOLLOW * outline.sum() or has_block(hollow, HOLLOW_SIDE, HOLLOW_SIDE):
         return None
     return np.where(hollow, np.uint8(255), levels)
 
@@ -141,7 +140,3 @@ def _label_by_edges(mask: Mask) -> tuple[NDArray[np.int32], int]:
     fine[::2, 1::2] = mask[:, :-1] & mask[:, 1:]
     labels, count = label(fine)
     return labels[::2, ::2], count
-
-
-def _has_square(mask: Mask, side: int) -> bool:
-    return bool(sliding_window_view(mask, (side, side)).all(axis=(2, 3)).any())

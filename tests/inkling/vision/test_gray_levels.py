@@ -1,0 +1,20 @@
+import numpy as np
+import pytest
+
+from inkling.vision.gray_levels import GrayLevels
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 5), (40, 33)])
+@pytest.mark.parametrize("levels", [1, 2, 7, 256])
+def test_order_statistics_are_those_of_numpy(shape: tuple[int, int], levels: int) -> None:
+    gray = np.random.default_rng(levels).integers(0, levels, shape).astype(np.uint8)
+    counted = GrayLevels(gray)
+    assert counted.median == np.median(gray)
+    assert counted.median_deviation == np.median(np.abs(gray - np.median(gray)))
+    for percent in (0, 0.2, 50, 80, 99.5, 100):
+        assert counted.percentile(percent) == pytest.approx(np.percentile(gray, percent), abs=1e-9)
+
+
+def test_every_second_row_of_a_picture_is_counted() -> None:
+    gray = np.array([[10, 20], [255, 255], [30, 40]], np.uint8)
+    assert GrayLevels(gray[::2]).median == 25
