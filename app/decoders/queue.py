@@ -30,10 +30,13 @@ class Request:
     """CPU time that is left to it."""
     is_small: bool
     batches: int
+    """That have not begun."""
 
     def grant(self, batch: "Batch") -> float:
-        """Return the CPU time of a batch, which it takes from the rest: all of it if it is the only one."""
-        granted = self.cpu_s if self.batches == 1 else min(self.cpu_s, 0.5 + AGING * batch.seconds)
+        """Return the CPU time of a batch that begins, which it takes from the rest: at least an equal share of it."""
+        share = self.cpu_s / max(1, self.batches)
+        granted = min(self.cpu_s, max(share, 0.5 + AGING * batch.seconds))
+        self.batches -= 1
         self.cpu_s -= granted
         return granted
 
