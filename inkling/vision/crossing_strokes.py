@@ -4,6 +4,7 @@ import numpy as np
 
 from inkling.digit import Box, Floats, Gray
 from inkling.vision.foreground import box_blur
+from inkling.vision.order_statistics import median
 
 DEPTH = 1 / 40
 """Of the rectangle's sides: rows that far on both sides of its outline are compared, beyond its soft edge."""
@@ -64,7 +65,7 @@ def _has_common_stroke(one: Gray | Floats, other: Gray | Floats) -> bool:
     """Return whether two parallel rows (n,) of pixels are both dark, or both light, at the same place."""
     changes = []
     for row in (one, other):
-        level = float(np.median(row))
+        level = median(row)
         change = (row - np.float32(level)) / max(DARKEST, level)
         changes.append(box_blur(np.stack([change] * 3), 1)[1])  # a single pixel is noise
     lighter, darker = np.minimum(*changes), np.minimum(*(-change for change in changes))

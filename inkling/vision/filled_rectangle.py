@@ -7,6 +7,7 @@ import numpy as np
 
 from inkling.digit import Box, Floats, Gray
 from inkling.vision.inner_sides import inside_soft_edges
+from inkling.vision.order_statistics import median
 from inkling.vision.placement import bounding_box
 
 LEAST_FILLED = 180
@@ -33,7 +34,7 @@ def is_filled_rectangle(image: Gray) -> bool:
 
 def inside_rectangle(gray: Gray | Floats, box: Box) -> Box | None:
     """Return the part of a picture (h, w) inside the soft edges of a rectangle; None if it is too small."""
-    level = float(np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])))
+    level = median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
     left, top, right, bottom = inside_soft_edges(gray, box, level)
     x, y = 1 + round(MARGIN * (right - left)), 1 + round(MARGIN * (bottom - top))
     inner = left + x, top + y, right - x, bottom - y

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from inkling.digit import DIGIT_SIDE, SIDE, Floats, Gray, Mask
+from inkling.vision.order_statistics import median, percentile
 from inkling.vision.pooling import share
 
 FULL_PERCENTILE = 70
@@ -113,7 +114,7 @@ def threshold_foreground(foreground: Floats, noise: float, *, inverted: bool) ->
     smooth = _smooth_until_noise_is_low(foreground, noise)
     contrast = _contrast(smooth, noise)
     mask = smooth > max(noise, 0.35 * contrast)
-    full = float(np.percentile(foreground[mask], FULL_PERCENTILE)) if mask.any() else 255.0
+    full = percentile(foreground[mask], FULL_PERCENTILE) if mask.any() else 255.0
     levels = np.clip(foreground * (255 / max(full, 1)), 0, 255)
     return Foreground(
         np.rint(levels).astype(np.uint8),
@@ -144,7 +145,7 @@ def estimate_noise(gray: Floats) -> float:
     steps = np.concatenate([np.diff(gray[:, ::every], axis=0).ravel(), np.diff(gray[::every], axis=1).ravel()])
     if not len(steps):
         return 0.0
-    return float(np.median(np.abs(steps - np.median(steps)))) / 0.954
+    return median(np.abs(steps - steps.dtype.type(median(steps)))) / 0.954
 
 
 def _is_dark_on_uniform_background(gray: Gray | Floats, border: Gray | Floats, *, is_cropped: bool) -> bool:
@@ -201,7 +202,7 @@ def fit_surface(gray: Floats) -> Floats:
     small = downscale(gray, SIDE)
     values = small.ravel().astype(np.float64)
     terms = _quadratic_terms(*small.shape)
-    fitted: NDArray[Any] = np.full(len(values), np.median(values))
+    fitted: NDArray[Any] = np.full(len(values), median(values))
     factors = np.zeros(6)
     for _ in range(8):
         weights = 1 / np.maximum(np.abs(values - fitted), 2)
@@ -235,7 +236,7 @@ def _local_background(foreground: Floats) -> Floats:
         ranked = _smooth(ranked)
     edge = np.concatenate([ranked[:3].ravel(), ranked[-3:].ravel(), ranked[:, :3].ravel(), ranked[:, -3:].ravel()])
     if np.ptp(edge) < max(12, 1.5 * estimate_noise(small)):
-        return np.full_like(foreground, np.median(edge))
+        return np.full_like(foreground, median(edge))
     if small.shape == foreground.shape:
         return ranked
     return np.asarray(Image.fromarray(ranked).resize(foreground.shape[::-1], Image.Resampling.BILINEAR))

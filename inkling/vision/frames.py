@@ -13,7 +13,7 @@ from PIL import Image
 from inkling.digit import Box, Floats, Gray, Mask
 from inkling.vision.connected_components import label
 from inkling.vision.foreground import box_blur
-from inkling.vision.gray_levels import GrayLevels
+from inkling.vision.order_statistics import GrayLevels, median
 from inkling.vision.placement import bounding_box
 from inkling.vision.pooling import WORK_SIDE, close, dilate, min_pool, share, upsample
 from inkling.vision.segmentation import component_boxes
@@ -95,8 +95,8 @@ def find_cell(gray: Gray | Floats) -> Cell | None:
 def _find_marks(gray: Gray | Floats, step: int) -> _Marks | None:
     """Return the strokes and lines: what differs from the background within the width of a line."""
     levels: Gray = np.clip(np.rint(gray), 0, 255).astype(np.uint8) if gray.dtype != np.uint8 else gray.view(np.uint8)
-    median = float(np.median(levels[::step, ::step]))
-    is_dark = median - float(levels.min()) > float(levels.max()) - median
+    usual = median(levels[::step, ::step])
+    is_dark = usual - float(levels.min()) > float(levels.max()) - usual
     dark = min_pool(levels if is_dark else 255 - levels, step)  # (h, w), dark strokes
     width = max(3, round(WIDEST_LINE * max(dark.shape)))
     background = close(dark, width)
@@ -106,7 +106,7 @@ def _find_marks(gray: Gray | Floats, step: int) -> _Marks | None:
     least = sample.median + max(MIN_DEPTH, FAINTEST * contrast, 6 * sample.median_deviation)
     mask = depth > np.uint8(min(255, int(least)))
     border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
-    if share(mask) > MAX_MARKED and np.median(border) < np.median(dark) - contrast / 2:
+    if share(mask) > MAX_MARKED and median(border) < median(dark) - contrast / 2:
         return None  # the strokes cover most of it, so the background was taken for lines
     labels, count = label(mask)
     if not count:
@@ -276,12 +276,12 @@ def _cut(gray: Gray | Floats, keep: Mask, marks: _Marks, step: int, *, is_sure: 
     values = cut[upsample(is_background, step, cut.shape)]
     is_cleared = upsample(~keep, step, cut.shape)
     if values.size and is_cleared.any():
-        median = np.median(values)
-        if (values == median).mean() > UNIFORM:
-            cut[is_cleared] = median
+        level = median(values)
+        if (values == level).mean() > UNIFORM:
+            cut[is_cleared] = level
         else:
             small = np.asarray(Image.fromarray(cut).reduce(step), np.float32)
-            fill = np.rint(_background(small, is_background, float(median))).astype(gray.dtype)
+            fill = np.rint(_background(small, is_background, level)).astype(gray.dtype)
             fill = np.repeat(np.repeat(fill, step, axis=0), step, axis=1)[: cut.shape[0], : cut.shape[1]]
             cut[is_cleared] = fill[is_cleared]
     return Cell(cut, box, is_sure=is_sure)

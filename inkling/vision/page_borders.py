@@ -23,6 +23,7 @@ from inkling.vision.inner_sides import (
     least_corner,
     straight_sides,
 )
+from inkling.vision.order_statistics import median
 from inkling.vision.pooling import share
 from inkling.vision.segmentation import component_boxes
 
@@ -101,10 +102,10 @@ def _border_levels(gray: Gray | Floats) -> Iterator[tuple[float, float]]:
     low, high = float(gray.min()), float(gray.max())
     for edge in (gray[0], gray[-1], gray[:, 0], gray[:, -1]):
         is_even = bool((edge == edge[0]).all())  # as of most drawings: then a median need not be found
-        level = float(edge[0] if is_even else np.median(edge))
+        level = float(edge[0]) if is_even else median(edge)
         deviations = np.abs(edge - np.float32(level))
         ringing = RINGING * max(high - level, level - low)
-        tolerance = max(MIN_TOLERANCE, ringing, 0.0 if is_even else 6 * float(np.median(deviations)))
+        tolerance = max(MIN_TOLERANCE, ringing, 0.0 if is_even else 6 * median(deviations))
         if tolerance > MAX_TOLERANCE or share(deviations <= tolerance) < UNIFORM:
             continue
         if all(abs(level - other) > MIN_TOLERANCE for other in seen):

@@ -23,6 +23,7 @@ from inkling.vision.foreground import (
     subtract_surface,
     threshold_foreground,
 )
+from inkling.vision.order_statistics import median
 from inkling.vision.plateaus import has_plateau
 from inkling.vision.pooling import close
 from inkling.vision.ruled_lines import remove_ruled_lines
@@ -126,7 +127,7 @@ def _departures(gray: Floats) -> tuple[float, float, float]:
     small = downscale(paper, SIDE)
     levels = np.maximum(small, 2 * DARKEST) if is_darker else np.full_like(small, 255)
     tenth, hundredth = np.percentile(np.abs(small - fit_surface(small)) / levels, (90, 99)).tolist()
-    return tenth, hundredth, estimate_noise(coarse) / float(np.median(levels))
+    return tenth, hundredth, estimate_noise(coarse) / median(levels)
 
 
 def _find_paper(smooth: Floats, share: float) -> tuple[Floats, bool]:
@@ -145,7 +146,7 @@ def _find_paper(smooth: Floats, share: float) -> tuple[Floats, bool]:
 def _subtract(gray: Floats, paper: Floats, *, is_darker: bool) -> Strokes:
     """Return the strokes of a picture (h, w), given its paper: dark ones as shares of it, light ones by difference."""
     levels = 255 * (1 - gray / np.maximum(paper, DARKEST)) if is_darker else gray - paper
-    levels = (levels - np.median(levels)).astype(np.float32)  # a maximum of noise lies above the paper
+    levels = (levels - levels.dtype.type(median(levels))).astype(np.float32)  # a maximum of noise lies above the paper
     return Strokes(levels, estimate_noise(levels), is_darker)
 
 

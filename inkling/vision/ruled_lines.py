@@ -104,7 +104,7 @@ def _find_slope(strokes: Floats, least: float) -> float | None:
     sources = np.clip(np.arange(height)[:, np.newaxis] + shifts[:, np.newaxis, :], 0, height - 1)
     # Of slopes at which a line covers its share of the strips, that at which it covers nearly all.
     ranks = (1, int(STRIPS * (1 - SHARE)))
-    profiles = np.partition(strips[sources, np.arange(STRIPS)], ranks, axis=2)[..., ranks]  # (slopes, h, 2)
+    profiles = np.sort(strips[sources, np.arange(STRIPS)], axis=2)[..., ranks]  # (slopes, h, 2)
     rises = np.maximum(np.diff(profiles, axis=1), 0)
     return float(slopes[(rises**2).sum(axis=(1, 2)).argmax()])
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from inkling.digit import Floats
 from inkling.vision.foreground import Foreground, estimate_noise
+from inkling.vision.order_statistics import median, percentile
 
 NEAR = 0.15
 """Of the step between the two levels: so far do pixels differ from their own level."""
@@ -22,11 +23,11 @@ def find_two_levels(gray: Floats) -> Foreground | None:
 
     The paper is the level that most of the picture's edge has.
     """
-    middle = float(np.percentile(gray, (2, 98)).mean())
+    middle = float(np.mean([percentile(gray, 2), percentile(gray, 98)], dtype=np.float32))
     is_light = gray > middle
     if is_light.all() or not is_light.any():
         return None
-    light, dark = float(np.median(gray[is_light])), float(np.median(gray[~is_light]))
+    light, dark = median(gray[is_light]), median(gray[~is_light])
     step = light - dark
     is_near = np.abs(gray - np.where(is_light, np.float32(light), np.float32(dark))) <= NEAR * step
     if step < LEAST_STEP or is_near.mean() < SHARE:

@@ -207,11 +207,24 @@ def test_picture_that_is_blank_inside_its_border_shows_no_digit() -> None:
 
 
 def test_large_picture_has_its_thin_frame_removed() -> None:
-    large = np.kron(drawing(6), np.ones((20, 20), np.uint8))  # 2,800 pixels
+    large = np.kron(drawing(6), np.ones((14, 14), np.uint8))  # 1,960 pixels
     framed = bordered(large, (3, 3, 3, 3), 0)
     inside, plain = normalize(framed), normalize(large)
     np.testing.assert_array_equal(inside.pixels, plain.pixels)
     assert BOX in inside.report.warnings
+
+
+@pytest.mark.parametrize(("width", "tolerance"), [(4, 0), (3, 8)])
+def test_picture_that_is_reduced_has_its_thin_frame_removed(width: int, tolerance: int) -> None:
+    """Of 2,800 pixels; where half of a reduced pixel is frame, the digit lies on another grid."""
+    large = np.kron(drawing(6), np.ones((20, 20), np.uint8))
+    framed = bordered(large, (width,) * 4, 0)
+    inside, plain = normalize(framed), normalize(large)
+    np.testing.assert_allclose(inside.pixels.astype(int), plain.pixels.astype(int), rtol=0, atol=tolerance)
+    assert BOX in inside.report.warnings
+    assert inside.report.box is not None
+    assert plain.report.box is not None
+    np.testing.assert_allclose(inside.report.box, np.add(plain.report.box, width), rtol=0, atol=2)
 
 
 def test_nested_borders_end() -> None:
