@@ -7,6 +7,7 @@ the tables of docs/scale.md, with the sizes that `benchmarks.scale` computes fro
 import argparse
 import contextlib
 import http.client
+import io
 import json
 import os
 import statistics
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from PIL import Image
 from sqlalchemy import create_engine, text
 
 from app.serving.current_version import CurrentVersion
@@ -32,7 +34,7 @@ from inkling.network.pretrained import load_pretrained
 from inkling.network.recipe import ACCURATE, TUTORIAL, Recipe
 from inkling.registry.registry import Registry
 from inkling.vision.image_files import png_bytes
-from tests.support.pictures import draw_strokes, put, to_gray_levels
+from tests.support.pictures import draw_strokes, photograph, put, to_gray_levels
 from tests.support.postgres import Postgres, start_postgres
 
 ROUNDS = 3
@@ -41,7 +43,7 @@ RUNS, SHORT_STEPS, LONG_STEPS = 5, 500, 1500
 ORDINARY_PRIORITY = ROOT / "tests" / "support" / "ordinary_priority"
 """A trainer at the lowest priority would wait for whatever else the machine does."""
 PATIENCE_S = 280.0
-PNG, RAW, JSON = "image/png", "application/octet-stream", "application/json"
+PNG, JPEG, RAW, JSON = "image/png", "image/jpeg", "application/octet-stream", "application/json"
 
 
 class Bench:
@@ -129,8 +131,17 @@ def requests() -> dict[str, tuple[str, str, bytes, int, int]]:
         "one image, JSON": ("/predict", JSON, json.dumps({"images": [digits[7].tolist()]}).encode(), 1, 1500),
         "100 images, raw": ("/predict", RAW, digits.tobytes(), 100, 300),
         "`fit=mnist`, 280x280 PNG": ("/predict?fit=mnist", PNG, png_bytes(drawing), 1, 300),
+        "`fit=mnist`, JPEG of 12 megapixels": ("/predict?fit=mnist", JPEG, phone_photo(), 1, 15),
         "`/explain`, one PNG": ("/explain", PNG, one, 1, 500),
     }
+
+
+def phone_photo() -> bytes:
+    """Return a photo in color of a digit, 4000x3000 pixels, as a JPEG file."""
+    gray = photograph(put(draw_strokes(7, 1800, 160.0), (3000, 4000), (600, 900)), seed=6, noise=2.0)
+    file = io.BytesIO()
+    Image.fromarray(gray).convert("RGB").save(file, "JPEG", quality=85)
+    return file.getvalue()
 
 
 def measure_requests(bench: Bench) -> list[RequestCost]:
