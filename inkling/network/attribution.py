@@ -23,9 +23,8 @@ NODES = (48, 384)
 
 With 48 nodes the largest error of completeness, for the first and the second digit of 600 MNIST training images, is
 4e-13 nats for the network that ships. With its weights in both hidden layers multiplied by 4, it needs more: 48 nodes
-have an error of 0.04, 384 of 4e-15. A right Riemann sum of 300 points, the largest
-in the paper, has an error of 0.07 even for the tutorial's network; composite rules of few points per panel are worse
-than one rule with the same total.
+have an error of 0.04, 384 of 4e-15. A right Riemann sum of 300 points, the largest in the paper, has an error of 0.07
+even for the tutorial's network; composite rules of few points per panel are worse than one rule with the same total.
 """
 EXACT = 1e-9
 """Nats: the error of completeness up to which the fewer nodes are enough."""

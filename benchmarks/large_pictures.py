@@ -1,0 +1,97 @@
+"""`python -m benchmarks.large_pictures`: digits of training images in pictures of 4000x3000 pixels, reduced or not.
+
+Supports the choice of `MAX_SIDE` in `inkling.vision.normalize`. It takes two minutes; never the test images.
+"""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.digits import mnist_dir
+from inkling.digit import Floats, Gray
+from inkling.errors import NoDigitError
+from inkling.mnist import Dataset, read_folder
+from inkling.model_card.markdown import table
+from inkling.predictor import Predictor
+from inkling.vision import normalize
+
+COUNT = 240
+HEIGHT, WIDTH = 3000, 4000
+EDGE = 200
+"""Pixels between a digit and the picture's edges, at least."""
+SIDES = (60, 90, 140, 220, 400, 800, 1500)
+"""Of the enlarged images, in pixels."""
+MAX_SIDES = (4096, 2048, 1024)
+PAPERS = ("plain", "shaded", "noisy", "ruled")
+
+
+class Score(NamedTuple):
+    max_side: int
+    outcomes: Counter[str]
+    """right, wrong or refused."""
+    ms: dict[str, float]
+    """CPU time of a picture, by its paper."""
+
+
+def pictures(data: Dataset, seed: int) -> Iterator[tuple[str, Gray, int]]:
+    """Yield papers, pictures (HEIGHT, WIDTH) and labels: each paper in turn, digits and places at random."""
+    random = np.random.default_rng(seed)
+    for number in range(COUNT):
+        index, side = int(random.integers(len(data.train))), int(random.choice(SIDES))
+        image = Image.fromarray(np.pad(data.train.images[index], 2))
+        top, left = int(random.integers(EDGE, HEIGHT - side - EDGE)), int(random.integers(EDGE, WIDTH - side - EDGE))
+        strokes = np.zeros((HEIGHT, WIDTH), np.float32)
+        strokes[top : top + side, left : left + side] = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
+        paper = PAPERS[number % len(PAPERS)]
+        yield paper, _on(paper, strokes, side, random), int(data.train.labels[index])
+
+
+def _on(paper: str, strokes: Floats, side: int, random: np.random.Generator) -> Gray:
+    """Return strokes (h, w), 0 to 255, on paper; the lines of ruled paper are one pixel wide."""
+    levels = 255 - strokes
+    if paper == "shaded":
+        levels = 210 - 0.7 * strokes - np.linspace(0, 50, WIDTH, dtype=np.float32)
+    elif paper == "noisy":
+        levels = 200 - 0.6 * strokes + 4 * random.standard_normal(strokes.shape, np.float32)
+    elif paper == "ruled":
+        lines = levels[:: max(60, side // 2)]
+        np.minimum(lines, 190, out=lines)
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+def measure(data: Dataset, seed: int) -> list[Score]:
+    predictor = Predictor.load()
+    scores = [Score(max_side, Counter(), dict.fromkeys(PAPERS, 0.0)) for max_side in MAX_SIDES]
+    for paper, picture, label in pictures(data, seed):
+        for score in scores:
+            normalize.MAX_SIDE = score.max_side
+            started_s = time.process_time()
+            try:
+                outcome = "right" if predictor.predict_normalized([picture]).digits == [label] else "wrong"
+            except NoDigitError:
+                outcome = "refused"
+            score.ms[paper] += (time.process_time() - started_s) * 1e3 * len(PAPERS) / COUNT
+            score.outcomes[outcome] += 1
+    return scores
+
+
+def main() -> int:
+    with mnist_dir() as (folder, name):
+        scores = measure(read_folder(folder), seed=1)
+    print(f"{COUNT} pictures with training images of {name}\n")
+    rows = [
+        [f"{score.max_side:,}", *(str(score.outcomes[outcome]) for outcome in ("right", "wrong", "refused"))]
+        + [f"{score.ms[paper]:.0f}" for paper in PAPERS]
+        for score in scores
+    ]
+    print(table(("reduced above", "right", "wrong", "refused", *(f"ms, {paper}" for paper in PAPERS)), rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
