@@ -1,8 +1,10 @@
 """`python -m benchmarks.large_pictures`: digits of training images in pictures of 4000x3000 pixels, reduced or not.
 
-Supports the choice of `MAX_SIDE` in `inkling.vision.normalize`. It takes two minutes; never the test images.
+Supports the choice of `MAX_SIDE` in `inkling.vision.normalize`, and of `MIN_DIGIT_SIDE` in
+`inkling.vision.normalized_files`. It takes some minutes; never the test images.
 """
 
+import io
 import sys
 import time
 from collections import Counter
@@ -18,7 +20,8 @@ from inkling.errors import NoDigitError
 from inkling.mnist import Dataset, read_folder
 from inkling.model_card.markdown import table
 from inkling.predictor import Predictor
-from inkling.vision import normalize
+from inkling.vision import normalize, normalized_files
+from inkling.vision.normalized_files import normalize_file
 
 COUNT = 240
 HEIGHT, WIDTH = 3000, 4000
@@ -27,11 +30,13 @@ EDGE = 200
 SIDES = (60, 90, 140, 220, 400, 800, 1500)
 """Of the enlarged images, in pixels."""
 MAX_SIDES = (4096, 2048, 1024)
+MIN_DIGIT_SIDES = (1 << 20, 60, 40, 24)
+"""Of JPEG files; with the first one, pictures are always decoded whole."""
 PAPERS = ("plain", "shaded", "noisy", "ruled")
 
 
 class Score(NamedTuple):
-    max_side: int
+    name: str
     outcomes: Counter[str]
     """right, wrong or refused."""
     ms: dict[str, float]
@@ -66,13 +71,20 @@ def _on(paper: str, strokes: Floats, side: int, random: np.random.Generator) -> 
 
 def measure(data: Dataset, seed: int) -> list[Score]:
     predictor = Predictor.load()
-    scores = [Score(max_side, Counter(), dict.fromkeys(PAPERS, 0.0)) for max_side in MAX_SIDES]
+    names = [f"pixels, reduced above {side:,}" for side in MAX_SIDES]
+    names += ["JPEG, decoded whole" if side > WIDTH else f"JPEG, digit of {side} pixels" for side in MIN_DIGIT_SIDES]
+    scores = [Score(name, Counter(), dict.fromkeys(PAPERS, 0.0)) for name in names]
+    chosen = normalize.MAX_SIDE
     for paper, picture, label in pictures(data, seed):
-        for score in scores:
-            normalize.MAX_SIDE = score.max_side
+        content = _jpeg(picture)
+        for score, side in zip(scores, MAX_SIDES + MIN_DIGIT_SIDES, strict=True):
+            is_file = score.name.startswith("JPEG")
+            normalize.MAX_SIDE = chosen if is_file else side
+            normalized_files.MIN_DIGIT_SIDE = side
             started_s = time.process_time()
             try:
-                outcome = "right" if predictor.predict_normalized([picture]).digits == [label] else "wrong"
+                normalized = normalize_file(content).normalized if is_file else normalize.normalize(picture)
+                outcome = "right" if predictor.predict_readings([normalized]).digits == [label] else "wrong"
             except NoDigitError:
                 outcome = "refused"
             score.ms[paper] += (time.process_time() - started_s) * 1e3 * len(PAPERS) / COUNT
@@ -80,16 +92,22 @@ def measure(data: Dataset, seed: int) -> list[Score]:
     return scores
 
 
+def _jpeg(gray: Gray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(gray).convert("RGB").save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
 def main() -> int:
     with mnist_dir() as (folder, name):
         scores = measure(read_folder(folder), seed=1)
     print(f"{COUNT} pictures with training images of {name}\n")
     rows = [
-        [f"{score.max_side:,}", *(str(score.outcomes[outcome]) for outcome in ("right", "wrong", "refused"))]
+        [score.name, *(str(score.outcomes[outcome]) for outcome in ("right", "wrong", "refused"))]
         + [f"{score.ms[paper]:.0f}" for paper in PAPERS]
         for score in scores
     ]
-    print(table(("reduced above", "right", "wrong", "refused", *(f"ms, {paper}" for paper in PAPERS)), rows))
+    print(table(("picture", "right", "wrong", "refused", *(f"ms, {paper}" for paper in PAPERS)), rows))
     return 0
 
 

@@ -20,10 +20,18 @@ from inkling.network.learned_dataset import LearnedDataset
 from inkling.network.pretrained import load_pretrained
 from inkling.numbers import Numbers, read_page
 from inkling.readings import read_each
-from inkling.vision.image_files import MAX_DECODER_BYTES, MAX_PIXELS, MAX_SIDE, decode_image, decode_picture
+from inkling.vision.image_files import (
+    MAX_DECODER_BYTES,
+    MAX_PIXELS,
+    MAX_SIDE,
+    PictureLimits,
+    decode_image,
+    decode_picture,
+)
 from inkling.vision.image_warnings import Warnings, image_warnings
 from inkling.vision.normalization import Normalization, Normalized
-from inkling.vision.normalize import normalize, normalize_all
+from inkling.vision.normalize import normalize_all
+from inkling.vision.normalized_files import normalize_file
 from inkling.vision.numbers.layout import find_page
 from inkling.vision.numbers.page import Page
 
@@ -219,8 +227,8 @@ class Predictor:
 
 
 def _normalize_file(file: Path, limits: Mapping[str, int]) -> Normalized:
-    picture = decode_picture(file.read_bytes(), name=str(file), **limits)
+    content = file.read_bytes()
     try:
-        return normalize(picture)
+        return normalize_file(content, PictureLimits(**limits), str(file)).normalized
     except NoDigitError as error:
         raise type(error)(f"{file}: {error}") from error

@@ -25,6 +25,7 @@ from inkling.digit import Gray
 from inkling.errors import InputError, NoDigitError
 from inkling.vision.image_files import PictureLimits, decode_image, decode_picture
 from inkling.vision.normalize import normalize
+from inkling.vision.normalized_files import NormalizedFile, normalize_file
 from inkling.vision.numbers.layout import find_page
 
 NICENESS = 5
@@ -69,17 +70,17 @@ def _run(task: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], l
             if task["task"] == "strict":
                 images.append(_decode(decode_image, content, item["name"], limits).tobytes())
                 continue
-            picture = _picture(content, item, limits)
-            started = time.perf_counter()
             if task["task"] == "numbers":
+                picture = _picture(content, item, limits)
+                started = time.perf_counter()
                 page = find_page(picture)
                 normalize_s += time.perf_counter() - started
                 pages = (page, *page.alternatives)
                 images += [page.images.tobytes() for page in pages]
                 reports.append([page.to_fields() for page in pages])
                 continue
-            normalized = normalize(picture)
-            normalize_s += time.perf_counter() - started
+            normalized, item_s = _normalized(content, item, limits)
+            normalize_s += item_s
         except NoDigitError as error:
             return {"error": type(error).__name__, "message": f"image {item['number']}: {error}"}, []
         except InputError as error:
@@ -96,6 +97,14 @@ def _picture(content: bytes, item: dict[str, Any], limits: PictureLimits) -> Gra
     if item["shape"]:
         return np.frombuffer(content, np.uint8).reshape(item["shape"])
     return _decode(decode_picture, content, item["name"], limits)
+
+
+def _normalized(content: bytes, item: dict[str, Any], limits: PictureLimits) -> NormalizedFile:
+    if not item["shape"]:
+        return normalize_file(content, limits, item["name"])
+    started = time.perf_counter()
+    normalized = normalize(np.frombuffer(content, np.uint8).reshape(item["shape"]))
+    return NormalizedFile(normalized, time.perf_counter() - started)
 
 
 def _decode(decode: Callable[..., Gray], content: bytes, name: str, limits: PictureLimits) -> Gray:

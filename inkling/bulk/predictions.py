@@ -9,9 +9,10 @@ from inkling.bulk.batches import Batch, Item, Unreadable
 from inkling.digit import SIDE, Gray
 from inkling.errors import ImageSizeError, InputError
 from inkling.predictor import Fit, Predictions, Predictor
-from inkling.vision.image_files import PictureLimits, decode_image, decode_picture
+from inkling.vision.image_files import PictureLimits, decode_image
 from inkling.vision.normalization import Normalized
 from inkling.vision.normalize import normalize
+from inkling.vision.normalized_files import normalize_file
 
 NAME = "the image"
 """In the reasons: the file has a column of its own."""
@@ -54,7 +55,7 @@ def predict(predictor: Predictor, batch: Batch, fit: Fit, limits: PictureLimits)
             if fit == "strict":
                 images.append(_image(item, limits))
             else:
-                pictures.append(normalize(_picture(item, limits)))
+                pictures.append(_normalized(item, limits))
         except InputError as error:
             errors[position] = str(error)
         except MemoryError:
@@ -77,9 +78,9 @@ def _image(item: Item, limits: PictureLimits) -> Gray:
     return item
 
 
-def _picture(item: Item, limits: PictureLimits) -> Gray:
+def _normalized(item: Item, limits: PictureLimits) -> Normalized:
     if isinstance(item, bytes):
-        return decode_picture(item, name=NAME, **asdict(limits))
+        return normalize_file(item, limits, NAME).normalized
     assert isinstance(item, np.ndarray)  # noqa: S101  the third kind has been taken out
     limits.check_size(item.shape[1], item.shape[0], NAME)
-    return item
+    return normalize(item)

@@ -10,8 +10,8 @@ from inkling.datasets.idx_folder import check_names
 from inkling.digit import DIGIT_NAMES, SIDE, Gray
 from inkling.errors import DatasetError, InputError
 from inkling.mnist import PictureFit, Split
-from inkling.vision.image_files import decode_picture, decode_scaled
-from inkling.vision.normalize import normalize
+from inkling.vision.image_files import decode_scaled
+from inkling.vision.normalized_files import normalize_file
 
 MAX_PICTURES = 300_000
 """As many as one training run can learn in memory; EMNIST's digits are 280,000."""
@@ -91,7 +91,7 @@ def _read(path: Path, fit: PictureFit) -> Gray:
     content = path.read_bytes()
     if fit == "plain":
         return decode_scaled(content, name=str(path))
-    return normalize(decode_picture(content, name=str(path))).pixels
+    return normalize_file(content, name=str(path)).normalized.pixels
 
 
 def _files(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from inkling.digit import Box, Floats, Gray
-from inkling.vision.foreground import box_blur
+from inkling.vision.box_blur import box_blur
 from inkling.vision.order_statistics import median
 
 DEPTH = 1 / 40

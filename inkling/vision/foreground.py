@@ -1,15 +1,16 @@
 """The foreground of a gray picture, separated from its background: polarity, uneven paper, noise."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from inkling.digit import DIGIT_SIDE, SIDE, Floats, Gray, Mask
-from inkling.vision.order_statistics import median, percentile
+from inkling.vision.box_blur import box_blur
+from inkling.vision.order_statistics import median, percentile, rank_of_windows
 from inkling.vision.pooling import share
+from inkling.vision.surface import downscale, fit_surface
 
 FULL_PERCENTILE = 70
 """Percentile of the foreground's levels that becomes 255: a pen is almost as dark at a stroke's edge as inside it."""
@@ -111,8 +112,8 @@ def subtract_surface(gray: Floats) -> Strokes:
 
 def threshold_foreground(foreground: Floats, noise: float, *, inverted: bool) -> Foreground:
     """Return the foreground of levels (h, w) whose background was subtracted, so that it is about 0."""
-    smooth = _smooth_until_noise_is_low(foreground, noise)
-    contrast = _contrast(smooth, noise)
+    smooth, largest = _smooth_until_noise_is_low(foreground, noise)
+    contrast = _contrast(smooth, largest, noise)
     mask = smooth > max(noise, 0.35 * contrast)
     full = percentile(foreground[mask], FULL_PERCENTILE) if mask.any() else 255.0
     levels = np.clip(foreground * (255 / max(full, 1)), 0, 255)
@@ -126,13 +127,14 @@ def threshold_foreground(foreground: Floats, noise: float, *, inverted: bool) ->
     )
 
 
-def _contrast(smooth: Floats, noise: float) -> float:
+def _contrast(smooth: Floats, largest: Floats, noise: float) -> float:
     """Return the level of the strokes: the mean of the largest levels, or of few of them if the strokes are few.
 
     Of a small digit on a large sheet of paper, most of the largest levels are noise, and traces of lines.
     """
-    contrast = mean_of_largest(smooth)
-    few = float(np.partition(smooth.ravel(), -FEW)[-FEW:].mean()) if smooth.size > FEW else contrast
+    contrast = float(largest.mean())
+    among = largest if len(largest) >= FEW else smooth.ravel()
+    few = float(np.partition(among, -FEW)[-FEW:].mean()) if smooth.size > FEW else contrast
     return few if few > max(FEW_FACTOR * contrast, 8 * noise) else contrast
 
 
@@ -170,57 +172,22 @@ def _is_dark_on_varying_background(difference: Floats) -> bool:
     return mean_of_largest(-smooth) > mean_of_largest(smooth)
 
 
-def box_blur(gray: Floats, radius: int) -> Floats:
-    """Return the mean of the window around each pixel, 2 radius + 1 wide."""
-    size = 2 * radius + 1
-    sums = np.pad(gray, radius, mode="edge").astype(np.float64).cumsum(axis=0).cumsum(axis=1)
-    sums = np.pad(sums, ((1, 0), (1, 0)))
-    window = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
-    means: Floats = (window / size**2).astype(np.float32)
-    return means
-
-
 def _smooth(gray: Floats) -> Floats:
     """Return the picture blurred by a window that grows with it: 3x3 at MNIST's size."""
     return box_blur(gray, max(1, round(max(gray.shape) / 56)))
 
 
-def _smooth_until_noise_is_low(foreground: Floats, noise: float) -> Floats:
-    """Return the foreground blurred by the smallest window that keeps the noise out of its mask."""
+def _smooth_until_noise_is_low(foreground: Floats, noise: float) -> tuple[Floats, Floats]:
+    """Return the foreground blurred by the smallest window that keeps noise out of its mask, and its largest levels."""
     if noise < 5 and max(foreground.shape) <= SIDE:
-        return foreground
+        return foreground, _largest(foreground)
     widest = max(1, round(max(foreground.shape) / 56))
     for radius in range(1, widest + 1):
         smooth = box_blur(foreground, radius)
-        if noise <= 0.1 * (2 * radius + 1) * mean_of_largest(smooth):
+        largest = _largest(smooth)
+        if noise <= 0.1 * (2 * radius + 1) * float(largest.mean()):
             break
-    return smooth
-
-
-def fit_surface(gray: Floats) -> Floats:
-    """Return the quadratic surface (h, w) that fits most pixels: least absolute deviations, by reweighting."""
-    small = downscale(gray, SIDE)
-    values = small.ravel().astype(np.float64)
-    terms = _quadratic_terms(*small.shape)
-    fitted: NDArray[Any] = np.full(len(values), median(values))
-    factors = np.zeros(6)
-    for _ in range(8):
-        weights = 1 / np.maximum(np.abs(values - fitted), 2)
-        weighted = terms * weights[:, None]
-        factors = np.linalg.solve(weighted.T @ terms + 1e-9 * np.eye(6), weighted.T @ values)
-        fitted = terms @ factors
-    surface: Floats = (_quadratic_terms(*gray.shape) @ factors).reshape(gray.shape).astype(np.float32)
-    return surface
-
-
-def _quadratic_terms(height: int, width: int) -> NDArray[np.float64]:
-    """Return 1, x, y, xx, xy, yy at the centers of pixels (h * w, 6), from -1 to 1."""
-    y, x = np.meshgrid(_pixel_centers(height), _pixel_centers(width), indexing="ij")
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
-
-
-def _pixel_centers(count: int) -> NDArray[np.float64]:
-    return np.linspace(1 / count - 1, 1 - 1 / count, count)
+    return smooth, largest
 
 
 def _local_background(foreground: Floats) -> Floats:
@@ -230,8 +197,8 @@ def _local_background(foreground: Floats) -> Floats:
     # Extrapolated beyond the edges: a window that is cut off there would be wrong on a slope.
     margin = min(size // 2, *(side - 1 for side in small.shape))
     padded = np.pad(_smooth(small), margin, mode="reflect", reflect_type="odd")
-    ranked = np.asarray(Image.fromarray(padded).filter(ImageFilter.RankFilter(size, int(0.4 * size * size))))
-    ranked = ranked[margin : margin + small.shape[0], margin : margin + small.shape[1]]
+    padded = np.pad(padded, size // 2 - margin, mode="edge")
+    ranked = rank_of_windows(padded, size, int(0.4 * size * size))
     for _ in range(3):
         ranked = _smooth(ranked)
     edge = np.concatenate([ranked[:3].ravel(), ranked[-3:].ravel(), ranked[:, :3].ravel(), ranked[:, -3:].ravel()])
@@ -242,17 +209,12 @@ def _local_background(foreground: Floats) -> Floats:
     return np.asarray(Image.fromarray(ranked).resize(foreground.shape[::-1], Image.Resampling.BILINEAR))
 
 
-def downscale(gray: Floats, side: int) -> Floats:
-    """Return the picture with a longer side of about `side` pixels, if it is larger."""
-    height, width = gray.shape
-    if max(height, width) <= side:
-        return gray
-    scale = side / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BOX))
-
-
 def mean_of_largest(gray: Floats) -> float:
-    """Return the mean of the largest levels: 3 % of a small picture, less of a large one: its digit may be small."""
+    """Return the mean of the largest levels of a picture (h, w)."""
+    return float(_largest(gray).mean())
+
+
+def _largest(gray: Floats) -> Floats:
+    """Return the largest levels (n,): 3 % of a small picture, less of a large one: its digit may be small."""
     count = max(1, round(min(gray.size * 0.03, max(24, gray.size * 0.005))))
-    return float(np.partition(gray.ravel(), -count)[-count:].mean())
+    return np.partition(gray.ravel(), -count)[-count:]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkling.digit import Box, Floats, Gray, Mask
+from inkling.vision.box_blur import box_blur
 from inkling.vision.connected_components import label
-from inkling.vision.foreground import box_blur
 from inkling.vision.order_statistics import GrayLevels, median
 from inkling.vision.placement import bounding_box
 from inkling.vision.pooling import WORK_SIDE, close, dilate, min_pool, share, upsample

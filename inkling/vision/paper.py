@@ -11,14 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from inkling.digit import SIDE, Floats
+from inkling.vision.box_blur import box_blur
 from inkling.vision.connected_components import label
 from inkling.vision.foreground import (
     Foreground,
     Strokes,
-    box_blur,
-    downscale,
     estimate_noise,
-    fit_surface,
     mean_of_largest,
     subtract_surface,
     threshold_foreground,
@@ -28,6 +26,7 @@ from inkling.vision.plateaus import has_plateau
 from inkling.vision.pooling import close
 from inkling.vision.ruled_lines import remove_ruled_lines
 from inkling.vision.segmentation import DUST
+from inkling.vision.surface import downscale, fit_surface
 from inkling.vision.two_levels import find_two_levels
 
 WINDOW = 0.3

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from inkling.digit import Floats, Gray, Mask
-from inkling.vision.foreground import Foreground, box_blur, subtract_uniform_background
+from inkling.vision.box_blur import box_blur
+from inkling.vision.foreground import Foreground, subtract_uniform_background
 from inkling.vision.paper import foregrounds_on_paper
 from inkling.vision.ruled_lines import remove_ruled_lines
 

@@ -3,8 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
-from inkling.vision.order_statistics import GrayLevels, median, percentile
+from inkling.vision.order_statistics import GrayLevels, median, percentile, rank_of_windows
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 5), (40, 33)])
@@ -36,3 +37,11 @@ def test_median_has_the_bits_of_numpys(dtype: type, shape: tuple[int, ...]) -> N
 def test_percentile_has_the_bits_of_numpys(shape: tuple[int, ...], percent: float) -> None:
     values = 255 * np.random.default_rng(2).random(shape, np.float32)
     assert percentile(values, percent) == float(np.percentile(values, percent))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 9), (20, 17)])
+@pytest.mark.parametrize("rank", [0, 3, 8])
+def test_rank_of_windows_is_that_of_pillow(shape: tuple[int, int], rank: int) -> None:
+    levels = 255 * np.random.default_rng(3).random(shape, np.float32)
+    filtered = np.asarray(Image.fromarray(levels).filter(ImageFilter.RankFilter(3, rank)))
+    np.testing.assert_array_equal(rank_of_windows(levels, 3, rank), filtered[1:-1, 1:-1])
