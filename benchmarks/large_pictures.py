@@ -1,6 +1,6 @@
 """`python -m benchmarks.large_pictures`: digits of training images in pictures of 4000x3000 pixels, reduced or not.
 
-Supports the choice of `MAX_SIDE` in `inkling.vision.normalize`, and of `MIN_DIGIT_SIDE` in
+Supports the choice of `MAX_SIDE` in `inkling.vision.normalize`, and of `REDUCED_SIDE` and `MIN_DIGIT_SIDE` in
 `inkling.vision.normalized_files`. It takes some minutes; never the test images.
 """
 
@@ -29,14 +29,36 @@ EDGE = 200
 """Pixels between a digit and the picture's edges, at least."""
 SIDES = (60, 90, 140, 220, 400, 800, 1500)
 """Of the enlarged images, in pixels."""
-MAX_SIDES = (4096, 2048, 1024)
-MIN_DIGIT_SIDES = (1 << 20, 60, 40, 24)
-"""Of JPEG files; with the first one, pictures are always decoded whole."""
 PAPERS = ("plain", "shaded", "noisy", "ruled")
 
 
+class Limits(NamedTuple):
+    max_side: int = normalize.MAX_SIDE
+    reduced_side: int | None = None
+    """Of a JPEG file; with None, pixels are normalized."""
+    min_digit_side: int = 1
+
+    def apply(self) -> None:
+        normalize.MAX_SIDE = self.max_side
+        normalized_files.REDUCED_SIDE, normalized_files.MIN_DIGIT_SIDE = self.reduced_side or 1, self.min_digit_side
+
+    def __str__(self) -> str:
+        if self.reduced_side is None:
+            return f"pixels, reduced above {self.max_side:,}"
+        if self.reduced_side >= WIDTH:
+            return "JPEG, decoded whole"
+        return f"JPEG, decoded to {self.reduced_side:,} pixels, digits of {self.min_digit_side}"
+
+
+LIMITS = (
+    *(Limits(max_side) for max_side in (4096, 2048, 1024)),
+    Limits(reduced_side=WIDTH),
+    *(Limits(reduced_side=side, min_digit_side=digit) for side in (768, 384) for digit in (48, 32, 24)),
+)
+
+
 class Score(NamedTuple):
-    name: str
+    limits: Limits
     outcomes: Counter[str]
     """right, wrong or refused."""
     ms: dict[str, float]
@@ -71,16 +93,12 @@ def _on(paper: str, strokes: Floats, side: int, random: np.random.Generator) -> 
 
 def measure(data: Dataset, seed: int) -> list[Score]:
     predictor = Predictor.load()
-    names = [f"pixels, reduced above {side:,}" for side in MAX_SIDES]
-    names += ["JPEG, decoded whole" if side > WIDTH else f"JPEG, digit of {side} pixels" for side in MIN_DIGIT_SIDES]
-    scores = [Score(name, Counter(), dict.fromkeys(PAPERS, 0.0)) for name in names]
-    chosen = normalize.MAX_SIDE
+    scores = [Score(limits, Counter(), dict.fromkeys(PAPERS, 0.0)) for limits in LIMITS]
     for paper, picture, label in pictures(data, seed):
         content = _jpeg(picture)
-        for score, side in zip(scores, MAX_SIDES + MIN_DIGIT_SIDES, strict=True):
-            is_file = score.name.startswith("JPEG")
-            normalize.MAX_SIDE = chosen if is_file else side
-            normalized_files.MIN_DIGIT_SIDE = side
+        for score in scores:
+            score.limits.apply()
+            is_file = score.limits.reduced_side is not None
             started_s = time.process_time()
             try:
                 normalized = normalize_file(content).normalized if is_file else normalize.normalize(picture)
@@ -103,7 +121,7 @@ def main() -> int:
         scores = measure(read_folder(folder), seed=1)
     print(f"{COUNT} pictures with training images of {name}\n")
     rows = [
-        [score.name, *(str(score.outcomes[outcome]) for outcome in ("right", "wrong", "refused"))]
+        [str(score.limits), *(str(score.outcomes[outcome]) for outcome in ("right", "wrong", "refused"))]
         + [f"{score.ms[paper]:.0f}" for paper in PAPERS]
         for score in scores
     ]

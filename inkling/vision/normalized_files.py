@@ -1,20 +1,18 @@
-"""Image files, normalized; a large JPEG file is decoded at a fraction of its size, unless its digit is small."""
+"""Image files, normalized; a large JPEG file is decoded at a fraction of its size, by the size of its digit."""
 
-import contextlib
 import time
-from dataclasses import asdict
 from typing import NamedTuple
 
 from inkling.errors import NoDigitError
-from inkling.vision.image_files import PictureLimits, decode_picture, decode_reduced
+from inkling.vision.image_files import PictureLimits, ReducedPicture, decode_reduced
 from inkling.vision.normalization import Normalized, enlarge_box
 from inkling.vision.normalize import MAX_SIDE, normalize
 from inkling.vision.placement import longer_side
 
-REDUCED_SIDE = 768
-"""The longer side of a picture that was decoded at a fraction of its size has as many pixels, at least."""
-MIN_DIGIT_SIDE = 40
-"""A digit that has fewer pixels on its longer side in such a picture is looked for in the whole one.
+REDUCED_SIDE = 384
+"""The longer side of a large picture is decoded to as many pixels at first, at least."""
+MIN_DIGIT_SIDE = 32
+"""If its digit has fewer pixels there, or there is none, it is decoded to MAX_SIDE / 2 pixels or more.
 
 By `python -m benchmarks.large_pictures`.
 """
@@ -36,16 +34,25 @@ def normalize_file(content: bytes, limits: PictureLimits | None = None, name: st
     """
     limits = limits or PictureLimits()
     reduced = decode_reduced(content, limits, name, above=MAX_SIDE, side=REDUCED_SIDE)
-    started = time.perf_counter()
-    if reduced.step == 1:
-        return NormalizedFile(normalize(reduced.gray), time.perf_counter() - started)
-    with contextlib.suppress(NoDigitError):
+    started, searched_s = time.perf_counter(), 0.0
+    if reduced.step > 1:
+        normalized = _normalize_large_digit(reduced)
+        searched_s = time.perf_counter() - started
+        if normalized is not None:
+            return NormalizedFile(normalized, searched_s)
+        reduced = decode_reduced(content, limits, name, above=MAX_SIDE, side=MAX_SIDE // 2)
+        started = time.perf_counter()
+    normalized = enlarge_box(normalize(reduced.gray), reduced.step, reduced.whole_shape)
+    return NormalizedFile(normalized, searched_s + time.perf_counter() - started)
+
+
+def _normalize_large_digit(reduced: ReducedPicture) -> Normalized | None:
+    """Normalize a picture at a fraction of its size; None if its digit is too small there, or seems to be all of it."""
+    try:
         normalized = normalize(reduced.gray)
-        box = normalized.report.box
-        if box is not None and longer_side(box) >= MIN_DIGIT_SIDE:
-            normalized = enlarge_box(normalized, reduced.step, reduced.whole_shape)
-            return NormalizedFile(normalized, time.perf_counter() - started)
-    searched_s = time.perf_counter() - started
-    whole = decode_picture(content, name=name, **asdict(limits))
-    started = time.perf_counter()
-    return NormalizedFile(normalize(whole), searched_s + time.perf_counter() - started)
+    except NoDigitError:
+        return None
+    box = normalized.report.box
+    if box is None or not MIN_DIGIT_SIDE <= longer_side(box) < max(reduced.gray.shape):
+        return None
+    return enlarge_box(normalized, reduced.step, reduced.whole_shape)

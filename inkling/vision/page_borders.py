@@ -102,6 +102,8 @@ def _border_levels(gray: Gray | Floats) -> Iterator[tuple[float, float]]:
     low, high = float(gray.min()), float(gray.max())
     for edge in (gray[0], gray[-1], gray[:, 0], gray[:, -1]):
         is_even = bool((edge == edge[0]).all())  # as of most drawings: then a median need not be found
+        if is_even and float(edge[0]) in seen:
+            continue
         level = float(edge[0]) if is_even else median(edge)
         deviations = np.abs(edge - np.float32(level))
         ringing = RINGING * max(high - level, level - low)
