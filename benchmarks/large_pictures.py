@@ -4,7 +4,6 @@ Supports the choice of `MAX_SIDE` in `inkling.vision.normalize`, and of `REDUCED
 `inkling.vision.normalized_files`. It takes some minutes; never the test images.
 """
 
-import io
 import sys
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from inkling.model_card.markdown import table
 from inkling.predictor import Predictor
 from inkling.vision import normalize, normalized_files
 from inkling.vision.normalized_files import normalize_file
+from tests.support.bodies import image_file
 
 COUNT = 240
 HEIGHT, WIDTH = 3000, 4000
@@ -95,7 +95,7 @@ def measure(data: Dataset, seed: int) -> list[Score]:
     predictor = Predictor.load()
     scores = [Score(limits, Counter(), dict.fromkeys(PAPERS, 0.0)) for limits in LIMITS]
     for paper, picture, label in pictures(data, seed):
-        content = _jpeg(picture)
+        content = image_file(Image.fromarray(picture).convert("RGB"), "JPEG", quality=85)
         for score in scores:
             score.limits.apply()
             is_file = score.limits.reduced_side is not None
@@ -108,12 +108,6 @@ def measure(data: Dataset, seed: int) -> list[Score]:
             score.ms[paper] += (time.process_time() - started_s) * 1e3 * len(PAPERS) / COUNT
             score.outcomes[outcome] += 1
     return scores
-
-
-def _jpeg(gray: Gray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(gray).convert("RGB").save(file, "JPEG", quality=85)
-    return file.getvalue()
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ the tables of docs/scale.md, with the sizes that `benchmarks.scale` computes fro
 import argparse
 import contextlib
 import http.client
-import io
 import json
 import os
 import statistics
@@ -34,6 +33,7 @@ from inkling.network.pretrained import load_pretrained
 from inkling.network.recipe import ACCURATE, TUTORIAL, Recipe
 from inkling.registry.registry import Registry
 from inkling.vision.image_files import png_bytes
+from tests.support.bodies import image_file
 from tests.support.pictures import draw_strokes, photograph, put, to_gray_levels
 from tests.support.postgres import Postgres, start_postgres
 
@@ -139,9 +139,7 @@ def requests() -> dict[str, tuple[str, str, bytes, int, int]]:
 def phone_photo() -> bytes:
     """Return a photo in color of a digit, 4000x3000 pixels, as a JPEG file."""
     gray = photograph(put(draw_strokes(7, 1800, 160.0), (3000, 4000), (600, 900)), seed=6, noise=2.0)
-    file = io.BytesIO()
-    Image.fromarray(gray).convert("RGB").save(file, "JPEG", quality=85)
-    return file.getvalue()
+    return image_file(Image.fromarray(gray).convert("RGB"), "JPEG", quality=85)
 
 
 def measure_requests(bench: Bench) -> list[RequestCost]:

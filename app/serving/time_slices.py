@@ -11,8 +11,7 @@ SHARE_OF_USUAL = 0.9
 """Of the time slice that Linux gives: hardly shorter.
 
 At each tick of the clock, every 4 ms, a thread whose slice is over is stopped for one that has waited, also for a
-trainer of the lowest priority, and until the next tick. With slices of 0.1 ms, that happens to one of five requests
-that take 0.9 ms.
+trainer of the lowest priority, and until the next tick. A slice of 0.1 ms, the shortest, is over at most ticks.
 """
 _SET_TIMER_SLACK = 29
 """PR_SET_TIMERSLACK of prctl(2)."""

@@ -12,7 +12,7 @@ from inkling.vision.placement import longer_side
 REDUCED_SIDE = 384
 """The longer side of a large picture is decoded to as many pixels at first, at least."""
 MIN_DIGIT_SIDE = 32
-"""If its digit has fewer pixels there, or there is none, it is decoded to MAX_SIDE / 2 pixels or more.
+"""If its digit has fewer pixels there, seems to be all of it, or is not found, it is decoded to MAX_SIDE / 2 or more.
 
 By `python -m benchmarks.large_pictures`.
 """

@@ -1,4 +1,4 @@
-"""The surface of the paper: the gray levels that a picture would have without its strokes, if light falls evenly."""
+"""The surface of the paper: the gray levels of a picture without its strokes, if light changes smoothly."""
 
 from typing import Any
 
