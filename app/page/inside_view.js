@@ -18,8 +18,9 @@ const OUTPUT = { name: "output", weights: "weights/out" };
 const CANVAS = 336; // pixels: divisible by 28 and by 16
 
 export class InsideView {
-  #network = null;
-  #version = null; // the version whose network is here, or on its way
+  #network = null; // the one shown last
+  #loading = { version: null, network: null }; // the version loaded last, and the promise of its network
+  #calls = 0; // of show and clear: what an earlier one awaited is out of date
   #activations = [[], [], []]; // of the layers; empty while nothing is shown
   #note = h("p", { class: "note", role: "status" });
   #activating = new ActivatingImages();
@@ -32,26 +33,39 @@ export class InsideView {
   }
 
   clear() {
+    this.#calls++;
     this.#activations = [[], [], []];
     delete this.element.dataset.version;
+    this.element.ariaBusy = "false";
     this.#activating.clear();
     this.point(0, null);
   }
 
-  /** Show what a version computes of an image, 28x28, a data URI. */
+  /** Show what a version computes of an image, 28x28, a data URI. Of calls that overlap, the last one is shown. */
   async show(uri, version) {
-    const pixels = await pixelsOf(uri);
-    if (version !== this.#version) {
-      this.#version = version;
-      this.#network = null;
-      const kept = await keptNetwork();
-      this.#network = kept?.version === version ? kept : await loadNetwork(version);
+    const call = ++this.#calls;
+    this.element.ariaBusy = "true";
+    try {
+      const [network, pixels] = await Promise.all([this.#load(version), pixelsOf(uri)]);
+      if (call !== this.#calls) return;
+      const { hidden1, hidden2 } = forward(network, pixels);
+      this.#network = network;
+      this.#activations = [[...pixels].map((level) => level / 255), [...hidden1], [...hidden2]];
+      this.element.dataset.version = version;
+      this.point(0, null);
+    } finally {
+      if (call === this.#calls) this.element.ariaBusy = "false";
     }
-    if (!this.#network) return; // it is on its way, and shown by the call that asked for it
-    const { hidden1, hidden2 } = forward(this.#network, pixels);
-    this.#activations = [[...pixels].map((level) => level / 255), [...hidden1], [...hidden2]];
-    this.element.dataset.version = version;
-    this.point(0, null);
+  }
+
+  /** Return a promise of a version's network; one that failed is loaded again. */
+  #load(version) {
+    if (version !== this.#loading.version) {
+      const network = keptNetwork().then((kept) => (kept?.version === version ? kept : loadNetwork(version)));
+      const loading = (this.#loading = { version, network });
+      network.catch(() => loading === this.#loading && (this.#loading = { version: null, network: null }));
+    }
+    return this.#loading.network;
   }
 
   /** Paint the weights of a unit of layer 1, 2 or 3 (the outputs) onto the layer before it; null: of none. */
@@ -62,7 +76,7 @@ export class InsideView {
       if (isPointed && k === i - 1) strip.showWeights(this.#weightsOf(layer.weights, unit));
       else strip.show(this.#activations[k], isPointed && k === i ? unit : null);
     });
-    if (isPointed && LAYERS[i]) this.#activating.show(this.#version, i, unit); // and they stay, to be opened
+    if (isPointed && LAYERS[i]) this.#activating.show(this.#network.version, i, unit); // and they stay, to be opened
     this.#note.textContent = isPointed ? this.#describe(i, unit) : t("inside.note");
   }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.strokes import Stroke, placed
 from tests.page.visitors import Visitor, await_state, draw, read
@@ -56,7 +56,8 @@ def test_units_of_the_network_are_lit_and_show_their_weights(visitor: Visitor, s
     inputs, first, second = (page.locator(f".layer.{name} canvas") for name in ("input", "hidden1", "hidden2"))
     blank = painted(second)
     draw(page, placed(3))
-    expect(page.locator(".strips")).to_have_attribute("data-version", "1")
+    read(page)
+    await_inside(page, version=1)
     before, lit = painted(inputs), painted(first)
     assert painted(second) != blank
     # when
@@ -77,11 +78,38 @@ def test_units_of_the_network_are_lit_and_show_their_weights(visitor: Visitor, s
     assert painted(second) == blank
 
 
+def test_inside_shows_the_last_drawing_when_the_network_arrives_after_it(visitor: Visitor, site: Server) -> None:
+    page = visitor.open(site.url)
+    draw(page, placed(3))
+    read(page)
+    await_inside(page, version=1)
+    expected = painted(page.locator(".layer.input canvas"))
+    page = visitor.open(site.url)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/versions/1/checkpoint", hold)
+    draw(page, placed(7))
+    read(page)
+    page.keyboard.press("c")
+    await_state(page, "blank")
+    draw(page, placed(3))
+    read(page)
+    # when
+    for checkpoint in held:
+        checkpoint.continue_()
+    # then
+    await_inside(page, version=1)
+    assert painted(page.locator(".layer.input canvas")) == expected
+
+
 def test_hidden_unit_shows_the_training_digits_that_excite_it_most(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
     draw(page, placed(3))
     read(page)
-    expect(page.locator(".strips")).to_have_attribute("data-version", "1")
+    await_inside(page, version=1)
     expect(page.locator(".activating")).to_be_hidden()
     for layer, key, unit in (("hidden1", "ArrowRight", 1), ("hidden2", "ArrowDown", 16)):
         number = int(layer[-1])
@@ -109,7 +137,7 @@ def test_server_without_training_images_is_asked_once_and_that_part_is_left_out(
     page = visitor.open(two_versions.url)
     draw(page, placed(3))
     read(page)
-    expect(page.locator(".strips")).to_have_attribute("data-version", "2")
+    await_inside(page, version=2)
     cells = page.locator(".layer.hidden1 canvas")
     with page.expect_response("**/versions/2/units/1/1"):
         cells.press("ArrowRight")
@@ -233,6 +261,13 @@ def move_crop(page: Page, start: tuple[float, float], end: tuple[float, float]) 
 def promote(site: Server, version: int) -> None:
     body = {"version": version, "across_datasets": True}
     httpx.put(f"{site.url}/versions/current", json=body).raise_for_status()
+
+
+def await_inside(page: Page, version: int) -> None:
+    """Await that the layers show what the version computes of the answered drawing."""
+    strips = page.locator(".strips")
+    expect(strips).to_have_attribute("aria-busy", "false")
+    expect(strips).to_have_attribute("data-version", str(version))
 
 
 def painted(canvas: Locator) -> str:
