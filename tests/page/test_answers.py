@@ -84,19 +84,21 @@ def test_inside_shows_the_last_drawing_when_the_network_arrives_after_it(visitor
     read(page)
     await_inside(page, version=1)
     expected = painted(page.locator(".layer.input canvas"))
-    page = visitor.open(site.url)
+    page = visitor.open("about:blank")
     held: list[Route] = []
 
     def hold(route: Route) -> None:
         held.append(route)
 
     page.route("**/versions/1/checkpoint", hold)
+    page.goto(site.url)
     draw(page, placed(7))
     read(page)
     page.keyboard.press("c")
     await_state(page, "blank")
     draw(page, placed(3))
     read(page)
+    assert held
     # when
     for checkpoint in held:
         checkpoint.continue_()
