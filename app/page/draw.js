@@ -247,7 +247,7 @@ class DrawView {
   async #explain() {
     const { prediction } = this.#answer;
     if (!prediction) return;
-    this.#inside.show(prediction.normalized.image, prediction.version).catch(() => {}); // the answer stands without it
+    this.#inside.show(prediction.normalized.image, prediction.version);
     const digits = await this.#insight.explain(prediction, this.#chosen ?? prediction.digit);
     if (digits) this.#root.dataset.explained = digits.join("-");
   }

@@ -41,7 +41,8 @@ export class InsideView {
     this.point(0, null);
   }
 
-  /** Show what a version computes of an image, 28x28, a data URI. Of calls that overlap, the last one is shown. */
+  /** Show what a version computes of an image, 28x28, a data URI; nothing if its network cannot be loaded.
+   * Of calls that overlap, the last one is shown. */
   async show(uri, version) {
     const call = ++this.#calls;
     this.element.ariaBusy = "true";
@@ -52,9 +53,10 @@ export class InsideView {
       this.#network = network;
       this.#activations = [[...pixels].map((level) => level / 255), [...hidden1], [...hidden2]];
       this.element.dataset.version = version;
+      this.element.ariaBusy = "false";
       this.point(0, null);
-    } finally {
-      if (call === this.#calls) this.element.ariaBusy = "false";
+    } catch {
+      if (call === this.#calls) this.clear(); // the answer stands without its layers
     }
   }
 

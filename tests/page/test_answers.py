@@ -107,6 +107,30 @@ def test_inside_shows_the_last_drawing_when_the_network_arrives_after_it(visitor
     assert painted(page.locator(".layer.input canvas")) == expected
 
 
+def test_inside_shows_nothing_if_the_network_of_another_version_cannot_be_loaded(
+    visitor: Visitor, two_versions: Server
+) -> None:
+    page = visitor.open(two_versions.url)
+    blank = painted(page.locator(".layer.hidden1 canvas"))
+    draw(page, placed(3))
+    read(page)
+    await_inside(page, version=2)
+    assert painted(page.locator(".layer.hidden1 canvas")) != blank
+    page.route("**/versions/1/checkpoint", lambda route: route.fulfill(status=404))
+    visitor.expected_refusals = {404}
+    promote(two_versions, 1)
+    # when
+    page.keyboard.press("c")
+    await_state(page, "blank")
+    draw(page, placed(7))
+    with page.expect_response("**/versions/1/checkpoint"):
+        read(page)
+    # then
+    expect(page.locator(".strips")).to_have_attribute("aria-busy", "false")
+    expect(page.locator(".strips")).not_to_have_attribute("data-version", re.compile("."))
+    assert painted(page.locator(".layer.hidden1 canvas")) == blank
+
+
 def test_hidden_unit_shows_the_training_digits_that_excite_it_most(visitor: Visitor, site: Server) -> None:
     page = visitor.open(site.url)
     draw(page, placed(3))
