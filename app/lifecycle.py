@@ -33,6 +33,7 @@ from app.serving.misread import MisreadFinder
 from app.serving.numbered_versions import NumberedVersions
 from app.serving.run_feeds import RunFeeds
 from app.serving.scoring import Scoring
+from app.serving.time_slices import TimeSlices
 from app.serving.trainers import Trainers
 from app.serving.training_throttle import TrainingThrottle
 from app.settings import Settings
@@ -59,7 +60,7 @@ async def run(
     app: FastAPI, settings: Settings, metrics: Metrics, admission: Admission
 ) -> AsyncIterator[OpenConnections]:
     """Set what `app.dependencies` injects, serve while the context is open, and stop the trainers at its end."""
-    state = app.state
+    state, time_slices = app.state, TimeSlices()
     state.settings, state.metrics = settings, metrics
     state.uploading = CapacityLimiter(1)
     state.stopping = asyncio.Event()
@@ -91,7 +92,7 @@ async def run(
     throttle = TrainingThrottle(settings, metrics)
     grpc = await _start_grpc(settings, metrics, admission, state)
     tasks = [
-        asyncio.create_task(_poll(state.current_version, state.trainers, settings.registry_poll_s)),
+        asyncio.create_task(_poll(state.current_version, state.trainers, time_slices, settings.registry_poll_s)),
         asyncio.create_task(throttle.watch()),
         asyncio.create_task(state.run_feeds.follow()),
         asyncio.create_task(connections.watch()),
@@ -161,12 +162,19 @@ def _open(settings: Settings) -> tuple[Registry, CurrentVersion, str | None]:
     return registry, current_version, key
 
 
-async def _poll(current_version: CurrentVersion, trainers: Trainers, interval_s: float) -> None:
+async def _poll(
+    current_version: CurrentVersion, trainers: Trainers, time_slices: TimeSlices, interval_s: float
+) -> None:
     """Serve the promoted version, and have queued runs trained, until the server stops."""
+
+    def adapt() -> None:
+        with contextlib.suppress(OSError):  # in this data directory no lock can be opened
+            time_slices.adapt(is_trainer_alive=trainers.is_any_alive())
+
     is_reached, own_thread = True, CapacityLimiter(1)  # those of other calls may all wait for a database
     while True:
         try:
-            for look in (current_version.poll, trainers.ensure):
+            for look in (current_version.poll, trainers.ensure, adapt):
                 await run_sync(look, limiter=own_thread, abandon_on_cancel=True)
             is_reached = True
         except (SQLAlchemyError, RegistryError) as error:

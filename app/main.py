@@ -44,7 +44,7 @@ from app.routes import (
     weights,
 )
 from app.serving.freed_memory import give_back_freed_memory, keep_freed_memory
-from app.serving.time_slices import ask_for_exact_timers, ask_for_shorter_slices
+from app.serving.time_slices import ask_for_exact_timers
 from app.settings import Settings, VertexAi
 from inkling import __version__
 from inkling.tracing import TRACING
@@ -85,7 +85,6 @@ def create_app(settings: Settings, vertex_ai: VertexAi | None = None, counters: 
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        ask_for_shorter_slices()
         ask_for_exact_timers()
         async with lifecycle.run(app, settings, collected, admission) as connections:
             give_back_freed_memory()

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from inkling.time_slices import USUAL, ask_for_slices
+
 NICENESS = 19
 
 
@@ -51,8 +53,13 @@ class StopSignal:
 
 
 def lower_priority() -> None:
-    """Give this process the CPU only when no other process wants it, by every means that the system offers."""
+    """Give this process the CPU only when no other process wants it, by every means that the system offers.
+
+    It asks for the usual time slices: if it kept the shorter ones of the server that started it, Linux would stop a
+    prediction for it after as short a time.
+    """
     os.nice(NICENESS)
+    ask_for_slices(USUAL)  # now: later, as SCHED_IDLE, it cannot
     if hasattr(os, "SCHED_IDLE"):
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

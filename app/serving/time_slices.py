@@ -2,51 +2,46 @@
 
 import ctypes
 import os
-import platform
-import struct
 import sys
-from functools import cache
 
-SHARE_OF_USUAL = 0.9
-"""Of the time slice that Linux gives: hardly shorter.
+from inkling.time_slices import USUAL, ask_for_slices, slice_ns
+
+SHORTEST_NS = 100_000
+"""The shortest time slice that Linux takes."""
+SHARE_BESIDE_TRAINER = 0.9
+"""Of the usual time slice, while a trainer lives: hardly shorter, and long enough for a prediction.
 
 At each tick of the clock, every 4 ms, a thread whose slice is over is stopped for one that has waited, also for a
-trainer of the lowest priority, and until the next tick. A slice of 0.1 ms, the shortest, is over at most ticks.
+trainer of the lowest priority, and until the next tick. The shortest slice is over at most ticks.
 """
 _SET_TIMER_SLACK = 29
 """PR_SET_TIMERSLACK of prctl(2)."""
-_ATTRIBUTE_CALLS = {"x86_64": (315, 314), "aarch64": (275, 274)}
-"""The numbers of the system calls sched_getattr and sched_setattr, which the C library does not have everywhere."""
-_ATTRIBUTES = struct.Struct("=IIQiIQQQ")
-"""struct sched_attr: size, policy, flags, niceness, priority, runtime, deadline, period. See sched_setattr(2)."""
 
 
-@cache
-def ask_for_shorter_slices() -> bool:
-    """Ask for shorter time slices than usual for this thread, and for all threads and processes that it starts.
+class TimeSlices:
+    """Asks for shorter time slices than usual for all threads of this process, and those that they start.
 
-    Once per process: each time would make them shorter.
-
-    The share of a core stays the same. But a thread that wakes up interrupts another one whose slices are longer, where
-    it would wait for the end of such a slice (https://docs.kernel.org/scheduler/sched-eevdf.html). Linux before 6.12
-    ignores it, and so do systems that forbid the call.
-
-    Returns:
-        Whether the system accepted it.
+    At first, the shortest.
     """
-    calls = _ATTRIBUTE_CALLS.get(platform.machine())
-    if sys.platform != "linux" or calls is None:
-        return False
-    get, set_ = calls
-    system, attributes = ctypes.CDLL(None), ctypes.create_string_buffer(_ATTRIBUTES.size)
-    if system.syscall(get, 0, attributes, _ATTRIBUTES.size, 0) != 0:
-        return False
-    size, policy, flags, niceness, priority, slice_ns, *deadline = _ATTRIBUTES.unpack(attributes.raw)
-    if policy != os.SCHED_OTHER or slice_ns == 0:  # Linux before 6.12 says 0
-        return False
-    slice_ns = int(SHARE_OF_USUAL * slice_ns)
-    shorter = _ATTRIBUTES.pack(size, policy, flags, niceness, priority, slice_ns, *deadline)
-    return bool(system.syscall(set_, 0, shorter, 0) == 0)
+
+    def __init__(self) -> None:
+        ask_for_slices(USUAL)  # this process may be the child of one that has asked for others
+        self._usual_ns = slice_ns()
+        self._asked_ns = USUAL
+        self.adapt(is_trainer_alive=False)
+
+    def adapt(self, *, is_trainer_alive: bool) -> None:
+        """Ask for the slices with which predictions wait least for what runs now; do nothing if it has them.
+
+        Args:
+            is_trainer_alive: whether a trainer may use the same CPU cores.
+        """
+        wanted_ns = int(SHARE_BESIDE_TRAINER * self._usual_ns) if is_trainer_alive else SHORTEST_NS
+        if wanted_ns == self._asked_ns or not self._usual_ns:
+            return
+        self._asked_ns = wanted_ns
+        for thread in os.listdir("/proc/self/task"):
+            ask_for_slices(wanted_ns, int(thread))
 
 
 def ask_for_exact_timers() -> None:
