@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,11 @@ def slices_ns(sched: str) -> list[int]:
 
 def slices_of(process: int) -> set[int]:
     """Return the lengths of the time slices of a process's threads, in ns."""
-    tasks = Path(f"/proc/{process}/task").iterdir()
-    return {length for task in tasks for length in slices_ns((task / "sched").read_text())}
+    found: set[int] = set()
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
+            found.update(slices_ns((task / "sched").read_text()))
+    return found
 
 
 def usual_ns() -> int:
