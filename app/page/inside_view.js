@@ -56,7 +56,9 @@ export class InsideView {
       this.element.ariaBusy = "false";
       this.point(0, null);
     } catch {
-      if (call === this.#calls) this.clear(); // the answer stands without its layers
+      if (call !== this.#calls) return;
+      this.#network = null; // that of another version explains nothing here
+      this.clear(); // the answer stands without its layers
     }
   }
 

@@ -129,6 +129,9 @@ def test_inside_shows_nothing_if_the_network_of_another_version_cannot_be_loaded
     expect(page.locator(".strips")).to_have_attribute("aria-busy", "false")
     expect(page.locator(".strips")).not_to_have_attribute("data-version", re.compile("."))
     assert painted(page.locator(".layer.hidden1 canvas")) == blank
+    page.locator(".layer.hidden1 canvas").press("ArrowRight")
+    expect(page.locator(".layer.hidden1 canvas")).to_have_attribute("aria-valuenow", "2")
+    expect(page.get_by_text(re.compile("^Unit 2: "))).to_have_count(0)  # of the network of the other version
 
 
 def test_hidden_unit_shows_the_training_digits_that_excite_it_most(visitor: Visitor, site: Server) -> None:
