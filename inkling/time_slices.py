@@ -1,8 +1,8 @@
 """The time slices of a thread: how long Linux's scheduler lets it run before others that wait.
 
 They say nothing of the thread's share of a core. A thread that wakes up interrupts one whose slices are longer, and
-would wait for the end of such a slice otherwise. A thread that runs is not stopped before its slice is over, but for
-the shortest slice of all threads that wait for the core (https://docs.kernel.org/scheduler/sched-eevdf.html).
+would wait for the end of such a slice otherwise (https://docs.kernel.org/scheduler/sched-eevdf.html). By measurement
+(docs/performance.md), a thread that runs may be stopped after the shortest slice of all threads that wait for its core.
 """
 
 import ctypes
