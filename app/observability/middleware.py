@@ -1,5 +1,6 @@
 """The middleware around every request: its admission, its id, its metrics, its log, and the answer to a crash."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.admission.admission import Admission
 from app.error_answers import answer_error
+from app.errors import UnavailableError
 from app.observability.answered_request import UNMATCHED, AnsweredRequest, log_access
 from app.observability.content_encoding import DecodedBody
 from app.observability.error_ring import RecentError
@@ -86,12 +88,13 @@ class RequestMiddleware:
                 await self._run_application(inner, body.receive, answer)
         except ClientDisconnect:
             exchange.status = CLIENT_CLOSED_REQUEST
-        except Exception as error:  # the outermost boundary
-            if exchange.status:
-                raise  # the answer has begun: only breaking the connection is left
+        except (Exception, asyncio.CancelledError) as error:  # the outermost boundary
+            problem = _problem_of(error, inner)
+            if exchange.status or problem is None:
+                raise  # if the answer has begun, only breaking the connection is left
             # The application answers its own errors: this one is of the admission or of a fast route.
             LOG_FIELDS.set(exchange.log_fields)
-            await answer_error(Request(inner), error)(inner, receive, answer)
+            await answer_error(Request(inner), problem)(inner, receive, answer)
         finally:
             budget.leave_small(small)
             if exchange.reservation is not None:
@@ -129,6 +132,19 @@ class RequestMiddleware:
                 RecentError(time.time(), request.request_id, method, request.route, request.status, kind)
             )
             self._problem_log.write(request)
+
+
+def _problem_of(error: BaseException, scope: Scope) -> Exception | None:
+    """Return what to answer; None if another than the stop of the server has cancelled the request.
+
+    At the end of a stop uvicorn cancels the requests that are left.
+    """
+    if isinstance(error, Exception):
+        return error
+    stopping: asyncio.Event | None = getattr(scope["app"].state, "stopping", None)
+    if stopping is None or not stopping.is_set():
+        return None
+    return UnavailableError("the server stops, and the answer was not ready in time; send the request again")
 
 
 def _media_type(scope: Scope) -> bytes:

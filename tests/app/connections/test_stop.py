@@ -155,6 +155,8 @@ def test_request_that_hangs_in_its_thread_does_not_hold_the_process(tmp_path: Pa
         other.sendall(LIVEZ)
         assert read_answer(other).status == 200
         assert STOP_S - 1 < stop_s(server, code=1) < DOCKER_S
+        (answer,) = read_answers(connection)
+        assert "was not ready in time" in check_refusal(answer, 503, "/hang")
 
 
 def is_alive(pid: int) -> bool:
