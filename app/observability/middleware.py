@@ -92,7 +92,7 @@ class RequestMiddleware:
             problem = _problem_of(error, inner)
             if exchange.status or problem is None:
                 raise  # if the answer has begun, only breaking the connection is left
-            # The application answers its own errors: this one is of the admission or of a fast route.
+            # The application answers its own errors: this one is of the admission, of a fast route, or of a stop.
             LOG_FIELDS.set(exchange.log_fields)
             await answer_error(Request(inner), problem)(inner, receive, answer)
         finally:
@@ -135,9 +135,9 @@ class RequestMiddleware:
 
 
 def _problem_of(error: BaseException, scope: Scope) -> Exception | None:
-    """Return what to answer; None if another than the stop of the server has cancelled the request.
+    """Return the error to answer; None if the request was cancelled although the server does not stop.
 
-    At the end of a stop uvicorn cancels the requests that are left.
+    Uvicorn cancels the requests that are left at the end of a stop.
     """
     if isinstance(error, Exception):
         return error
