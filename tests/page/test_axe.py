@@ -119,6 +119,8 @@ def on_draw_with_pictures(page: Page) -> Iterator[str]:
     yield "gallery"
     page.locator("#file").set_input_files(Path(__file__))
     await_state(page, "refused")
+    # It appears half a second later: while it fades in, its contrast is not that of the text.
+    page.locator(".refusal").evaluate("shown => Promise.all(shown.getAnimations().map(each => each.finished))")
     yield "file that is no picture"
 
 
