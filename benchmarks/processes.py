@@ -147,12 +147,8 @@ def wait_for_removal(control_group: Path) -> None:
 
 
 def inkling_environment() -> dict[str, str]:
-    """Return this process's environment without settings of Inkling, and with the peers' telemetry turned off.
-
-    Compiled modules are kept, as in production, even where PYTHONDONTWRITEBYTECODE is set: a start would compile them.
-    """
-    dropped = ("INKLING_", "PYTHONDONTWRITEBYTECODE")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    """Return this process's environment without settings of Inkling, and with the peers' telemetry turned off."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("INKLING_")}
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "RAY_USAGE_STATS_ENABLED": "0", "TF_CPP_MIN_LOG_LEVEL": "2"}
     return {**kept, **quiet, "PYTHONPATH": str(ROOT)}
 
